@@ -1,0 +1,1 @@
+//! The wire types of the REST contract: requests, answers, errors.

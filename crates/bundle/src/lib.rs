@@ -1,0 +1,1 @@
+//! What a bundle image contains: package, channels, versions, APIs, images, dependencies and properties.

@@ -1,0 +1,2 @@
+//! The iib command.
+fn main() {}

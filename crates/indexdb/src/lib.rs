@@ -1,0 +1,1 @@
+//! The SQLite index database and how it changes when bundles are added.

@@ -1,0 +1,1 @@
+//! An embedded image registry over real HTTP, persistent on disk, able to inject faults.

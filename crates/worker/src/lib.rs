@@ -1,0 +1,1 @@
+//! Store to builder: claims jobs, runs them under a lease, reports.
