@@ -1,0 +1,130 @@
+//! The add request for SQLite index images (spec workflows 5.1).
+//!
+//! One way, stage by stage, each stage's result the next one's input: [`prepare`], [`edit`], [`assemble`], [`publish`].
+
+mod assemble;
+mod edit;
+pub(crate) mod prepare;
+mod publish;
+
+use std::collections::BTreeMap;
+
+use oci::{Arch, Client, Digest, ImageName, PullSpec, Usage};
+
+pub(crate) use edit::blocking;
+pub use publish::BlobCounts;
+
+use crate::error::Error;
+use crate::progress::{Checkpoint, Facts, Reporter};
+use crate::request::{AddRequest, Overwrite};
+use crate::{Builder, work_dir};
+
+/// What an add made.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The result fields that became known with the publication.
+    pub facts: Facts,
+    /// The digest of the manifest list.
+    pub digest: Digest,
+    /// The digest of each architecture's image.
+    pub images: BTreeMap<Arch, Digest>,
+    /// The bundles that went in, by the pull specs the index names them by.
+    pub bundles_added: Vec<PullSpec>,
+    /// The bundles of the request that were there already.
+    pub bundles_present: Vec<PullSpec>,
+    /// What became of the result's blobs.
+    pub blobs: BlobCounts,
+    /// What it took of the network: requests, bytes of bodies.
+    pub usage: Usage,
+}
+
+impl Builder {
+    /// Does `request`, telling `reporter` how it goes on. `checkpoint` is what an earlier, interrupted run of the same request left.
+    ///
+    /// Dropping the future stops the work; what is published by then is whole, and doing the request again completes it.
+    ///
+    /// # Errors
+    /// [`Error`] says what failed and what to do. Nothing is published under any tag before everything that can be refused was.
+    pub async fn add(
+        &self,
+        request: &AddRequest,
+        reporter: &dyn Reporter,
+        mut checkpoint: Checkpoint,
+    ) -> Result<Added, Error> {
+        check_request(request)?;
+        let before = self.client.usage();
+        let index_client = self.index_client(request);
+        let config = &self.config;
+        let directory = work_dir::create(config).await?;
+
+        let prepared = prepare::prepare(&index_client, config, request, reporter, &mut checkpoint).await?;
+        let arches = prepared.platforms.keys().cloned().collect();
+        reporter.phase(&crate::Phase::Building(arches), &prepared.facts).await?;
+        let edited =
+            edit::edit(config, request.graph_update_mode, &prepared, reporter, directory.path()).await?;
+        let assembled = assemble::assemble(config, &prepared, &edited, directory.path()).await?;
+        let binary_image = &prepared.binary_image.repository;
+        let blobs =
+            publish::publish(&self.client, config, &request.output, binary_image, &assembled, reporter).await?;
+
+        let overwritten = overwritten_index(request);
+        if let (Some(_), Some(index)) = (overwritten, &prepared.from_index) {
+            publish::overwrite(
+                &self.client,
+                &index_client,
+                &request.output,
+                index,
+                &assembled,
+                reporter,
+                &mut checkpoint,
+            )
+            .await?;
+        }
+        Ok(Added {
+            facts: publish::result_facts(config, &request.output, overwritten, &assembled.list.digest),
+            digest: assembled.list.digest.clone(),
+            images: assembled
+                .images
+                .iter()
+                .map(|(arch, image)| (arch.clone(), image.manifest.digest.clone()))
+                .collect(),
+            bundles_added: edited.added,
+            bundles_present: edited.present,
+            blobs,
+            usage: self.client.usage() - before,
+        })
+    }
+
+    /// The client that reads inputs and moves the from-index's tag. An overwrite token holds for the from-index's repository alone.
+    fn index_client(&self, request: &AddRequest) -> Client {
+        match (&request.overwrite, &request.from_index) {
+            (Overwrite::WithToken(token), Some(ImageName::Registry(spec))) => {
+                let key = spec.repository().to_string();
+                let credentials = self.credentials.clone().with(&key, &token.user, token.password.clone());
+                self.client.with_credentials(credentials)
+            }
+            (Overwrite::WithToken(_) | Overwrite::Yes | Overwrite::No, _) => self.client.clone(),
+        }
+    }
+}
+
+/// Refuses what needs no look at any image.
+fn check_request(request: &AddRequest) -> Result<(), Error> {
+    if request.from_index.is_none() && request.add_arches.is_empty() {
+        return Err(Error::NoArches);
+    }
+    if let Some(index @ ImageName::Registry(spec)) = overwritten_index(request)
+        && spec.tag_ref().is_none_or(|_| spec.digest().is_some())
+    {
+        return Err(Error::OverwriteNeedsTag { index: index.clone() });
+    }
+    Ok(())
+}
+
+fn overwritten_index(request: &AddRequest) -> Option<&ImageName> {
+    match request.overwrite {
+        Overwrite::No => None,
+        Overwrite::Yes | Overwrite::WithToken(_) => request.from_index.as_ref(),
+    }
+}
+

@@ -1,0 +1,175 @@
+//! Second stage: the catalog work. The from-index's database with the new bundles in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bundle::{Bundle, BundleFiles};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use indexdb::{AddOptions, IndexDb, Mode};
+use oci::{Limits, PullSpec};
+
+use crate::add::prepare::{FoundBundle, FoundIndex, Prepared};
+use crate::config::BuilderConfig;
+use crate::error::Error;
+use crate::progress::{Facts, Phase, Reporter};
+use crate::request::GraphUpdateMode;
+use crate::scope::Scope;
+
+/// The directories of a bundle image.
+const MANIFESTS: &str = "/manifests";
+const METADATA: &str = "/metadata";
+
+/// The finished database, in the request's private directory.
+pub(crate) struct Edited {
+    pub(crate) database: PathBuf,
+    /// The bundles that were not there before, by the pull specs that went in.
+    pub(crate) added: Vec<PullSpec>,
+    /// Bundles of the request that the index had already.
+    pub(crate) present: Vec<PullSpec>,
+}
+
+/// Adds the bundles that the from-index does not have yet to its database, or to an empty one.
+pub(crate) async fn edit(
+    config: &BuilderConfig,
+    mode: GraphUpdateMode,
+    prepared: &Prepared,
+    reporter: &dyn Reporter,
+    directory: &Path,
+) -> Result<Edited, Error> {
+    let database = directory.join("index.db");
+    let (candidates, present) = match &prepared.from_index {
+        None => (prepared.bundles.iter().collect(), Vec::new()),
+        Some(index) => {
+            reporter.phase(&Phase::CheckingPresentBundles, &Facts::default()).await?;
+            extract_database(index, &database).await?;
+            let paths = present_paths(index, &database, config.epoch).await?;
+            split_present(&prepared.bundles, &paths)
+        }
+    };
+    let added: Vec<PullSpec> = candidates.iter().map(|bundle| bundle.resolved()).collect();
+    let bundles = read_bundles(config, candidates).await?;
+
+    let options = AddOptions {
+        mode: match mode {
+            GraphUpdateMode::Replaces => Mode::Replaces,
+            GraphUpdateMode::Semver => Mode::Semver,
+            GraphUpdateMode::SemverSkippatch => Mode::SemverSkippatch,
+        },
+        // Only what is in production must never be replaced under its name (spec workflows 2.5).
+        overwrite_latest: prepared.scope < Scope::Prod,
+        substitutes_for: true,
+    };
+    let epoch = config.epoch;
+    let path = database.clone();
+    blocking(move || {
+        let refused = |source| Error::Add { source: Box::new(source) };
+        let mut index = IndexDb::open(&path, epoch).map_err(refused)?;
+        let added = index.add(&bundles, &options).map_err(refused)?;
+        index.finish().map_err(refused)?;
+        Ok(added)
+    })
+    .await?;
+    Ok(Edited { database, added, present })
+}
+
+async fn extract_database(index: &FoundIndex, to: &Path) -> Result<(), Error> {
+    let image = &index.image;
+    let size = oci::extract_file(&image.repository, &index.platform.manifest, &index.database_path, to, &Limits::index())
+        .await
+        .map_err(|source| image.read(source))?;
+    match size {
+        Some(bytes) => {
+            tracing::info!(size_bytes = bytes, "read the database of `{}`", image.name);
+            Ok(())
+        }
+        None => Err(Error::DatabaseMissing { index: image.name.clone(), path: index.database_path.clone() }),
+    }
+}
+
+async fn present_paths(index: &FoundIndex, database: &Path, epoch: i64) -> Result<Vec<PullSpec>, Error> {
+    let name = index.image.name.clone();
+    let path = database.to_owned();
+    blocking(move || {
+        let unusable = |source| Error::Database { index: name.clone(), source: Box::new(source) };
+        let index = IndexDb::open(&path, epoch).map_err(unusable)?;
+        let entries = index.bundles().map_err(unusable)?;
+        // A path that is no pull spec cannot equal one.
+        Ok(entries.iter().filter_map(|entry| entry.path.parse::<PullSpec>().ok()).collect())
+    })
+    .await
+}
+
+/// Splits off the bundles that the index has already: the same digest counts, wherever it lies (spec workflows 3.2).
+fn split_present<'bundles>(
+    bundles: &'bundles [FoundBundle],
+    paths: &[PullSpec],
+) -> (Vec<&'bundles FoundBundle>, Vec<PullSpec>) {
+    let by_digest: BTreeMap<_, _> = paths.iter().filter_map(|path| Some((path.digest()?, path))).collect();
+    let mut missing = Vec::new();
+    let mut present = Vec::new();
+    for bundle in bundles {
+        let resolved = bundle.resolved();
+        match by_digest.get(&bundle.platform.digest) {
+            None => missing.push(bundle),
+            Some(path) => {
+                if path.repository() != resolved.repository() {
+                    tracing::warn!("the bundle `{resolved}` is already in the index as `{path}`");
+                }
+                present.push(resolved);
+            }
+        }
+    }
+    (missing, present)
+}
+
+/// Reads the bundles' manifests and metadata, a few images at once, and parses them off the runtime.
+async fn read_bundles(config: &BuilderConfig, bundles: Vec<&FoundBundle>) -> Result<Vec<Bundle>, Error> {
+    let bundles: Vec<FoundBundle> = bundles.into_iter().cloned().collect();
+    stream::iter(bundles)
+        .map(|found| async move { read_bundle(&found).await })
+        .buffered(config.concurrency.get())
+        .try_collect()
+        .await
+}
+
+async fn read_bundle(found: &FoundBundle) -> Result<Bundle, Error> {
+    let mut trees = oci::read_trees(
+        &found.image.repository,
+        &found.platform.manifest,
+        &[MANIFESTS, METADATA],
+        &Limits::bundle(),
+    )
+    .await
+    .map_err(|source| found.image.read(source))?;
+    let mut files = |directory| trees.remove(directory).flatten().map(direct_children);
+    let files = BundleFiles { manifests: files(MANIFESTS), metadata: files(METADATA) };
+    let written = found.written.clone();
+    let path = found.resolved().to_string();
+    blocking(move || {
+        let bundle = Bundle::read(&files, &path)
+            .map_err(|source| Error::Bundle { bundle: written.clone(), source: Box::new(source) })?;
+        for warning in bundle.warnings() {
+            tracing::warn!("the bundle `{written}`: {warning}");
+        }
+        Ok(bundle)
+    })
+    .await
+}
+
+/// The files right in a directory; what lies deeper is not part of a bundle.
+fn direct_children(tree: oci::Tree) -> BTreeMap<String, Vec<u8>> {
+    tree.files
+        .into_iter()
+        .filter(|(path, _)| !path.contains('/'))
+        .map(|(path, content)| (path, content.to_vec()))
+        .collect()
+}
+
+/// Runs catalog work off the runtime.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    // What is logged in there belongs to the request too.
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(Error::Internal)?
+}

@@ -1,0 +1,342 @@
+//! First stage: look everything up, refuse what cannot be done (spec workflows 2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{Arch, Client, Digest, ImageName, PullSpec};
+
+use crate::config::BuilderConfig;
+use crate::error::{Error, Role};
+use crate::image::{FoundImage, PlatformImage, label};
+use crate::labels;
+use crate::progress::{Checkpoint, Facts, Phase, Reporter, ResolvedInputs};
+use crate::request::{AddRequest, BinaryImage};
+use crate::scope::Scope;
+
+/// Everything a request builds on, by digest.
+pub(crate) struct Prepared {
+    pub(crate) bundles: Vec<FoundBundle>,
+    pub(crate) from_index: Option<FoundIndex>,
+    pub(crate) binary_image: FoundImage,
+    /// The binary image's part for each architecture of the result.
+    pub(crate) platforms: BTreeMap<Arch, PlatformImage>,
+    pub(crate) scope: Scope,
+    pub(crate) version: String,
+    pub(crate) facts: Facts,
+}
+
+/// A bundle image, looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundBundle {
+    pub(crate) written: PullSpec,
+    pub(crate) image: FoundImage,
+    /// What is added: the first image of a list, or the single image.
+    pub(crate) platform: PlatformImage,
+}
+
+impl FoundBundle {
+    /// The pull spec that goes into the index.
+    pub(crate) fn resolved(&self) -> PullSpec {
+        self.written.repository().with_digest(self.platform.digest.clone()).into()
+    }
+}
+
+/// The from-index, looked up.
+pub(crate) struct FoundIndex {
+    pub(crate) image: FoundImage,
+    /// The image whose labels and files speak for the index.
+    pub(crate) platform: PlatformImage,
+    pub(crate) arches: BTreeSet<Arch>,
+    pub(crate) version: String,
+    pub(crate) scope: Scope,
+    /// Where its database is.
+    pub(crate) database_path: String,
+}
+
+/// Looks up bundles, index and binary image, each once; a restarted request looks them up by the digests it had.
+pub(crate) async fn prepare(
+    client: &Client,
+    config: &BuilderConfig,
+    request: &AddRequest,
+    reporter: &dyn Reporter,
+    checkpoint: &mut Checkpoint,
+) -> Result<Prepared, Error> {
+    let known = checkpoint.inputs.clone();
+    reporter.phase(&Phase::ResolvingBundles, &Facts::default()).await?;
+    let bundles = find_bundles(client, config, request, known.as_ref()).await?;
+    check_required_labels(&bundles, &config.required_labels)?;
+
+    reporter.phase(&Phase::ResolvingImages, &Facts::default()).await?;
+    let from_index = match &request.from_index {
+        Some(name) => {
+            let digest = known.as_ref().and_then(|inputs| inputs.from_index.as_ref());
+            Some(find_index(client, name, digest).await?)
+        }
+        None => None,
+    };
+    let (version, current_scope) = match &from_index {
+        Some(index) => (index.version.clone(), index.scope),
+        None => (labels::DEFAULT_VERSION.to_owned(), Scope::Prod),
+    };
+    let scope = narrowed_scope(request, current_scope)?;
+    let name = choose_binary_image(config, request, scope, &version)?;
+    let digest = known.as_ref().and_then(|inputs| inputs.binary_image.as_ref());
+    let binary_image = FoundImage::find(client, &name, Role::BinaryImage, digest).await?;
+
+    let mut wanted = request.add_arches.clone();
+    wanted.extend(from_index.iter().flat_map(|index| index.arches.iter().cloned()));
+    let platforms = platforms(&binary_image, &wanted, config).await?;
+
+    let facts = Facts {
+        arches: Some(wanted.into_iter().collect()),
+        binary_image: Some(name.to_string()),
+        binary_image_resolved: Some(binary_image.resolved()),
+        distribution_scope: Some(scope),
+        from_index_resolved: from_index.as_ref().map(|index| index.image.resolved()),
+        bundle_mapping: bundle_mapping(&bundles),
+        ..Facts::default()
+    };
+    checkpoint.inputs = Some(ResolvedInputs {
+        bundles: bundles.iter().map(|bundle| bundle.image.digest().clone()).collect(),
+        from_index: from_index.as_ref().map(|index| index.image.digest().clone()),
+        binary_image: Some(binary_image.digest().clone()),
+    });
+    reporter.checkpoint(checkpoint).await?;
+    Ok(Prepared { bundles, from_index, binary_image, platforms, scope, version, facts })
+}
+
+/// Keeps the request's order; two names of one image are one bundle.
+async fn find_bundles(
+    client: &Client,
+    config: &BuilderConfig,
+    request: &AddRequest,
+    known: Option<&ResolvedInputs>,
+) -> Result<Vec<FoundBundle>, Error> {
+    let digest_of = |position: usize| known.and_then(|inputs| inputs.bundles.get(position)).cloned();
+    stream::iter(request.bundles.iter().cloned().enumerate())
+        .map(|(position, written)| {
+            let digest = digest_of(position);
+            async move { find_bundle(client, written, digest).await }
+        })
+        .buffered(config.concurrency.get())
+        .try_collect()
+        .await
+}
+
+async fn find_bundle(client: &Client, written: PullSpec, digest: Option<Digest>) -> Result<FoundBundle, Error> {
+    let name = ImageName::Registry(written.clone());
+    let image = FoundImage::find(client, &name, Role::Bundle, digest.as_ref()).await?;
+    let platform = image.first().await?;
+    Ok(FoundBundle { written, image, platform })
+}
+
+fn check_required_labels(bundles: &[FoundBundle], required: &BTreeMap<String, String>) -> Result<(), Error> {
+    for bundle in bundles {
+        let labels = bundle.platform.config.labels();
+        for (name, expected) in required {
+            let found = match labels.get(name) {
+                Some(value) if value == expected => continue,
+                Some(value) => format!("has `{value}`"),
+                None => "does not have it".to_owned(),
+            };
+            return Err(Error::RequiredLabel {
+                bundle: bundle.written.clone(),
+                label: name.clone(),
+                expected: expected.clone(),
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Looks the index up and reads what its labels say.
+pub(crate) async fn find_index(client: &Client, name: &ImageName, digest: Option<&Digest>) -> Result<FoundIndex, Error> {
+    let image = FoundImage::find(client, name, Role::FromIndex, digest).await?;
+    let arches = image.arches().await?;
+    let platform = image.for_labels().await?;
+    let labels = platform.config.labels();
+    if label(&labels, labels::CONFIGS).is_some() {
+        return Err(Error::FileBasedIndex { index: name.clone() });
+    }
+    let Some(database_path) = label(&labels, labels::DATABASE) else {
+        return Err(Error::NotAnIndex { index: name.clone() });
+    };
+    let scope = match label(&labels, labels::SCOPE) {
+        None => Scope::Prod,
+        Some(text) => text.parse().map_err(|problem: crate::scope::ParseScopeError| Error::BadLabel {
+            image: name.to_string(),
+            label: labels::SCOPE,
+            value: text.to_owned(),
+            problem: problem.to_string(),
+        })?,
+    };
+    let version = label(&labels, labels::VERSION).unwrap_or(labels::DEFAULT_VERSION).to_owned();
+    Ok(FoundIndex { database_path: database_path.to_owned(), image, platform, arches, version, scope })
+}
+
+fn narrowed_scope(request: &AddRequest, current: Scope) -> Result<Scope, Error> {
+    match (request.distribution_scope, &request.from_index) {
+        (None, _) => Ok(current),
+        (Some(requested), Some(index)) if requested > current => {
+            Err(Error::ScopeTooWide { index: index.clone(), current, requested })
+        }
+        (Some(requested), _) => Ok(requested),
+    }
+}
+
+/// The table of spec workflows 2.6, less its binaryless results: an SQLite index without a program serves nobody.
+fn choose_binary_image(
+    config: &BuilderConfig,
+    request: &AddRequest,
+    scope: Scope,
+    version: &str,
+) -> Result<ImageName, Error> {
+    let configured = config.binary_images.get(&scope).and_then(|versions| versions.get(version));
+    let mismatch = |demand, requested: &BinaryImage| Error::BinaryImageMismatch {
+        scope,
+        version: version.to_owned(),
+        demand,
+        requested: requested.to_string(),
+    };
+    let chosen = match (&request.binary_image, configured) {
+        (None, None) => return Err(Error::NoBinaryImage { scope, version: version.to_owned() }),
+        (None, Some(configured)) => configured,
+        (Some(BinaryImage::Scratch), Some(BinaryImage::Scratch)) => &BinaryImage::Scratch,
+        (Some(requested @ BinaryImage::Scratch), _) => return Err(mismatch("must not be binaryless", requested)),
+        (Some(requested @ BinaryImage::Image(_)), Some(BinaryImage::Scratch)) => {
+            return Err(mismatch("must be binaryless", requested));
+        }
+        (Some(requested @ BinaryImage::Image(_)), _) => requested,
+    };
+    match chosen {
+        BinaryImage::Scratch => Err(Error::BinarylessDatabase),
+        BinaryImage::Image(name) => Ok(name.clone()),
+    }
+}
+
+async fn platforms(
+    binary_image: &FoundImage,
+    wanted: &BTreeSet<Arch>,
+    config: &BuilderConfig,
+) -> Result<BTreeMap<Arch, PlatformImage>, Error> {
+    if wanted.is_empty() {
+        return Err(Error::NoArches);
+    }
+    let available = binary_image.arches().await?;
+    let missing: BTreeSet<Arch> = wanted.difference(&available).cloned().collect();
+    if !missing.is_empty() {
+        return Err(Error::ArchesMissing { image: binary_image.name.clone(), missing });
+    }
+    let found: Vec<(Arch, Option<PlatformImage>)> = stream::iter(wanted.iter().cloned())
+        .map(|arch| async move {
+            let platform = binary_image.for_arch(&arch).await?;
+            Ok::<_, Error>((arch, platform))
+        })
+        .buffered(config.concurrency.get())
+        .try_collect()
+        .await?;
+    let mut platforms = BTreeMap::new();
+    for (arch, platform) in found {
+        let Some(platform) = platform else {
+            return Err(Error::ArchesMissing { image: binary_image.name.clone(), missing: BTreeSet::from([arch]) });
+        };
+        check_arch(binary_image, &arch, &platform)?;
+        platforms.insert(arch, platform);
+    }
+    Ok(platforms)
+}
+
+fn check_arch(image: &FoundImage, arch: &Arch, platform: &PlatformImage) -> Result<(), Error> {
+    let wrong = |found: &str| Error::WrongArch { image: image.name.clone(), arch: arch.clone(), found: found.to_owned() };
+    if platform.config.architecture != arch.as_str() {
+        return Err(wrong(&platform.config.architecture));
+    }
+    let labels = platform.config.labels();
+    match (label(&labels, labels::ARCHITECTURE), arch.label()) {
+        (Some(found), Some(expected)) if found != expected => Err(wrong(found)),
+        (None, _) => {
+            tracing::warn!(image = %image.name, %arch, "the binary image `{}` has no label `architecture` for {arch}", image.name);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The bundles by package, as their labels say; those without the label are left out. Nothing rather than an empty map.
+fn bundle_mapping(bundles: &[FoundBundle]) -> Option<BTreeMap<String, Vec<String>>> {
+    let mut mapping: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for bundle in bundles {
+        if let Some(package) = label(&bundle.platform.config.labels(), labels::PACKAGE) {
+            mapping.entry(package.to_owned()).or_default().push(bundle.written.to_string());
+        }
+    }
+    (!mapping.is_empty()).then_some(mapping)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{GraphUpdateMode, Output, OutputRepository, Overwrite};
+
+    fn request(binary_image: Option<&str>, scope: Option<Scope>) -> AddRequest {
+        AddRequest {
+            bundles: Vec::new(),
+            from_index: Some("registry.test/index:v4.14".parse().unwrap()),
+            binary_image: binary_image.map(|text| text.parse().unwrap()),
+            add_arches: BTreeSet::new(),
+            overwrite: Overwrite::No,
+            distribution_scope: scope,
+            graph_update_mode: GraphUpdateMode::Replaces,
+            output: Output {
+                repository: OutputRepository::Registry("registry.test/iib-build".parse().unwrap()),
+                tag: "1".parse().unwrap(),
+                build_tags: Vec::new(),
+            },
+        }
+    }
+
+    fn config(image: Option<&str>) -> BuilderConfig {
+        let mut config = BuilderConfig::new("work");
+        if let Some(text) = image {
+            let versions = BTreeMap::from([("v4.14".to_owned(), text.parse().unwrap())]);
+            config.binary_images.insert(Scope::Prod, versions);
+        }
+        config
+    }
+
+    fn check_binary(requested: Option<&str>, configured: Option<&str>, expected: Result<&str, &str>) {
+        let chosen = choose_binary_image(&config(configured), &request(requested, None), Scope::Prod, "v4.14");
+        match (chosen, expected) {
+            (Ok(name), Ok(expected)) => assert_eq!(name.to_string(), expected),
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+            (chosen, expected) => panic!("{requested:?} over {configured:?}: {chosen:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn the_binary_image_is_chosen_by_request_and_configuration() {
+        check_binary(None, None, Err("no binary image is configured"));
+        check_binary(None, Some("r.test/x:1"), Ok("r.test/x:1"));
+        check_binary(None, Some("scratch"), Err("needs a binary image"));
+        check_binary(Some("scratch"), Some("scratch"), Err("needs a binary image"));
+        check_binary(Some("scratch"), Some("r.test/x:1"), Err("must not be binaryless"));
+        check_binary(Some("scratch"), None, Err("must not be binaryless"));
+        check_binary(Some("r.test/y:1"), Some("scratch"), Err("must be binaryless"));
+        check_binary(Some("r.test/y:1"), Some("r.test/x:1"), Ok("r.test/y:1"));
+        check_binary(Some("r.test/y:1"), None, Ok("r.test/y:1"));
+    }
+
+    #[test]
+    fn a_scope_is_kept_or_narrowed_but_never_widened() {
+        for (requested, current, expected) in [
+            (None, Scope::Stage, Some(Scope::Stage)),
+            (Some(Scope::Dev), Scope::Stage, Some(Scope::Dev)),
+            (Some(Scope::Stage), Scope::Stage, Some(Scope::Stage)),
+            (Some(Scope::Prod), Scope::Stage, None),
+        ] {
+            let result = narrowed_scope(&request(None, requested), current);
+            assert_eq!(result.ok(), expected, "{requested:?} on {current}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the builder is configured with.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use oci::{Format, RegistryHost};
+
+use crate::request::BinaryImage;
+use crate::scope::Scope;
+
+/// Settings that hold for every request.
+#[derive(Clone, Debug)]
+pub struct BuilderConfig {
+    /// A registry to show in results in place of the one pushed to (`iib_index_image_output_registry`).
+    pub shown_registry: Option<RegistryHost>,
+    /// The binary image by scope and OCP version, for requests that name none.
+    pub binary_images: BTreeMap<Scope, BTreeMap<String, BinaryImage>>,
+    /// Labels every bundle must carry, with their values.
+    pub required_labels: BTreeMap<String, String>,
+    /// The time written wherever a time is written, in seconds since 1970 (`SOURCE_DATE_EPOCH`, or 0).
+    pub epoch: i64,
+    /// Where private directories of requests are made.
+    pub work_dir: PathBuf,
+    /// The family of manifests to write.
+    pub format: Format,
+    /// How many images are read, or blobs moved, at once.
+    pub concurrency: NonZeroUsize,
+}
+
+impl BuilderConfig {
+    /// The defaults, working in `work_dir`.
+    pub fn new(work_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            shown_registry: None,
+            binary_images: BTreeMap::new(),
+            required_labels: BTreeMap::new(),
+            epoch: 0,
+            work_dir: work_dir.into(),
+            format: Format::Docker,
+            concurrency: DEFAULT_CONCURRENCY,
+        }
+    }
+}
+
+const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");

@@ -1,0 +1,292 @@
+//! Why a request failed.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use oci::{Arch, Digest, ImageName, MediaType, PullSpec};
+
+use crate::progress::Stopped;
+use crate::scope::Scope;
+
+/// Why a request could not be done. Every text names the image or bundle and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An image could not be looked up or read.
+    #[error("the {role} `{image}` could not be read")]
+    Read {
+        /// What the image is to the request.
+        role: Role,
+        /// The image as written.
+        image: String,
+        /// What the registry or the layout said.
+        #[source]
+        source: Box<oci::Error>,
+    },
+    /// Something could not be written to a registry or layout.
+    #[error("`{target}` could not be published")]
+    Publish {
+        /// What was being written.
+        target: String,
+        /// What the registry or the layout said.
+        #[source]
+        source: Box<oci::Error>,
+    },
+    /// An image is of a type that cannot be used.
+    #[error("the {role} `{image}` is of type `{media_type}`; push it as a Docker v2 schema 2 or OCI image")]
+    UnsupportedType {
+        /// What the image is to the request.
+        role: Role,
+        /// The image as written.
+        image: String,
+        /// The type found.
+        media_type: MediaType,
+    },
+    /// A manifest list has no entry that could be used.
+    #[error("the {role} `{image}` is an empty manifest list; push it with at least one architecture")]
+    EmptyList {
+        /// What the image is to the request.
+        role: Role,
+        /// The image as written.
+        image: String,
+    },
+    /// An image's config is not one.
+    #[error("the config of the {role} `{image}` cannot be understood; push the image again")]
+    BadConfig {
+        /// What the image is to the request.
+        role: Role,
+        /// The image as written.
+        image: String,
+        /// What the parser says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A label has a value that means nothing.
+    #[error("the label `{label}` of `{image}` is `{value}`: {problem}")]
+    BadLabel {
+        /// The image.
+        image: String,
+        /// The label.
+        label: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        problem: String,
+    },
+    /// A bundle lacks a label that the configuration demands.
+    #[error("the bundle `{bundle}` must carry the label `{label}` with the value `{expected}`, but it {found}; build the bundle with it")]
+    RequiredLabel {
+        /// The bundle.
+        bundle: PullSpec,
+        /// The label.
+        label: String,
+        /// The value demanded.
+        expected: String,
+        /// What it has.
+        found: String,
+    },
+    /// The requested scope is wider than the index's.
+    #[error("the index image `{index}` is limited to the scope `{current}` and cannot be given the wider scope `{requested}`; request `{current}` or a narrower scope")]
+    ScopeTooWide {
+        /// The index image.
+        index: ImageName,
+        /// Its scope.
+        current: Scope,
+        /// The scope asked for.
+        requested: Scope,
+    },
+    /// No binary image is named or configured.
+    #[error("no binary image is configured for the scope `{scope}` and the version `{version}`; name one with `binary_image`")]
+    NoBinaryImage {
+        /// The result's scope.
+        scope: Scope,
+        /// The index's OCP version.
+        version: String,
+    },
+    /// The named binary image contradicts the configuration about being binaryless.
+    #[error("the index for scope `{scope}` and version `{version}` {demand}, but the request names `{requested}`; leave `binary_image` out to use the configured one")]
+    BinaryImageMismatch {
+        /// The result's scope.
+        scope: Scope,
+        /// The index's OCP version.
+        version: String,
+        /// What the configuration demands.
+        demand: &'static str,
+        /// What the request names.
+        requested: String,
+    },
+    /// An SQLite index cannot be served without the program in the binary image.
+    #[error("an SQLite index image needs a binary image with the catalog server, but `scratch` is asked for; name a binary image")]
+    BinarylessDatabase,
+    /// Nothing says for which architectures to build.
+    #[error("no architectures are given: name a from-index or add architectures with `add_arches`")]
+    NoArches,
+    /// The binary image does not exist for some architectures.
+    #[error("the binary image `{image}` is not available for {}; use a binary image that has them, or build for fewer architectures", list(missing))]
+    ArchesMissing {
+        /// The binary image.
+        image: ImageName,
+        /// What it lacks.
+        missing: BTreeSet<Arch>,
+    },
+    /// The binary image contradicts itself about its architecture.
+    #[error("the binary image `{image}` says `{found}` where it is listed for `{arch}`; rebuild the binary image")]
+    WrongArch {
+        /// The binary image.
+        image: ImageName,
+        /// The architecture it is listed for.
+        arch: Arch,
+        /// What it says.
+        found: String,
+    },
+    /// A layer's type has no name in the format to be written.
+    #[error("the binary image `{image}` has a layer of type `{media_type}`, which Docker v2 schema 2 has no name for; publish in the OCI format or rebuild the binary image with gzip layers")]
+    LayerType {
+        /// The binary image.
+        image: ImageName,
+        /// The layer's type.
+        media_type: MediaType,
+    },
+    /// The from-index is no SQLite index image.
+    #[error("the index image `{index}` is a file-based catalog (label `{}`); only SQLite index images can be added to so far", crate::labels::CONFIGS)]
+    FileBasedIndex {
+        /// The index image.
+        index: ImageName,
+    },
+    /// The from-index has no label that says where its database is.
+    #[error("the image `{index}` is no index image: it has neither the label `{}` nor `{}`; check the name", crate::labels::DATABASE, crate::labels::CONFIGS)]
+    NotAnIndex {
+        /// The image.
+        index: ImageName,
+    },
+    /// The database is not where the label says.
+    #[error("the index image `{index}` has no file `{path}`, which its label `{}` names; rebuild the index image", crate::labels::DATABASE)]
+    DatabaseMissing {
+        /// The index image.
+        index: ImageName,
+        /// Where it should be.
+        path: String,
+    },
+    /// A bundle image's content is wrong.
+    #[error("the bundle `{bundle}` cannot be added")]
+    Bundle {
+        /// The bundle.
+        bundle: PullSpec,
+        /// What is wrong with it.
+        #[source]
+        source: Box<bundle::BundleError>,
+    },
+    /// The catalog engine refuses.
+    #[error("the bundles cannot be added to the index")]
+    Add {
+        /// Why.
+        #[source]
+        source: Box<indexdb::Error>,
+    },
+    /// The from-index's database cannot be read.
+    #[error("the database of the index image `{index}` cannot be used")]
+    Database {
+        /// The index image.
+        index: ImageName,
+        /// Why.
+        #[source]
+        source: Box<indexdb::Error>,
+    },
+    /// The from-index's tag was moved by somebody else while the request ran.
+    #[error("the index image `{index}` was changed since this request started: it was `{expected}` and is `{found}` now; submit the request again to build on the new one")]
+    IndexChanged {
+        /// The index image.
+        index: ImageName,
+        /// What the request started from.
+        expected: Digest,
+        /// What the tag points to now.
+        found: String,
+    },
+    /// The from-index is named by digest alone.
+    #[error("the index image `{index}` is named by digest, which cannot be overwritten; name it by tag")]
+    OverwriteNeedsTag {
+        /// The index image.
+        index: ImageName,
+    },
+    /// A name in the output repository cannot be formed.
+    #[error("the tag for architecture `{arch}` of `{tag}` is too long; shorten the tag")]
+    TagTooLong {
+        /// The tag.
+        tag: String,
+        /// The architecture.
+        arch: Arch,
+    },
+    /// A file of the request's private directory could not be read or written.
+    #[error("the file `{path}` could not be read or written; check the disk's space and permissions")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A layer could not be written.
+    #[error("the catalog layer could not be written; check the disk's space and permissions")]
+    Layer(#[source] oci::LayerError),
+    /// A blocking task panicked: a defect.
+    #[error("an internal step of the request broke off; please report it with the log")]
+    Internal(#[source] tokio::task::JoinError),
+    /// The request is not ours any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// What an image is to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A bundle to add.
+    Bundle,
+    /// The index to start from.
+    FromIndex,
+    /// The image to build on.
+    BinaryImage,
+    /// The result.
+    Result,
+}
+
+impl Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bundle => "bundle",
+            Self::FromIndex => "from-index",
+            Self::BinaryImage => "binary image",
+            Self::Result => "published image",
+        })
+    }
+}
+
+impl Error {
+    /// Whether the same request may succeed when tried again later: the network or the registry, not the request, is at fault.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Read { source, .. } | Self::Publish { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// The error and its causes in one line, for people: `what: why: why that`.
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            // Some libraries repeat their cause in their own text.
+            if !text.ends_with(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        text
+    }
+}
+
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+}

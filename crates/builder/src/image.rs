@@ -1,0 +1,174 @@
+//! Images as requests need them: looked up once, known by digest from then on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oci::{
+    Arch, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName, ImageRepository, ManifestList,
+    RawManifest, Reference,
+};
+
+use crate::error::{Error, Role};
+
+/// The largest image config that is read, in bytes. Real ones are a few kilobytes.
+const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// An image that was looked up: its manifest is at hand, its digest is known.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundImage {
+    pub(crate) name: ImageName,
+    pub(crate) role: Role,
+    pub(crate) repository: ImageRepository,
+    pub(crate) raw: RawManifest,
+    pub(crate) document: Document,
+}
+
+/// One platform's image of a [`FoundImage`].
+#[derive(Clone, Debug)]
+pub(crate) struct PlatformImage {
+    pub(crate) digest: Digest,
+    pub(crate) manifest: ImageManifest,
+    pub(crate) config: ImageConfig,
+}
+
+impl FoundImage {
+    /// Looks `name` up, by `digest` when it is already known (a restarted request), else as it is written.
+    pub(crate) async fn find(
+        client: &Client,
+        name: &ImageName,
+        role: Role,
+        digest: Option<&Digest>,
+    ) -> Result<Self, Error> {
+        let read = |source: oci::Error| Error::Read { role, image: name.to_string(), source: Box::new(source) };
+        let repository = name.open(client).await.map_err(read)?;
+        let reference = digest.map_or_else(|| name.reference(), |digest| Reference::Digest(digest.clone()));
+        let raw = repository.manifest(&reference).await.map_err(read)?;
+        if !raw.media_type.is_list() && !raw.media_type.is_image() {
+            return Err(Error::UnsupportedType { role, image: name.to_string(), media_type: raw.media_type });
+        }
+        let document = raw.parse().map_err(|source| read(source.into()))?;
+        Ok(Self { name: name.clone(), role, repository, raw, document })
+    }
+
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.raw.digest
+    }
+
+    /// The name with the digest in place of tag and digest.
+    pub(crate) fn resolved(&self) -> String {
+        pinned_name(&self.name, self.digest())
+    }
+
+    /// The architectures the image exists for: every entry's of a list, the config's of a single image.
+    pub(crate) async fn arches(&self) -> Result<BTreeSet<Arch>, Error> {
+        match &self.document {
+            Document::List(list) => {
+                entries_with_arch(list).map(|(text, _)| self.parse_arch(text)).collect::<Result<_, _>>()
+            }
+            Document::Image(manifest) => {
+                let config = self.config(manifest).await?;
+                Ok(BTreeSet::from([self.parse_arch(&config.architecture)?]))
+            }
+        }
+    }
+
+    /// The image whose labels speak for the whole: amd64's, or the first.
+    pub(crate) async fn for_labels(&self) -> Result<PlatformImage, Error> {
+        match &self.document {
+            Document::Image(manifest) => self.single(manifest).await,
+            Document::List(list) => {
+                let amd64 = entries_with_arch(list).find(|(arch, _)| *arch == Arch::amd64().as_str());
+                let entry = amd64.map(|(_, entry)| entry).or_else(|| list.manifests.first());
+                self.entry(entry.ok_or_else(|| self.empty_list())?).await
+            }
+        }
+    }
+
+    /// The first image of a list, or the single image: what a bundle resolves to.
+    pub(crate) async fn first(&self) -> Result<PlatformImage, Error> {
+        match &self.document {
+            Document::Image(manifest) => self.single(manifest).await,
+            Document::List(list) => self.entry(list.manifests.first().ok_or_else(|| self.empty_list())?).await,
+        }
+    }
+
+    /// The image for `arch`, if there is one.
+    pub(crate) async fn for_arch(&self, arch: &Arch) -> Result<Option<PlatformImage>, Error> {
+        match &self.document {
+            Document::Image(manifest) => Ok(Some(self.single(manifest).await?)),
+            Document::List(list) => match entries_with_arch(list).find(|(text, _)| *text == arch.as_str()) {
+                Some((_, entry)) => Ok(Some(self.entry(entry).await?)),
+                None => Ok(None),
+            },
+        }
+    }
+
+    async fn single(&self, manifest: &ImageManifest) -> Result<PlatformImage, Error> {
+        let config = self.config(manifest).await?;
+        Ok(PlatformImage { digest: self.raw.digest.clone(), manifest: manifest.clone(), config })
+    }
+
+    async fn entry(&self, entry: &Descriptor) -> Result<PlatformImage, Error> {
+        let reference = Reference::Digest(entry.digest.clone());
+        let raw = self.repository.manifest(&reference).await.map_err(|source| self.read(source))?;
+        match raw.parse().map_err(|source| self.read(source.into()))? {
+            Document::Image(manifest) => {
+                let config = self.config(&manifest).await?;
+                Ok(PlatformImage { digest: raw.digest, manifest, config })
+            }
+            // A list within a list has no meaning for index or bundle images.
+            Document::List(_) => Err(Error::UnsupportedType {
+                role: self.role,
+                image: pinned_name(&self.name, &raw.digest),
+                media_type: raw.media_type,
+            }),
+        }
+    }
+
+    async fn config(&self, manifest: &ImageManifest) -> Result<ImageConfig, Error> {
+        let bytes =
+            self.repository.blob_bytes(&manifest.config, MAX_CONFIG_BYTES).await.map_err(|source| self.read(source))?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::BadConfig {
+            role: self.role,
+            image: self.name.to_string(),
+            source,
+        })
+    }
+
+    fn parse_arch(&self, text: &str) -> Result<Arch, Error> {
+        text.parse().map_err(|problem: oci::ParseArchError| Error::BadLabel {
+            image: self.name.to_string(),
+            label: crate::labels::ARCHITECTURE,
+            value: text.to_owned(),
+            problem: problem.to_string(),
+        })
+    }
+
+    pub(crate) fn read(&self, source: oci::Error) -> Error {
+        Error::Read { role: self.role, image: self.name.to_string(), source: Box::new(source) }
+    }
+
+    fn empty_list(&self) -> Error {
+        Error::EmptyList { role: self.role, image: self.name.to_string() }
+    }
+}
+
+/// The entries that run somewhere: attestations and other attachments say `unknown`, or nothing.
+fn entries_with_arch(list: &ManifestList) -> impl Iterator<Item = (&str, &Descriptor)> {
+    list.manifests.iter().filter_map(|entry| {
+        let platform = entry.platform.as_ref()?;
+        (platform.architecture != "unknown").then_some((platform.architecture.as_str(), entry))
+    })
+}
+
+/// `name` with `digest` in place of tag and digest.
+pub(crate) fn pinned_name(name: &ImageName, digest: &Digest) -> String {
+    match name {
+        ImageName::Registry(spec) => spec.repository().with_digest(digest.clone()).to_string(),
+        ImageName::Layout { path, .. } => format!("oci:{}@{digest}", path.display()),
+    }
+}
+
+/// A label's value; a missing label reads as nothing.
+pub(crate) fn label<'labels>(labels: &'labels BTreeMap<String, String>, name: &str) -> Option<&'labels str> {
+    labels.get(name).map(String::as_str).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,19 @@
+//! The labels that index images and bundle images carry.
+
+/// Where a file-based index image keeps its catalog; its presence makes an index image file-based.
+pub const CONFIGS: &str = "operators.operatorframework.io.index.configs.v1";
+/// Where an SQLite index image keeps its database.
+pub const DATABASE: &str = "operators.operatorframework.io.index.database.v1";
+/// The OCP version an index image is for, such as `v4.19`.
+pub const VERSION: &str = "com.redhat.index.delivery.version";
+/// The distribution scope of an index image.
+pub const SCOPE: &str = "com.redhat.index.delivery.distribution_scope";
+/// The package of a bundle image.
+pub const PACKAGE: &str = "operators.operatorframework.io.bundle.package.v1";
+/// The distribution's name of the architecture an image is for.
+pub const ARCHITECTURE: &str = "architecture";
+
+/// The OCP version of an index image without [`VERSION`].
+pub const DEFAULT_VERSION: &str = "v4.5";
+/// Where our SQLite index images keep their database.
+pub const DATABASE_PATH: &str = "/database/index.db";

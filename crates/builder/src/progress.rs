@@ -1,0 +1,134 @@
+//! How a running request tells what it does, and what a restarted one needs to know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use oci::{Arch, Digest};
+use serde::{Deserialize, Serialize};
+
+use crate::scope::Scope;
+
+/// A step of a request that its caller is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Bundles are looked up.
+    ResolvingBundles,
+    /// Indexes and the binary image are looked up.
+    ResolvingImages,
+    /// Everything is known; the build for these architectures starts.
+    Building(Vec<Arch>),
+    /// The from-index is searched for the bundles.
+    CheckingPresentBundles,
+    /// Images are pushed.
+    CreatingManifestList,
+    /// The from-index's tag is about to be moved.
+    Overwriting,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ResolvingBundles => f.write_str("Resolving the bundles"),
+            Self::ResolvingImages => f.write_str("Resolving the container images"),
+            Self::Building(arches) => {
+                f.write_str("Building the index image for the following arches: ")?;
+                for (position, arch) in arches.iter().enumerate() {
+                    let separator = if position == 0 { "" } else { ", " };
+                    write!(f, "{separator}{arch}")?;
+                }
+                Ok(())
+            }
+            Self::CheckingPresentBundles => f.write_str("Checking if bundles are already present in the index image"),
+            Self::CreatingManifestList => f.write_str("Creating the manifest list"),
+            Self::Overwriting => f.write_str("Overwriting the index image with the new one"),
+        }
+    }
+}
+
+/// Results of a request as they become known (spec workflows 1.2). `None` is "not known yet".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The architectures of the result, sorted.
+    pub arches: Option<Vec<Arch>>,
+    /// The binary image as given or configured.
+    pub binary_image: Option<String>,
+    /// The binary image by digest.
+    pub binary_image_resolved: Option<String>,
+    /// The scope of the result.
+    pub distribution_scope: Option<Scope>,
+    /// The from-index by digest.
+    pub from_index_resolved: Option<String>,
+    /// The bundles of the request by package.
+    pub bundle_mapping: Option<BTreeMap<String, Vec<String>>>,
+    /// The result as clients shall name it.
+    pub index_image: Option<String>,
+    /// The same by digest.
+    pub index_image_resolved: Option<String>,
+    /// The result in the output repository.
+    pub internal_index_image_copy: Option<String>,
+    /// The same by digest.
+    pub internal_index_image_copy_resolved: Option<String>,
+}
+
+/// What a restarted request needs to end as it would have without the restart: everything is read again by these digests,
+/// so tags that moved meanwhile do not mix inputs, and a tag that was already moved is recognised.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The resolved inputs, once known.
+    #[serde(default)]
+    pub inputs: Option<ResolvedInputs>,
+    /// The overwrite that was about to happen, once the result is pushed.
+    #[serde(default)]
+    pub overwriting: Option<PlannedOverwrite>,
+}
+
+/// The digests a request was prepared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedInputs {
+    /// One per bundle of the request, in its order.
+    pub bundles: Vec<Digest>,
+    /// The from-index.
+    pub from_index: Option<Digest>,
+    /// The binary image; `None` for a binaryless index.
+    pub binary_image: Option<Digest>,
+}
+
+/// A move of the from-index's tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedOverwrite {
+    /// What the tag pointed to when the request was prepared.
+    pub from: Digest,
+    /// What it is moved to.
+    pub to: Digest,
+}
+
+/// The request is no longer ours to work on: it was ended by somebody, or another worker holds it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("work on the request was stopped: {reason}")]
+pub struct Stopped {
+    /// Why.
+    pub reason: String,
+}
+
+/// Who is told how a request goes on: the service's store, or a person at a terminal.
+#[async_trait]
+pub trait Reporter: Send + Sync {
+    /// Tells that `phase` begins and which results are known by now.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the request must not be worked on any more.
+    async fn phase(&self, phase: &Phase, facts: &Facts) -> Result<(), Stopped>;
+
+    /// Keeps `checkpoint` for a restart. It is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the request must not be worked on any more.
+    async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stopped>;
+
+    /// Asks, right before something becomes visible to others, whether the request is still ours.
+    ///
+    /// # Errors
+    /// [`Stopped`] when it is not.
+    async fn confirm(&self) -> Result<(), Stopped>;
+}

@@ -1,0 +1,242 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use builder::{BinaryImage, Scope};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use oci::{Arch, ImageName, PullSpec, RegistryHost, Tag};
+
+/// Keeps operator index images up to date: adds bundles, publishes for every architecture, reports.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// What to log: a level (error, warn, info, debug, trace) or directives such as `info,oci=debug`
+    #[arg(long, global = true, env = "IIB_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How to log
+    #[arg(long, global = true, env = "IIB_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything embedded on loopback, add sample bundles to a new index, and show what was made
+    #[command(after_help = "Example:\n  iib quickstart --once")]
+    Quickstart(QuickstartArgs),
+    /// Run the service: the REST API and one worker, state in SQLite
+    #[command(after_help = "Example:\n  iib serve --config iib.toml")]
+    Serve(ServeArgs),
+    /// Work on index images without a service
+    #[command(subcommand)]
+    Index(IndexCommand),
+    /// The embedded registry
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Add bundles to an SQLite index image, or make a new one
+    #[command(
+        after_help = "Example:\n  iib index add --bundles quay.io/ns/bundle@sha256:… --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
+    )]
+    Add(Box<IndexAddArgs>),
+    /// Show what an SQLite index image holds
+    #[command(after_help = "Example:\n  iib index inspect quay.io/ns/index:v4.19")]
+    Inspect(IndexInspectArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Serve an image registry from a directory
+    #[command(after_help = "Example:\n  iib registry serve --listen 127.0.0.1:5000 --root ./registry")]
+    Serve(RegistryServeArgs),
+}
+
+/// How registries are reached.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Registries")]
+pub(crate) struct RegistryArgs {
+    /// Credentials: a docker config file. Default: the first of $XDG_RUNTIME_DIR/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json
+    #[arg(long, env = "REGISTRY_AUTH_FILE", value_name = "FILE")]
+    pub(crate) authfile: Option<PathBuf>,
+    /// A certificate authority to trust beside the system's (PEM file); repeatable
+    #[arg(long = "registry-ca", value_name = "FILE")]
+    pub(crate) ca: Vec<PathBuf>,
+    /// A registry to speak plain HTTP to; loopback is anyway; repeatable
+    #[arg(long = "insecure-registry", value_name = "HOST[:PORT]")]
+    pub(crate) insecure: Vec<RegistryHost>,
+    /// Speak to ADDRESS where a pull spec names NAME; repeatable
+    #[arg(long = "registry-alias", value_name = "NAME=ADDRESS", value_parser = parse_alias)]
+    pub(crate) aliases: Vec<(RegistryHost, RegistryHost)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexAddArgs {
+    /// Bundle images, separated by commas; repeatable
+    #[arg(long, value_delimiter = ',', value_name = "PULLSPEC")]
+    pub(crate) bundles: Vec<PullSpec>,
+    /// The index image to start from; without it a new index is made
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) from_index: Option<ImageName>,
+    /// The image with the catalog server to build on
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) binary_image: BinaryImage,
+    /// Where to publish: a pull spec with a tag, or oci:PATH[:TAG]
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) to: ImageName,
+    /// Architectures to build for beside the from-index's, separated by commas; repeatable
+    #[arg(long = "arch", value_delimiter = ',', value_name = "ARCH")]
+    pub(crate) arches: Vec<Arch>,
+    /// Further tags for the result; repeatable
+    #[arg(long = "build-tag", value_delimiter = ',', value_name = "TAG")]
+    pub(crate) build_tags: Vec<Tag>,
+    /// Move the from-index's tag to the result, unless somebody else moved it meanwhile
+    #[arg(long, requires = "from_index")]
+    pub(crate) overwrite_from_index: bool,
+    /// `user:password` for the from-index's repository alone; better given in the environment than on the command line
+    #[arg(long, env = "IIB_OVERWRITE_FROM_INDEX_TOKEN", hide_env_values = true, requires = "overwrite_from_index", value_name = "TOKEN")]
+    pub(crate) overwrite_from_index_token: Option<String>,
+    /// The scope to label the result with: dev, stage or prod; default: the from-index's
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) distribution_scope: Option<Scope>,
+    /// How channels are computed
+    #[arg(long, default_value = "replaces", value_name = "MODE")]
+    pub(crate) mode: GraphMode,
+    /// Write OCI manifests in place of Docker v2 schema 2
+    #[arg(long)]
+    pub(crate) oci: bool,
+    /// How the result is printed
+    #[arg(long, short, default_value = "text", value_name = "FORMAT")]
+    pub(crate) output: OutputFormat,
+    #[command(flatten)]
+    pub(crate) registries: RegistryArgs,
+}
+
+/// How channels are computed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GraphMode {
+    /// By what bundles replace and skip.
+    Replaces,
+    /// By version.
+    Semver,
+    /// By version, patch releases skipping earlier ones.
+    SemverSkippatch,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexInspectArgs {
+    /// The index image: a pull spec, or oci:PATH[:TAG]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: ImageName,
+    /// Also copy the index database to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: Option<PathBuf>,
+    /// How the result is printed
+    #[arg(long, short, default_value = "text", value_name = "FORMAT")]
+    pub(crate) output: OutputFormat,
+    #[command(flatten)]
+    pub(crate) registries: RegistryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryServeArgs {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1:5000", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The directory that holds everything
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: PathBuf,
+    /// Demand basic authentication: a file with `user:password` lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users: Option<PathBuf>,
+    /// Serve TLS with this certificate chain (PEM)
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM)
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file (TOML)
+    #[arg(long, env = "IIB_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The address to listen on; overrides the configuration
+    #[arg(long, env = "IIB_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where state, logs and work files are kept; overrides the configuration
+    #[arg(long, env = "IIB_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) registries: RegistryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuickstartArgs {
+    /// End when the index image is made and verified
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// The address of the REST API; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8320", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The address of the embedded registry; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8321", value_name = "ADDRESS")]
+    pub(crate) registry_listen: SocketAddr,
+    /// Where everything is kept; default: a temporary directory, removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+fn parse_alias(text: &str) -> Result<(RegistryHost, RegistryHost), String> {
+    let (name, address) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form NAME=ADDRESS"))?;
+    let parse = |part: &str| part.parse::<RegistryHost>().map_err(|error| error.to_string());
+    Ok((parse(name)?, parse(address)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_alias_has_two_hosts() {
+        assert!(parse_alias("registry.test:5000=127.0.0.1:4000").is_ok());
+        assert!(parse_alias("registry.test:5000").is_err());
+        assert!(parse_alias("=x").is_err());
+    }
+}

@@ -1,0 +1,7 @@
+//! One file per verb.
+
+pub(crate) mod index_add;
+pub(crate) mod index_inspect;
+pub(crate) mod quickstart;
+pub(crate) mod registry_serve;
+pub(crate) mod serve;

@@ -1,0 +1,95 @@
+//! `iib quickstart`: everything embedded on loopback, one add through REST, and a look at what it made.
+
+mod follow;
+mod samples;
+mod summary;
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use oci::RegistryHost;
+use registry::{Config as RegistryConfig, Running, Server};
+use tempfile::TempDir;
+use worker::RequestLogs;
+
+use crate::cli::{LogArgs, QuickstartArgs, RegistryArgs};
+use crate::config::{Config, RegistryHostText};
+use crate::service::{DataDir, Service, listen, termination};
+use crate::{logging, registries, terminal};
+
+/// Starts, adds, shows; then ends with `--once`, or serves until interrupted.
+pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()> {
+    if !args.listen.ip().is_loopback() || !args.registry_listen.ip().is_loopback() {
+        bail!("the quickstart asks nobody for a password, so it listens on loopback only; use `iib serve` for anything else");
+    }
+    let (root, _temporary) = directory(args.data_dir.as_deref())?;
+    let data = DataDir::create(&root)?;
+    let (logs, layer) = RequestLogs::start(data.logs()).context("request logs could not be started")?;
+    logging::for_quickstart(log, layer)?;
+
+    let listener = listen(args.listen, "--listen").await?;
+    let api = listener.local_addr().context("the address listened on is unknown")?;
+    let registry = start_registry(&args, &root).await?;
+    let host: RegistryHost = registry.addr().to_string().parse().context("the registry's address is no host")?;
+    terminal::complain(&format!("registry   http://{host}"));
+    terminal::complain(&format!("REST API   http://{api}/api/v1"));
+
+    let registry_args = RegistryArgs::default();
+    let config = config(&host);
+    let service = Service::start(&config, &registry_args, &data, logs, listener).await?;
+    let (client, _) = registries::client(&registry_args)?;
+    let builder = service.builder().clone();
+
+    let work = async {
+        let inputs = samples::push(&client, &host, &root).await.context("the samples could not be pushed")?;
+        terminal::complain(&format!(
+            "samples    {} bundles and a binary image for {} architectures pushed",
+            inputs.bundles.len(),
+            samples::ARCHES.len()
+        ));
+        registry.log().clear();
+        let finished = follow::add(api, &inputs).await?;
+        let traffic = registry.log().entries();
+        let summary = summary::verify_and_describe(&builder, &inputs, &finished, &traffic, api).await?;
+        terminal::print(&summary);
+        if args.once {
+            return Ok(());
+        }
+        terminal::complain("serving on; Ctrl-C ends");
+        termination().await
+    };
+    let ended = service.run_until(work).await;
+    registry.shutdown().await.context("the registry did not end cleanly")?;
+    ended
+}
+
+/// The directory to work in, and the guard that removes it if it is a temporary one.
+fn directory(chosen: Option<&Path>) -> anyhow::Result<(std::path::PathBuf, Option<TempDir>)> {
+    match chosen {
+        Some(path) => Ok((path.to_owned(), None)),
+        None => {
+            let temporary = tempfile::Builder::new().prefix("iib-quickstart-").tempdir();
+            let temporary = temporary.context("a temporary directory could not be made; name one with `--data-dir`")?;
+            Ok((temporary.path().to_owned(), Some(temporary)))
+        }
+    }
+}
+
+async fn start_registry(args: &QuickstartArgs, root: &Path) -> anyhow::Result<Running> {
+    let address = args.registry_listen;
+    Server::start(RegistryConfig::new(address, root.join("registry"))).await.with_context(|| {
+        format!(
+            "the embedded registry cannot listen on {address}; choose another address with `--registry-listen ADDRESS`, \
+             or a free port with `--registry-listen {}:0`",
+            address.ip()
+        )
+    })
+}
+
+fn config(host: &RegistryHost) -> Config {
+    let mut config = Config::default();
+    config.server.login_disabled = true;
+    config.build.registry = Some(RegistryHostText(host.clone()));
+    config.worker.poll_seconds = 1;
+    config
+}

@@ -1,0 +1,195 @@
+//! The service in one process: store, REST API and one worker.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use builder::{BinaryImage, Builder, BuilderConfig, Scope};
+use oci::RegistryHost;
+use server::ServerConfig;
+use store::{SealingKey, Store, StoreConfig, WorkerId};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
+
+use crate::cli::RegistryArgs;
+use crate::config::{BuildSection, Config, RegistryHostText};
+use crate::registries;
+
+/// The files of a service, all below one directory.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir {
+    root: PathBuf,
+}
+
+impl DataDir {
+    /// Makes the directories that are missing.
+    pub(crate) fn create(root: &Path) -> anyhow::Result<Self> {
+        let data = Self { root: root.to_owned() };
+        for path in [data.logs(), data.work()] {
+            std::fs::create_dir_all(&path)
+                .with_context(|| format!("the directory `{}` could not be made", path.display()))?;
+        }
+        Ok(data)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.root.join("iib.db")
+    }
+
+    fn sealing_key(&self) -> PathBuf {
+        self.root.join("sealing.key")
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+}
+
+/// A running service.
+pub(crate) struct Service {
+    shutdown: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+    builder: Builder,
+}
+
+impl Service {
+    /// Opens the state and starts the API on `listener` and the worker.
+    pub(crate) async fn start(
+        config: &Config,
+        registry_args: &RegistryArgs,
+        data: &DataDir,
+        logs: RequestLogs,
+        listener: TcpListener,
+    ) -> anyhow::Result<Self> {
+        let (client, credentials) = registries::client(registry_args)?;
+        let builder = Builder::new(client, credentials, builder_config(config, data)?);
+        let removed = builder::remove_leftovers(builder.config()).await?;
+        if removed > 0 {
+            tracing::info!("removed {removed} work director(ies) of interrupted requests");
+        }
+        let sealing_key = SealingKey::load_or_generate(&data.sealing_key())
+            .context("the key that seals requests' secrets could not be read or made")?;
+        let store = Store::open(&StoreConfig::sqlite(data.database(), sealing_key))
+            .await
+            .with_context(|| format!("the state in `{}` could not be opened", data.database().display()))?;
+
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let worker = Worker::new(worker_config(config)?, store.clone(), builder.clone(), Some(Arc::new(logs)));
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            worker.run(stop).await;
+            Ok(())
+        });
+        let server_config = server_config(config, data)?;
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            server::serve(listener, server_config, store, stop).await.context("the REST API ended")
+        });
+        Ok(Self { shutdown, tasks, builder })
+    }
+
+    /// The builder that the worker uses.
+    pub(crate) fn builder(&self) -> &Builder {
+        &self.builder
+    }
+
+    /// Runs until `end` completes or a part fails, then shuts everything down in order.
+    pub(crate) async fn run_until(mut self, end: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            ended = end => ended,
+            Some(part) = self.tasks.join_next() => match part {
+                Ok(Ok(())) => Err(anyhow::anyhow!("a part of the service ended unexpectedly")),
+                Ok(Err(error)) => Err(error),
+                Err(error) => Err(anyhow::Error::new(error).context("a part of the service broke off")),
+            },
+        };
+        self.shutdown.cancel();
+        while let Some(part) = self.tasks.join_next().await {
+            part.context("a part of the service broke off")??;
+        }
+        ended
+    }
+}
+
+/// Listens on `address`, or says how to choose another one.
+pub(crate) async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("the address {address} cannot be listened on; choose another one with `{flag} ADDRESS`, or a free port with `{flag} {}:0`", address.ip())
+    })
+}
+
+/// Completes when the process is asked to end.
+pub(crate) async fn termination() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .context("signals cannot be received")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("signals cannot be received"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
+    let shown = config.build.index_image_output_registry.clone();
+    Ok(BuilderConfig {
+        shown_registry: shown.map(|RegistryHostText(host)| host),
+        binary_images: binary_images(&config.build)?,
+        required_labels: config.build.required_labels.clone(),
+        epoch: registries::source_date_epoch()?,
+        concurrency: config.build.concurrency,
+        ..BuilderConfig::new(data.work())
+    })
+}
+
+fn binary_images(build: &BuildSection) -> anyhow::Result<BTreeMap<Scope, BTreeMap<String, BinaryImage>>> {
+    let mut images: BTreeMap<Scope, BTreeMap<String, BinaryImage>> = BTreeMap::new();
+    for (scope, versions) in &build.binary_images {
+        let scope: Scope = scope.parse().context("`build.binary_images` has a wrong key")?;
+        for (version, image) in versions {
+            let image = image
+                .parse()
+                .map_err(|error| anyhow::anyhow!("`build.binary_images.{scope}.{version}` is wrong: {error}"))?;
+            images.entry(scope).or_default().insert(version.clone(), image);
+        }
+    }
+    Ok(images)
+}
+
+fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
+    let Some(RegistryHostText(registry)) = &config.build.registry else {
+        bail!("the configuration names no registry to push to; set `build.registry`");
+    };
+    let seconds = Duration::from_secs;
+    if config.worker.lease_seconds == 0 || config.worker.poll_seconds == 0 {
+        bail!("`worker.lease_seconds` and `worker.poll_seconds` must be at least 1");
+    }
+    Ok(WorkerConfig {
+        lease: seconds(config.worker.lease_seconds),
+        poll: seconds(config.worker.poll_seconds),
+        drain: seconds(config.worker.drain_seconds),
+        max_attempts: config.worker.max_attempts,
+        ..WorkerConfig::new(worker_id(), push_template(&config.build.image_push_template, registry)?)
+    })
+}
+
+fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
+    text.replace("{registry}", registry.as_str()).parse().context("`build.image_push_template` is wrong")
+}
+
+/// Unique per process and start, so that a lease of an earlier start is never taken for ours.
+fn worker_id() -> WorkerId {
+    WorkerId::new(format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()))
+}
+
+fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
+    todo_server_config(config, data)
+}

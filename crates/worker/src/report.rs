@@ -1,0 +1,60 @@
+//! The builder's reports, written to the store under the job's lease.
+
+use std::collections::BTreeMap;
+
+use api::State;
+use async_trait::async_trait;
+use builder::{Checkpoint, Facts, Phase, Reporter, Stopped};
+use store::{Lease, ResultFields, Store, Update};
+
+/// Reports to the store for as long as the lease holds.
+pub(crate) struct StoreReporter {
+    store: Store,
+    lease: Lease,
+}
+
+impl StoreReporter {
+    pub(crate) fn new(store: Store, lease: Lease) -> Self {
+        Self { store, lease }
+    }
+}
+
+#[async_trait]
+impl Reporter for StoreReporter {
+    async fn phase(&self, phase: &Phase, facts: &Facts) -> Result<(), Stopped> {
+        let reason = phase.to_string();
+        tracing::info!("{reason}");
+        let update = Update { state: State::InProgress, state_reason: reason, fields: fields(facts) };
+        self.store.report(&self.lease, &update).await.map_err(stopped)
+    }
+
+    async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stopped> {
+        let data = serde_json::to_value(checkpoint).map_err(stopped)?;
+        self.store.checkpoint(&self.lease, &data).await.map_err(stopped)
+    }
+
+    async fn confirm(&self) -> Result<(), Stopped> {
+        self.store.confirm(&self.lease).await.map_err(stopped)
+    }
+}
+
+/// The builder's results in the words of the contract.
+pub(crate) fn fields(facts: &Facts) -> ResultFields {
+    let text = |arches: &Vec<oci::Arch>| arches.iter().map(ToString::to_string).collect();
+    ResultFields {
+        arches: facts.arches.as_ref().map(text),
+        binary_image: facts.binary_image.clone(),
+        binary_image_resolved: facts.binary_image_resolved.clone(),
+        distribution_scope: facts.distribution_scope.map(|scope| scope.to_string()),
+        from_index_resolved: facts.from_index_resolved.clone(),
+        index_image: facts.index_image.clone(),
+        index_image_resolved: facts.index_image_resolved.clone(),
+        internal_index_image_copy: facts.internal_index_image_copy.clone(),
+        internal_index_image_copy_resolved: facts.internal_index_image_copy_resolved.clone(),
+        bundle_mapping: facts.bundle_mapping.as_ref().map(|mapping: &BTreeMap<_, _>| mapping.clone()),
+    }
+}
+
+fn stopped(error: impl std::error::Error) -> Stopped {
+    Stopped { reason: error.to_string() }
+}

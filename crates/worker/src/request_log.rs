@@ -1,0 +1,163 @@
+//! One log file per request, fed from the tracing events of its span.
+//!
+//! Events go through a bounded channel to a thread of their own that owns the files: writing never blocks the runtime, and a log
+//! that cannot be written never decides a request's outcome.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use tokio::sync::oneshot;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+/// The name of the span that marks work on a request; its field `id` is the request's.
+const SPAN: &str = "request";
+/// Lines that may wait for the disk; more are dropped, and the drop is noted in the log.
+const WAITING_LINES: usize = 4096;
+
+/// The files of the requests that run.
+#[derive(Debug)]
+pub struct RequestLogs {
+    sender: SyncSender<Message>,
+}
+
+/// The tracing layer that feeds [`RequestLogs`].
+#[derive(Debug)]
+pub struct RequestLogLayer {
+    sender: SyncSender<Message>,
+}
+
+enum Message {
+    Line { id: i64, text: String },
+    Close { id: i64, done: oneshot::Sender<()> },
+}
+
+impl RequestLogs {
+    /// Logs to `<directory>/<id>.log`, mode 0664, appending. The directory must exist.
+    ///
+    /// # Errors
+    /// An I/O error when the writing thread cannot be started.
+    pub fn start(directory: PathBuf) -> std::io::Result<(Self, RequestLogLayer)> {
+        let (sender, receiver) = sync_channel(WAITING_LINES);
+        std::thread::Builder::new()
+            .name("request-logs".to_owned())
+            .spawn(move || write_lines(&directory, &receiver))?;
+        Ok((Self { sender: sender.clone() }, RequestLogLayer { sender }))
+    }
+
+    /// Waits until everything logged for the request `id` is on disk, and closes its file.
+    pub async fn close(&self, id: i64) {
+        let (done, closed) = oneshot::channel();
+        let sender = self.sender.clone();
+        // The channel may be full for a moment: sending must not block the runtime.
+        let sent = tokio::task::spawn_blocking(move || sender.send(Message::Close { id, done }).is_ok()).await;
+        if matches!(sent, Ok(true)) && closed.await.is_err() {
+            tracing::warn!("the log of request {id} was not closed properly");
+        }
+    }
+}
+
+fn write_lines(directory: &std::path::Path, receiver: &Receiver<Message>) {
+    let mut files: HashMap<i64, Option<File>> = HashMap::new();
+    while let Ok(message) = receiver.recv() {
+        match message {
+            Message::Line { id, text } => {
+                let file = files.entry(id).or_insert_with(|| open(directory, id));
+                // A full disk costs the log, not the request; the service's own log says so once per request.
+                if let Some(open) = file
+                    && let Err(error) = open.write_all(text.as_bytes())
+                {
+                    tracing::error!(%error, "the log of request {id} cannot be written");
+                    *file = None;
+                }
+            }
+            Message::Close { id, done } => {
+                files.remove(&id);
+                // Nobody waits any more when the caller was dropped.
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+fn open(directory: &std::path::Path, id: i64) -> Option<File> {
+    let path = directory.join(format!("{id}.log"));
+    match OpenOptions::new().create(true).append(true).mode(0o664).open(&path) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            tracing::error!(%error, "the log `{}` cannot be opened", path.display());
+            None
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct RequestId(i64);
+
+impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for RequestLogLayer {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().name() != SPAN {
+            return;
+        }
+        let mut visitor = FindId(None);
+        attributes.record(&mut visitor);
+        if let (Some(request), Some(span)) = (visitor.0, context.span(id)) {
+            span.extensions_mut().insert(RequestId(request));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if *event.metadata().level() > Level::DEBUG {
+            return;
+        }
+        let request = context
+            .event_scope(event)
+            .and_then(|scope| scope.into_iter().find_map(|span| span.extensions().get::<RequestId>().copied()));
+        if let Some(RequestId(id)) = request {
+            // A full channel drops the line: waiting here would block the runtime.
+            let _ = self.sender.try_send(Message::Line { id, text: line(event) });
+        }
+    }
+}
+
+fn line(event: &Event<'_>) -> String {
+    let mut visitor = Format { message: String::new(), fields: String::new() };
+    event.record(&mut visitor);
+    let Format { message, fields } = visitor;
+    format!("{} {:5} {message}{fields}\n", jiff::Timestamp::now(), event.metadata().level())
+}
+
+struct FindId(Option<i64>);
+
+impl Visit for FindId {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if field.name() == "id" {
+            self.0 = Some(value);
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
+}
+
+struct Format {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Format {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // Writing to a string cannot fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+}

@@ -1,0 +1,227 @@
+//! The loop: claim, run under the lease, finish; and how it stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::State;
+use builder::{Builder, Checkpoint};
+use store::{Job, Payload, ResultFields, Store, Update, WorkerId};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::convert::add_request;
+use crate::report::{StoreReporter, fields};
+use crate::request_log::RequestLogs;
+use crate::template::PushTemplate;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Who holds the leases: unique per process.
+    pub id: WorkerId,
+    /// Where results are pushed.
+    pub template: PushTemplate,
+    /// How long a job stays ours without a sign of life. It is renewed three times as often.
+    pub lease: Duration,
+    /// How often to look for work that nobody woke us for (jobs of other processes, jobs whose worker died).
+    pub poll: Duration,
+    /// How long a running job may go on once shutdown began; then it is given back.
+    pub drain: Duration,
+    /// After how many interrupted attempts a job fails.
+    pub max_attempts: u32,
+}
+
+impl WorkerConfig {
+    /// The usual times: a lease of 30 s, a look for work every 2 s, 20 s to drain, 5 attempts.
+    pub fn new(id: WorkerId, template: PushTemplate) -> Self {
+        Self {
+            id,
+            template,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(2),
+            drain: Duration::from_secs(20),
+            max_attempts: 5,
+        }
+    }
+}
+
+/// Does jobs one after the other.
+#[derive(Debug)]
+pub struct Worker {
+    config: WorkerConfig,
+    store: Store,
+    builder: Builder,
+    logs: Option<Arc<RequestLogs>>,
+}
+
+/// How a job ended.
+enum Outcome {
+    /// With a final state to record.
+    Final(Update),
+    /// The request is not ours any more; nothing to record.
+    NotOurs(String),
+    /// Shutdown: somebody else shall do it.
+    GiveBack,
+}
+
+impl Worker {
+    /// A worker that takes jobs from `store`, does them with `builder` and closes request logs in `logs`.
+    pub fn new(config: WorkerConfig, store: Store, builder: Builder, logs: Option<Arc<RequestLogs>>) -> Self {
+        Self { config, store, builder, logs }
+    }
+
+    /// Works until `shutdown`. A job that runs then has [`WorkerConfig::drain`] to end, or is given back for the next start.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            // Subscribed before the look, so that a submit in between is not missed.
+            let woken = self.store.woken();
+            match self.store.claim(&self.config.id, self.config.lease).await {
+                Ok(Some(job)) => self.work_on(job, &shutdown).await,
+                Ok(None) => wait(self.config.poll, woken, &shutdown).await,
+                Err(error) => {
+                    tracing::error!(error = %report(&error), "no job could be claimed; trying again");
+                    wait(self.config.poll, std::future::pending(), &shutdown).await;
+                }
+            }
+        }
+    }
+
+    async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
+        let id = job.request_id;
+        let span = tracing::info_span!("request", id, attempt = job.attempt);
+        self.do_job(job, shutdown).instrument(span).await;
+        if let Some(logs) = &self.logs {
+            logs.close(id).await;
+        }
+    }
+
+    async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
+        let outcome = if job.attempt > self.config.max_attempts {
+            let attempts = self.config.max_attempts;
+            Outcome::Final(failed(format!("the work on the request was interrupted {attempts} times; see the service's log")))
+        } else {
+            tokio::select! {
+                // Both sides may be dropped at any await: the builder promises it, and renewing is one statement.
+                outcome = self.build(&job) => outcome,
+                reason = self.keep_lease(&job) => Outcome::NotOurs(reason),
+                () = drained(shutdown, self.config.drain) => Outcome::GiveBack,
+            }
+        };
+        let recorded = match outcome {
+            Outcome::Final(update) => {
+                match update.state {
+                    State::Complete => tracing::info!("{}", update.state_reason),
+                    State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
+                }
+                self.store.finish(&job.lease, &update).await
+            }
+            Outcome::NotOurs(reason) => {
+                tracing::warn!("stopped working on the request: {reason}");
+                Ok(())
+            }
+            Outcome::GiveBack => {
+                tracing::info!("the service shuts down; the request continues at the next start");
+                self.store.release(&job.lease).await
+            }
+        };
+        if let Err(error) = recorded {
+            // The lease runs out and the job is claimed again, here or elsewhere: nothing is lost.
+            tracing::error!(error = %report(&error), "the end of the request could not be recorded");
+        }
+    }
+
+    async fn build(&self, job: &Job) -> Outcome {
+        let Payload::Add(payload) = &job.payload;
+        let token = job.secrets.overwrite_from_index_token.as_ref();
+        let request = match add_request(job.request_id, payload, token, &self.config.template) {
+            Ok(request) => request,
+            Err(error) => return Outcome::Final(failed(error.to_string())),
+        };
+        let checkpoint = match job.checkpoint.clone().map(serde_json::from_value::<Checkpoint>).transpose() {
+            Ok(checkpoint) => checkpoint.unwrap_or_default(),
+            Err(error) => {
+                // Written by a newer version: starting over is safe, only slower.
+                tracing::warn!(%error, "the checkpoint of an earlier attempt cannot be read; starting over");
+                Checkpoint::default()
+            }
+        };
+        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone());
+        match self.builder.add(&request, &reporter, checkpoint).await {
+            Ok(added) => {
+                tracing::info!(
+                    requests = added.usage.requests,
+                    bytes_read = added.usage.bytes_read,
+                    bytes_written = added.usage.bytes_written,
+                    "published `{}`: {} bundle(s) added, {} present before; {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
+                    added.facts.index_image_resolved.as_deref().unwrap_or_default(),
+                    added.bundles_added.len(),
+                    added.bundles_present.len(),
+                    added.blobs.pushed,
+                    added.blobs.pushed_bytes,
+                    added.blobs.present,
+                    added.blobs.mounted,
+                    added.blobs.copied,
+                    added.blobs.copied_bytes,
+                );
+                Outcome::Final(Update {
+                    state: State::Complete,
+                    state_reason: "The operator bundle(s) were successfully added to the index image".to_owned(),
+                    fields: fields(&added.facts),
+                })
+            }
+            Err(builder::Error::Stopped(stopped)) => Outcome::NotOurs(stopped.reason),
+            Err(error) => Outcome::Final(failed(error.report())),
+        }
+    }
+
+    /// Renews the lease until it is lost, and says why it is.
+    async fn keep_lease(&self, job: &Job) -> String {
+        let period = self.config.lease / 3;
+        let mut valid_until = Instant::now() + self.config.lease;
+        loop {
+            tokio::time::sleep(period).await;
+            let asked = Instant::now();
+            // A store that does not answer in time is as good as a lost lease: somebody else may claim the job.
+            match timeout_at(valid_until, self.store.renew(&job.lease, self.config.lease)).await {
+                Ok(Ok(())) => valid_until = asked + self.config.lease,
+                Ok(Err(error)) if error.is_lease_lost() => return error.to_string(),
+                Ok(Err(error)) if Instant::now() < valid_until => {
+                    tracing::warn!(error = %report(&error), "the lease could not be renewed; trying again");
+                }
+                Ok(Err(error)) => return report(&error),
+                Err(_) => return "the lease ran out while the store did not answer".to_owned(),
+            }
+        }
+    }
+}
+
+/// Completes when `shutdown` was asked for and the time to drain is over.
+async fn drained(shutdown: &CancellationToken, drain: Duration) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(drain).await;
+}
+
+async fn wait(poll: Duration, woken: impl Future<Output = ()>, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(poll) => {}
+        () = woken => {}
+        () = shutdown.cancelled() => {}
+    }
+}
+
+fn failed(reason: String) -> Update {
+    Update { state: State::Failed, state_reason: reason, fields: ResultFields::default() }
+}
+
+/// An error and its causes in one line.
+fn report(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
