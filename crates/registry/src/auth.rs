@@ -211,19 +211,17 @@ impl Door {
                     .all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
             })
             .unwrap_or("localhost");
-        let mut challenge = format!(
-            "Bearer realm=\"{}://{host}/token\",service=\"{SERVICE}\"",
-            self.scheme
-        );
+        let mut parts = vec![
+            format!("Bearer realm=\"{}://{host}/token\"", self.scheme),
+            format!("service=\"{SERVICE}\""),
+        ];
         if !needed.is_empty() {
             let scopes: Vec<String> = needed.iter().map(Access::scope).collect();
-            challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+            parts.push(format!("scope=\"{}\"", scopes.join(" ")));
         }
-        if let Some(error) = error {
-            challenge.push_str(&format!(",error=\"{error}\""));
-        }
+        parts.extend(error.map(|error| format!("error=\"{error}\"")));
         Refusal::new(Code::Unauthorized, "authentication required")
-            .with_header(WWW_AUTHENTICATE, &challenge)
+            .with_header(WWW_AUTHENTICATE, &parts.join(","))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Grant>> {

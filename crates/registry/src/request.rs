@@ -236,7 +236,7 @@ mod tests {
     fn the_endpoint_is_at_the_end_of_the_path() {
         let name = |text: &str| text.parse::<RepositoryName>().unwrap();
         let check = |path: &str, expected: Route| {
-            assert_eq!(Route::parse(path).unwrap(), expected, "{path}")
+            assert_eq!(Route::parse(path).unwrap(), expected, "{path}");
         };
         check("/v2/", Route::Ping);
         check("/v2/_catalog", Route::Catalog);

@@ -27,13 +27,13 @@ pub(crate) struct Call<'a> {
 }
 
 /// Uploads of this process by id. Each is used by one request at a time.
-type Sessions = Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<Upload>>>>;
+type Sessions = BTreeMap<Uuid, Arc<tokio::sync::Mutex<Upload>>>;
 
 /// The registry proper, behind log, faults and door.
 #[derive(Debug)]
 pub(crate) struct Registry {
     storage: Arc<Storage>,
-    sessions: Sessions,
+    sessions: Mutex<Sessions>,
     max_manifest_bytes: usize,
 }
 

@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::{Call, Registry};
+use super::{Call, Registry, Sessions};
 use crate::digest::Digest;
 use crate::name::RepositoryName;
 use crate::reply::{self, Body, CONTENT_DIGEST, Code, Refusal};
@@ -135,16 +135,15 @@ impl Registry {
         };
         let id: Uuid = id.parse().map_err(|_| unknown())?;
         let known = self.lock_sessions().get(&id).cloned();
-        let upload = match known {
-            Some(upload) => upload,
-            None => {
-                let found = self
-                    .on_disk(move |storage| storage.reopen_upload(id))
-                    .await?;
-                let found = Arc::new(tokio::sync::Mutex::new(found.ok_or_else(unknown)?));
-                // Two requests may have read it; both must go on with the same.
-                Arc::clone(self.lock_sessions().entry(id).or_insert(found))
-            }
+        let upload = if let Some(upload) = known {
+            upload
+        } else {
+            let found = self
+                .on_disk(move |storage| storage.reopen_upload(id))
+                .await?;
+            let found = Arc::new(tokio::sync::Mutex::new(found.ok_or_else(unknown)?));
+            // Two requests may have read it; both must go on with the same.
+            Arc::clone(self.lock_sessions().entry(id).or_insert(found))
         };
         let upload = upload.lock_owned().await;
         if upload.is_for(name) {
@@ -172,9 +171,7 @@ impl Registry {
         }
     }
 
-    fn lock_sessions(
-        &self,
-    ) -> MutexGuard<'_, std::collections::BTreeMap<Uuid, Arc<tokio::sync::Mutex<Upload>>>> {
+    fn lock_sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

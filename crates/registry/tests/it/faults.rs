@@ -26,7 +26,10 @@ async fn a_status_is_answered_without_doing_anything() {
         .running
         .faults()
         .add(Rule::new("/uploads/", busy).method(Method::POST).times(1));
-    let path = format!("/v2/a/blobs/uploads/?digest={}", digest(&[1; 5_000_000]));
+    let path = format!(
+        "/v2/a/blobs/uploads/?digest={}",
+        digest(&vec![1; 5_000_000])
+    );
     let push = || {
         send(
             fixture

@@ -24,7 +24,7 @@ impl Fixture {
     }
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
 async fn images_and_uploads_survive_a_restart() {
