@@ -1,13 +1,12 @@
 //! `iib quickstart`: everything embedded on loopback, one add through REST, and a look at what it made.
 
 mod follow;
-mod samples;
 mod summary;
 
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use oci::RegistryHost;
+use oci::{Client, PullSpec, RegistryHost};
 use registry::{Config as RegistryConfig, Running, Server};
 use tempfile::TempDir;
 use worker::RequestLogs;
@@ -41,7 +40,7 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
     let builder = service.builder().clone();
 
     let work = async {
-        let inputs = samples::push(&client, &host, &root).await.context("the samples could not be pushed")?;
+        let inputs = push_samples(&client, &host).await.context("the samples could not be pushed")?;
         terminal::complain(&format!(
             "samples    {} bundles and a binary image for {} architectures pushed",
             inputs.bundles.len(),
@@ -61,6 +60,23 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
     let ended = service.run_until(work).await;
     registry.shutdown().await.context("the registry did not end cleanly")?;
     ended
+}
+
+/// What the add is made of.
+struct Inputs {
+    bundles: Vec<PullSpec>,
+    binary_image: PullSpec,
+}
+
+async fn push_samples(client: &Client, host: &RegistryHost) -> anyhow::Result<Inputs> {
+    let mut bundles = Vec::new();
+    for bundle in samples::bundles() {
+        let repository = format!("{host}/samples/{}", bundle.package).parse()?;
+        bundles.push(samples::push_bundle(client, &repository, &bundle).await?);
+    }
+    let repository = format!("{host}/samples/binary-image").parse()?;
+    let binary_image = samples::push_binary_image(client, &repository, &samples::ARCHES, 0).await?;
+    Ok(Inputs { bundles, binary_image })
 }
 
 /// The directory to work in, and the guard that removes it if it is a temporary one.

@@ -16,7 +16,7 @@ pub(crate) async fn run(args: RegistryServeArgs) -> anyhow::Result<()> {
         config.auth = Some(Auth::Basic(users(path)?));
     }
     if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
-        config.tls = Some(Tls { cert_chain_pem: read(cert)?, key_pem: read(key)? });
+        config.tls = Some(Tls { cert_chain_pem: text(cert)?, key_pem: text(key)? });
     }
     let running = Server::start(config)
         .await
@@ -27,9 +27,8 @@ pub(crate) async fn run(args: RegistryServeArgs) -> anyhow::Result<()> {
 }
 
 fn users(path: &Path) -> anyhow::Result<BTreeMap<String, Password>> {
-    let text = String::from_utf8(read(path)?).with_context(|| format!("`{}` is not UTF-8", path.display()))?;
     let mut users = BTreeMap::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text(path)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match line.split_once(':') {
             Some((user, password)) if !user.is_empty() => {
                 users.insert(user.to_owned(), Password::new(password));
@@ -40,6 +39,6 @@ fn users(path: &Path) -> anyhow::Result<BTreeMap<String, Password>> {
     Ok(users)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("`{}` could not be read", path.display()))
+fn text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("`{}` could not be read", path.display()))
 }

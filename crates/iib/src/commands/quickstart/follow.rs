@@ -10,7 +10,7 @@ use reqwest::Client;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::commands::quickstart::samples::{ARCHES, Inputs};
+use crate::commands::quickstart::Inputs;
 use crate::terminal;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ pub(crate) async fn add(api: SocketAddr, inputs: &Inputs) -> anyhow::Result<Requ
     let body = json!({
         "bundles": inputs.bundles,
         "binary_image": inputs.binary_image,
-        "add_arches": ARCHES,
+        "add_arches": samples::ARCHES,
         "build_tags": ["quickstart"],
     });
     let answer = client.post(format!("{url}/add")).json(&body).send().await.context("the request could not be submitted")?;

@@ -9,7 +9,7 @@ use registry::Entry;
 
 use crate::commands::index_inspect;
 use crate::commands::quickstart::follow::Request;
-use crate::commands::quickstart::samples::{ARCHES, Inputs};
+use crate::commands::quickstart::Inputs;
 use crate::terminal;
 
 /// Reads the published image back, checks that it holds what was asked for, and says what it took.
@@ -24,7 +24,7 @@ pub(crate) async fn verify_and_describe(
     let resolved = request.index_image_resolved.as_deref().context("the request names no resolved result")?;
     let image: ImageName = resolved.parse().context("the result is no pull spec")?;
     let found = builder.inspect(&image).await.map_err(|error| anyhow::anyhow!(error.report()))?;
-    ensure!(found.images.len() == ARCHES.len(), "the result has {} architectures in place of {}", found.images.len(), ARCHES.len());
+    ensure!(found.images.len() == samples::ARCHES.len(), "the result has {} architectures in place of {}", found.images.len(), samples::ARCHES.len());
     for bundle in &inputs.bundles {
         let path = bundle.to_string();
         ensure!(found.bundles.iter().any(|entry| entry.path == path), "the result lacks the bundle `{path}`");
@@ -59,7 +59,7 @@ struct Traffic {
 
 impl Traffic {
     fn of(entries: &[Entry]) -> Self {
-        let is_mount = |entry: &&Entry| entry.path.contains("mount=") && entry.status == 201;
+        let is_mount = |entry: &&Entry| entry.path.contains("mount=") && entry.status.is_some_and(|status| status.as_u16() == 201);
         Self {
             requests: entries.len(),
             uploaded: entries.iter().map(|entry| entry.bytes_in).sum(),

@@ -1,0 +1,139 @@
+//! A registry with samples in it, and the program under test.
+
+#![allow(dead_code, reason = "each test program uses its part of this")]
+
+use std::process::Output;
+
+use oci::{Client, ClientConfig, Credentials, PullSpec, Reference, Repository, RetryPolicy, Tag};
+use registry::{Config, Running, Server};
+use samples::Bundle;
+use tempfile::TempDir;
+
+/// An embedded registry over real HTTP, a client for it, and a private directory.
+pub struct World {
+    pub registry: Running,
+    pub host: String,
+    pub client: Client,
+    pub dir: TempDir,
+}
+
+/// What a run of the program printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl World {
+    /// Starts an open registry.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts a registry configured by `change`.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
+        config.fsync = false;
+        change(&mut config);
+        let registry = Server::start(config).await.unwrap();
+        let host = registry.addr().to_string();
+        let client = client(Credentials::none());
+        Self { registry, host, client, dir }
+    }
+
+    pub fn repository(&self, path: &str) -> Repository {
+        format!("{}/{path}", self.host).parse().unwrap()
+    }
+
+    /// Pushes `bundle` and gives its pull spec by digest.
+    pub async fn bundle(&self, bundle: &Bundle) -> PullSpec {
+        let repository = self.repository(&format!("bundles/{}", bundle.package));
+        samples::push_bundle(&self.client, &repository, bundle).await.unwrap()
+    }
+
+    /// Pushes a stand-in binary image for two architectures.
+    pub async fn binary_image(&self) -> PullSpec {
+        self.binary_image_for(&["amd64", "arm64"]).await
+    }
+
+    pub async fn binary_image_for(&self, arches: &[&str]) -> PullSpec {
+        samples::push_binary_image(&self.client, &self.repository("binary"), arches, 0).await.unwrap()
+    }
+
+    /// What `path:tag` points to, if anything.
+    pub async fn digest(&self, path: &str, tag: &str) -> Option<String> {
+        let tag: Tag = tag.parse().unwrap();
+        let found = self.client.repository(&self.repository(path)).head_manifest(&Reference::Tag(tag)).await;
+        found.unwrap().map(|descriptor| descriptor.digest.to_string())
+    }
+
+    /// Runs `iib` with `args`, in a clean environment.
+    pub async fn iib(&self, args: &[&str]) -> Ran {
+        self.iib_with(args, &[]).await
+    }
+
+    /// Runs `iib` with `args` and the environment variables `env` beside a clean environment.
+    pub async fn iib_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+        let output = command(self.dir.path()).args(args).envs(env.iter().copied()).output().await.unwrap();
+        Ran::from(output)
+    }
+
+    /// Makes an index `index:<tag>` of `bundles` and expects it to succeed.
+    pub async fn index(&self, tag: &str, bundles: &[&PullSpec]) -> String {
+        let binary = self.binary_image().await.to_string();
+        let to = format!("{}/index:{tag}", self.host);
+        let bundles: Vec<String> = bundles.iter().map(ToString::to_string).collect();
+        let args =
+            ["index", "add", "--binary-image", &binary, "--arch", "amd64,arm64", "--to", &to, "--bundles", &bundles.join(",")];
+        self.iib(&args).await.ok();
+        to
+    }
+}
+
+impl Ran {
+    /// The standard output of a run that succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self.stdout
+    }
+
+    /// The last line of standard error of a run that failed as failed work does.
+    #[track_caller]
+    pub fn failed(self) -> String {
+        assert_eq!(self.code, Some(1), "{} {}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "", "a failed run prints no result");
+        self.stderr.lines().last().unwrap_or_default().to_owned()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// The program under test, in a clean environment with `home` as its home directory.
+#[expect(clippy::disallowed_methods, reason = "the program under test is run as its users run it")]
+pub fn command(home: &std::path::Path) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_iib"));
+    command.env_clear().env("HOME", home).env("PATH", "/usr/local/bin:/usr/bin:/bin").kill_on_drop(true);
+    command
+}
+
+/// A client with short pauses between tries.
+pub fn client(credentials: Credentials) -> Client {
+    let retry = RetryPolicy { base: std::time::Duration::from_millis(5), ..RetryPolicy::default() };
+    Client::new(ClientConfig { credentials, retry, ..ClientConfig::default() }).unwrap()
+}
+
+/// Fails with `text` unless it holds every one of `parts`.
+#[track_caller]
+pub fn assert_names(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in: {text}");
+    }
+}
