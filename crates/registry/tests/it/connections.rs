@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Fixture, digest};
+use crate::support::{Fixture, digest, header};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -109,4 +109,21 @@ async fn the_log_has_what_was_served() {
         fixture.running.log().entries()[1].path,
         format!("/v2/a/blobs/{blob}")
     );
+}
+
+#[tokio::test]
+async fn an_upload_keeps_what_came_before_its_client_went_away() {
+    let fixture = Fixture::start().await;
+    let upload = fixture.open_upload("a").await;
+    let mut stream = TcpStream::connect(fixture.running.addr()).await.unwrap();
+    let head = format!("PATCH {upload} HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&[1; 500]).await.unwrap();
+    drop(stream);
+    let kept = async {
+        while header(&fixture.get(&upload).await, "range") != "0-499" {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, kept).await.expect("the bytes are kept");
 }
