@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("builder", &["bundle", "indexdb", "oci"]),
     ("bundle", &["catalog"]),
     ("catalog", &[]),
-    ("iib", &["builder", "oci", "registry", "samples", "server", "store", "worker"]),
+    ("iib", &["api", "builder", "oci", "registry", "samples", "server", "store", "worker"]),
     ("indexdb", &["bundle", "catalog"]),
     ("oci", &[]),
     ("registry", &[]),

@@ -36,7 +36,7 @@ pub(crate) struct ServerSection {
     /// Users that are workers.
     pub(crate) worker_usernames: BTreeSet<String>,
     /// The largest page of a list.
-    pub(crate) max_per_page: u32,
+    pub(crate) max_per_page: u64,
     /// Days until logs and other files of a finished request expire.
     pub(crate) request_data_days_to_live: u32,
     /// The graph update modes that may be asked for.

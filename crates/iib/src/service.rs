@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use builder::{BinaryImage, Builder, BuilderConfig, Scope};
 use oci::RegistryHost;
 use server::ServerConfig;
-use store::{SealingKey, Store, StoreConfig, WorkerId};
+use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ impl Service {
         }
         let sealing_key = SealingKey::load_or_generate(&data.sealing_key())
             .context("the key that seals requests' secrets could not be read or made")?;
-        let store = Store::open(&StoreConfig::sqlite(data.database(), sealing_key))
+        let store = Store::open(&store_config(data.database(), sealing_key))
             .await
             .with_context(|| format!("the state in `{}` could not be opened", data.database().display()))?;
 
@@ -138,6 +138,10 @@ pub(crate) async fn termination() -> anyhow::Result<()> {
     }
 }
 
+fn store_config(path: PathBuf, sealing_key: SealingKey) -> StoreConfig {
+    StoreConfig { migrate: true, ..StoreConfig::new(Database::Sqlite(path), sealing_key) }
+}
+
 fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
     let shown = config.build.index_image_output_registry.clone();
     Ok(BuilderConfig {
@@ -177,7 +181,7 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         poll: seconds(config.worker.poll_seconds),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
-        ..WorkerConfig::new(worker_id(), push_template(&config.build.image_push_template, registry)?)
+        ..WorkerConfig::new(WorkerId::random(), push_template(&config.build.image_push_template, registry)?)
     })
 }
 
@@ -185,11 +189,33 @@ fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemp
     text.replace("{registry}", registry.as_str()).parse().context("`build.image_push_template` is wrong")
 }
 
-/// Unique per process and start, so that a lease of an earlier start is never taken for ours.
-fn worker_id() -> WorkerId {
-    WorkerId::new(format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()))
+fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
+    let section = &config.server;
+    Ok(ServerConfig {
+        listen: section.listen,
+        login_disabled: section.login_disabled,
+        trusted_proxies: section.trusted_proxies.clone(),
+        worker_usernames: section.worker_usernames.clone(),
+        binary_image_config: configured_binary_images(&config.build)?,
+        graph_mode_options: section.graph_mode_options.clone(),
+        graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
+        max_per_page: section.max_per_page,
+        request_data_days_to_live: section.request_data_days_to_live,
+        request_logs_dir: Some(data.logs()),
+        drain_timeout: Duration::from_secs(section.drain_seconds),
+        ..ServerConfig::default()
+    })
 }
 
-fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
-    todo_server_config(config, data)
+/// The same table as [`binary_images`], in the API's words: it only asks whether an image is configured.
+fn configured_binary_images(build: &BuildSection) -> anyhow::Result<BTreeMap<api::Scope, BTreeMap<String, String>>> {
+    build
+        .binary_images
+        .iter()
+        .map(|(scope, versions)| {
+            let known = api::Scope::from_name(scope);
+            let known = known.with_context(|| format!("`build.binary_images` has the wrong key `{scope}`"))?;
+            Ok((known, versions.clone()))
+        })
+        .collect()
 }

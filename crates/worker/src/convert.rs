@@ -51,7 +51,7 @@ pub(crate) fn add_request(
         overwrite: overwrite(payload, token)?,
         distribution_scope: payload
             .distribution_scope
-            .map(|scope| parse::<Scope>("distribution_scope", scope.as_str()))
+            .map(|scope| parse::<Scope>("distribution_scope", scope.name()))
             .transpose()?,
         graph_update_mode: graph_update_mode(payload.graph_update_mode.as_deref())?,
         output: template.output(id, &payload.build_tags).map_err(|error| problem("build_tags", &error))?,

@@ -1,6 +1,6 @@
 //! The builder's reports, written to the store under the job's lease.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use api::State;
 use async_trait::async_trait;
@@ -11,11 +11,13 @@ use store::{Lease, ResultFields, Store, Update};
 pub(crate) struct StoreReporter {
     store: Store,
     lease: Lease,
+    duration: Duration,
 }
 
 impl StoreReporter {
-    pub(crate) fn new(store: Store, lease: Lease) -> Self {
-        Self { store, lease }
+    /// Reports under `lease`, which is renewed for `duration` whenever it is confirmed.
+    pub(crate) fn new(store: Store, lease: Lease, duration: Duration) -> Self {
+        Self { store, lease, duration }
     }
 }
 
@@ -34,7 +36,7 @@ impl Reporter for StoreReporter {
     }
 
     async fn confirm(&self) -> Result<(), Stopped> {
-        self.store.confirm(&self.lease).await.map_err(stopped)
+        self.store.renew(&self.lease, self.duration).await.map_err(stopped)
     }
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn fields(facts: &Facts) -> ResultFields {
         index_image_resolved: facts.index_image_resolved.clone(),
         internal_index_image_copy: facts.internal_index_image_copy.clone(),
         internal_index_image_copy_resolved: facts.internal_index_image_copy_resolved.clone(),
-        bundle_mapping: facts.bundle_mapping.as_ref().map(|mapping: &BTreeMap<_, _>| mapping.clone()),
+        bundle_mapping: facts.bundle_mapping.clone(),
     }
 }
 

@@ -75,7 +75,7 @@ impl Worker {
     pub async fn run(&self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             // Subscribed before the look, so that a submit in between is not missed.
-            let woken = self.store.woken();
+            let woken = self.store.wake();
             match self.store.claim(&self.config.id, self.config.lease).await {
                 Ok(Some(job)) => self.work_on(job, &shutdown).await,
                 Ok(None) => wait(self.config.poll, woken, &shutdown).await,
@@ -146,7 +146,7 @@ impl Worker {
                 Checkpoint::default()
             }
         };
-        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone());
+        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
         match self.builder.add(&request, &reporter, checkpoint).await {
             Ok(added) => {
                 tracing::info!(
@@ -185,7 +185,7 @@ impl Worker {
             // A store that does not answer in time is as good as a lost lease: somebody else may claim the job.
             match timeout_at(valid_until, self.store.renew(&job.lease, self.config.lease)).await {
                 Ok(Ok(())) => valid_until = asked + self.config.lease,
-                Ok(Err(error)) if error.is_lease_lost() => return error.to_string(),
+                Ok(Err(error)) if error.is_job_lost() => return error.to_string(),
                 Ok(Err(error)) if Instant::now() < valid_until => {
                     tracing::warn!(error = %report(&error), "the lease could not be renewed; trying again");
                 }

@@ -47,11 +47,11 @@ impl PushTemplate {
     ///
     /// # Errors
     /// [`ParseError`] when a build tag makes no valid tag.
-    pub fn output(&self, id: i64, build_tags: &[String]) -> Result<Output, ParseError> {
+    pub fn output(&self, id: i64, build_tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Output, ParseError> {
         Ok(Output {
             repository: OutputRepository::Registry(self.repository.clone()),
             tag: self.tag(&id.to_string())?,
-            build_tags: build_tags.iter().map(|tag| self.tag(tag)).collect::<Result<_, _>>()?,
+            build_tags: build_tags.into_iter().map(|tag| self.tag(tag.as_ref())).collect::<Result<_, _>>()?,
         })
     }
 
@@ -67,10 +67,10 @@ mod tests {
     #[test]
     fn ids_and_build_tags_fill_the_same_place() {
         let template: PushTemplate = "localhost:5000/ns/iib-build:r{request_id}x".parse().unwrap();
-        let output = template.output(7, &["extra".to_owned()]).unwrap();
+        let output = template.output(7, ["extra"]).unwrap();
         assert_eq!(output.name(&output.tag).to_string(), "localhost:5000/ns/iib-build:r7x");
         assert_eq!(output.build_tags[0].as_str(), "rextrax");
-        assert!(template.output(7, &["a b".to_owned()]).is_err());
+        assert!(template.output(7, ["a b"]).is_err());
     }
 
     #[test]

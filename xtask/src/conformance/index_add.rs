@@ -9,7 +9,8 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
-use indexdb::dump;
+use indexdb::IndexDb;
+use indexdb::dump::DumpOptions;
 use serde::Deserialize;
 use sha2::Digest as _;
 
@@ -154,7 +155,7 @@ fn database_digest(args: &Args, image: &str) -> anyhow::Result<String> {
     let output = iib(args, &["index", "inspect", image, "--database"]).arg(file.path()).output()?;
     ensure!(output.status.success(), "the published image cannot be read: {}", stderr(&output));
     let mut hasher = sha2::Sha256::new();
-    for line in dump::dump(file.path(), &dump::Options::default())? {
+    for line in IndexDb::open(file.path(), 0)?.dump(&DumpOptions::default())? {
         hasher.update(line.as_bytes());
         hasher.update(b"\n");
     }

@@ -52,7 +52,7 @@ pub(crate) fn describe(name: &str, summary: &IndexSummary) -> String {
             package.default_channel.as_deref().unwrap_or("none")
         ));
         for channel in &package.channels {
-            lines.push(format!("    {:<16} head {}", channel.name, channel.head));
+            lines.push(format!("    {:<16} head {}", channel.name, channel.head.as_deref().unwrap_or("none")));
         }
     }
     lines.join("\n")

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
+pub mod service;
+
 use std::process::Output;
 
 use oci::{Client, ClientConfig, Credentials, PullSpec, Reference, Repository, RetryPolicy, Tag};

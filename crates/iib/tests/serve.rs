@@ -1,0 +1,131 @@
+//! The service as its users see it: `iib serve`, requests over REST.
+
+mod support;
+
+use reqwest::StatusCode;
+use samples::Bundle;
+use serde_json::{Value, json};
+use support::service::Setup;
+use support::{World, assert_names};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_add_over_rest_publishes_and_reports() {
+    let world = World::start().await;
+    let binary = world.binary_image().await;
+    let bundle = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await;
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    let written = format!("{}/bundles/alpha:v1.0.0", world.host);
+    let id = service
+        .add(&json!({"bundles": [written], "binary_image": binary, "add_arches": ["arm64", "amd64"], "build_tags": ["t1"]}))
+        .await;
+    let request = service.ended(id).await;
+    assert_eq!(request["state"], "complete", "{request}");
+    let name = format!("{}/iib-build:{id}", world.host);
+    let digest = world.digest("iib-build", &id.to_string()).await.unwrap();
+    assert_eq!(request["index_image"], name);
+    assert_eq!(request["index_image_resolved"], format!("{}/iib-build@{digest}", world.host));
+    assert_eq!(request["internal_index_image_copy"], name);
+    assert_eq!(request["arches"], json!(["amd64", "arm64"]));
+    assert_eq!(request["distribution_scope"], "prod");
+    assert_eq!(request["bundle_mapping"], json!({"alpha": [written]}));
+    assert_eq!(request["bundles"], json!([written]));
+    assert_eq!(world.digest("iib-build", "t1").await, Some(digest));
+    let reasons: Vec<&str> = request["state_history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .map(|entry| entry["state_reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        reasons[1..],
+        [
+            "Resolving the bundles",
+            "Resolving the container images",
+            "Building the index image for the following arches: amd64, arm64",
+            "Creating the manifest list",
+            "The operator bundle(s) were successfully added to the index image",
+        ]
+    );
+
+    let (status, log) = service.get(&format!("builds/{id}/logs")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_names(&log, &["Resolving the bundles", "published", "bytes_written"]);
+    let inspected = world.iib(&["index", "inspect", &name, "-o", "json"]).await.ok();
+    assert_names(&inspected, &[&bundle.to_string(), "alpha.v1.0.0"]);
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_cannot_be_done_fails_with_the_reason() {
+    let world = World::start().await;
+    let binary = world.binary_image().await;
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    let missing = format!("{}/bundles/alpha:v1", world.host);
+    let id = service.add(&json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"]})).await;
+    let request = service.ended(id).await;
+    assert_eq!(request["state"], "failed");
+    assert_names(request["state_reason"].as_str().unwrap(), &[&missing]);
+    assert_eq!(request["index_image"], Value::Null);
+
+    for parameter in [json!({"deprecation_list": [missing]}), json!({"check_related_images": true})] {
+        let mut payload = json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"]});
+        let object = payload.as_object_mut().unwrap();
+        object.extend(parameter.as_object().unwrap().clone());
+        let request = service.add(&payload).await;
+        let request = service.ended(request).await;
+        assert_eq!(request["state"], "failed");
+        let name = parameter.as_object().unwrap().keys().next().unwrap().clone();
+        assert_names(request["state_reason"].as_str().unwrap(), &[&name, "not supported"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_in_use_is_said_with_the_remedy() {
+    let world = World::start().await;
+    let taken = world.host.clone();
+    let config = world.dir.path().join("empty.toml");
+    std::fs::write(&config, "[build]\nregistry = \"quay.io\"\n").unwrap();
+    let data = world.dir.path().join("data");
+    let args = ["serve", "--listen", &taken, "--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+    assert_names(&world.iib(&args).await.failed(), &[&taken, "--listen"]);
+    assert_names(
+        &world.iib(&["quickstart", "--once", "--listen", &taken, "--registry-listen", "127.0.0.1:0"]).await.failed(),
+        &[&taken, "--listen"],
+    );
+    assert_names(
+        &world.iib(&["quickstart", "--once", "--listen", "127.0.0.1:0", "--registry-listen", &taken]).await.failed(),
+        &[&taken, "--registry-listen"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_configuration_names_file_and_key() {
+    let world = World::start().await;
+    let config = world.dir.path().join("iib.toml");
+    let path = config.to_str().unwrap();
+    for (text, expected) in [
+        ("[build]\nregistri = \"x\"\n", "registri"),
+        ("[server]\nlisten = \"nowhere\"\n", "listen"),
+        ("[build]\nregistry = \"quay.io\"\nimage_push_template = \"quay.io/x:latest\"\n", "image_push_template"),
+        ("", "build.registry"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        let data = world.dir.path().join("data");
+        let args = ["serve", "--listen", "127.0.0.1:0", "--config", path, "--data-dir", data.to_str().unwrap()];
+        assert_names(&world.iib(&args).await.failed(), &[expected]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quickstart_ends_well_and_names_what_it_made() {
+    let world = World::start().await;
+    let args = ["quickstart", "--once", "--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0"];
+    let text = world.iib(&args).await.ok();
+    assert_names(
+        &text,
+        &["iib-build:1", "amd64", "arm64", "ppc64le", "s390x", "hello-operator.v1.1.0", "traffic", "requests", "mounted", "verified", "skopeo"],
+    );
+}

@@ -1,0 +1,133 @@
+//! The service as a child process, and a client for its API.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
+
+use super::{World, command};
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `iib serve`.
+pub struct Service {
+    child: Child,
+    address: SocketAddr,
+    http: reqwest::Client,
+}
+
+/// Where a service keeps its state, and how it is configured.
+pub struct Setup {
+    pub data: PathBuf,
+    config: PathBuf,
+}
+
+impl Setup {
+    /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly.
+    pub fn new(world: &World) -> Self {
+        let data = world.dir.path().join("data");
+        let config = world.dir.path().join("iib.toml");
+        let text = format!(
+            "[server]\nlogin_disabled = true\n[build]\nregistry = \"{}\"\n\
+             [worker]\nlease_seconds = 1\npoll_seconds = 1\ndrain_seconds = 1\n",
+            world.host
+        );
+        std::fs::write(&config, text).unwrap();
+        Self { data, config }
+    }
+
+    /// Starts the service and waits until it listens.
+    pub async fn start(&self) -> Service {
+        let home = self.data.parent().unwrap_or(Path::new("/"));
+        let mut child = command(home)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .arg("--config")
+            .arg(&self.config)
+            .arg("--data-dir")
+            .arg(&self.data)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut seen = String::new();
+        let address = loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+            let line = line.unwrap_or_else(|| panic!("the service did not start: {seen}"));
+            if let Some((_, rest)) = line.split_once("serving http://") {
+                break rest.split('/').next().unwrap().parse().unwrap();
+            }
+            seen.push_str(&line);
+        };
+        // The pipe must be read on, or the service would block on it once it is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Service { child, address, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+}
+
+impl Service {
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}/api/v1/{path}", self.address)
+    }
+
+    /// Submits an add and gives the request's id.
+    pub async fn add(&self, payload: &Value) -> i64 {
+        let answer = self.http.post(self.url("builds/add")).json(payload).send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body["id"].as_i64().unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> (StatusCode, String) {
+        let answer = self.http.get(self.url(path)).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    pub async fn request(&self, id: i64) -> Value {
+        let (status, text) = self.get(&format!("builds/{id}")).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Waits until the request is complete or failed.
+    pub async fn ended(&self, id: i64) -> Value {
+        until("the request has ended", || async {
+            let request = self.request(id).await;
+            (request["state"] != "in_progress").then_some(request)
+        })
+        .await
+    }
+
+    /// `kill -9`: no time for anything.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// `kill -TERM`: asks the service to end, and waits for it.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the signal is sent as an operator sends it")]
+        let sent = tokio::process::Command::new("kill").arg("-TERM").arg(id.to_string()).status().await.unwrap();
+        assert!(sent.success());
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
+    }
+}
+
+/// Asks again and again until `condition` gives something.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+    let asked = async {
+        loop {
+            if let Some(found) = condition().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
+}
