@@ -1,1 +1,32 @@
 //! How operator manifests are read and written: YAML and JSON as the reference tools do, canonical JSON, versions.
+//!
+//! Operator catalogs are judged byte for byte, and the tools that made the existing ones are written in Go: they read
+//! YAML 1.1, sort keys, escape `<`, `>` and `&`, and print numbers in a form of their own.
+//! This crate answers the question *what does this text say to those tools, and how do they write it down again?*
+//!
+//! The types to know:
+//! - [`Document`]: the first document of a manifest file, read as YAML or JSON just as the reference tools decide;
+//! - [`json::Value`]: what it says; printed with [`json::to_text`] it is canonical JSON;
+//! - [`Version`]: a strict semantic version in the order that decides channel heads.
+//!
+//! ```
+//! use catalog::{Document, Version, json};
+//!
+//! let document = Document::read(b"kind: Demo\non: [1e3, 0x10, yes]\n").unwrap();
+//! assert_eq!(json::to_text(document.value()), r#"{"kind":"Demo","true":[1000,16,true]}"#);
+//!
+//! let (plain, rebuilt): (Version, Version) = ("1.0.0".parse().unwrap(), "1.0.0+1".parse().unwrap());
+//! assert!(plain < rebuilt);
+//! ```
+//!
+//! It takes bytes and gives bytes or values: no files, no network, no clock. Whatever a hostile file holds costs time and
+//! memory in proportion to its size: nesting depth and alias expansion are bounded here, the size of the file is the
+//! caller's to bound. It deliberately knows nothing of bundles, packages, images or SQL.
+
+mod document;
+pub mod json;
+mod version;
+pub mod yaml;
+
+pub use document::{Document, DocumentError, Format};
+pub use version::{Version, VersionError};

@@ -1,0 +1,324 @@
+//! A JSON reader with the habits of Go's: invalid UTF-8 and lone surrogates become U+FFFD, nothing else is forgiven.
+
+use std::collections::BTreeMap;
+
+use super::{MAX_DEPTH, Number, Value};
+
+/// Why a text is not JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid JSON at byte {offset}: {reason}")]
+pub struct JsonError {
+    /// Where the reader stopped, in bytes from the beginning.
+    pub offset: usize,
+    /// What was wrong there.
+    pub reason: &'static str,
+}
+
+/// Reads the first JSON value of a text; what follows it is ignored, as the reference tools do.
+///
+/// # Errors
+/// [`JsonError`] where the text is not JSON, nests deeper than [`MAX_DEPTH`] or holds a number beyond double precision.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    Reader::new(bytes).value()
+}
+
+/// Walks over JSON text; also used to find where values begin and end without building them.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, depth: 0 }
+    }
+
+    fn error<T>(&self, reason: &'static str) -> Result<T, JsonError> {
+        Err(JsonError { offset: self.at, reason })
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over `byte` if it comes next after blanks.
+    fn take(&mut self, byte: u8) -> bool {
+        self.skip_blanks();
+        let found = self.bytes.get(self.at) == Some(&byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn value(&mut self) -> Result<Value, JsonError> {
+        self.skip_blanks();
+        match self.bytes.get(self.at) {
+            Some(b'{') => {
+                let mut members = BTreeMap::new();
+                self.object(|reader, key| {
+                    let value = reader.value()?;
+                    members.insert(key, value);
+                    Ok(())
+                })?;
+                Ok(Value::Object(members))
+            }
+            Some(b'[') => {
+                let mut elements = Vec::new();
+                self.array(|reader| {
+                    elements.push(reader.value()?);
+                    Ok(())
+                })?;
+                Ok(Value::Array(elements))
+            }
+            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) => self.error("a value was expected"),
+            None => self.error("the text ends where a value was expected"),
+        }
+    }
+
+    /// Steps over a value and gives its text as written.
+    pub(super) fn raw(&mut self) -> Result<&'a [u8], JsonError> {
+        self.skip_blanks();
+        let from = self.at;
+        self.skip()?;
+        Ok(&self.bytes[from..self.at])
+    }
+
+    fn skip(&mut self) -> Result<(), JsonError> {
+        self.skip_blanks();
+        match self.bytes.get(self.at) {
+            Some(b'{') => self.object(|reader, _| reader.skip()),
+            Some(b'[') => self.array(Self::skip),
+            _ => self.value().map(drop),
+        }
+    }
+
+    fn descend(&mut self) -> Result<(), JsonError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { self.error("the nesting is too deep") } else { Ok(()) }
+    }
+
+    /// Reads an object, which must come next; `member` is called behind each colon and must read the value.
+    pub(super) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, String) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        if !self.take(b'{') {
+            return self.error("an object was expected");
+        }
+        self.descend()?;
+        if !self.take(b'}') {
+            loop {
+                self.skip_blanks();
+                if self.bytes.get(self.at) != Some(&b'"') {
+                    return self.error("a key in quotes was expected");
+                }
+                let key = self.string()?;
+                if !self.take(b':') {
+                    return self.error("a colon was expected");
+                }
+                member(self, key)?;
+                if self.take(b'}') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return self.error("a comma or the end of the object was expected");
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Reads an array, which must come next; `element` is called where each element begins and must read it.
+    pub(super) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        if !self.take(b'[') {
+            return self.error("an array was expected");
+        }
+        self.descend()?;
+        if !self.take(b']') {
+            loop {
+                element(self)?;
+                if self.take(b']') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return self.error("a comma or the end of the array was expected");
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, JsonError> {
+        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(value)
+        } else {
+            self.error("a value was expected")
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let from = self.at;
+        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        if self.at == from { self.error("a digit was expected") } else { Ok(()) }
+    }
+
+    fn number(&mut self) -> Result<Value, JsonError> {
+        let from = self.at;
+        self.at += usize::from(self.bytes[self.at] == b'-');
+        if self.bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        let mut whole = true;
+        if self.bytes.get(self.at) == Some(&b'.') {
+            whole = false;
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            whole = false;
+            self.at += 1;
+            self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        let text = std::str::from_utf8(&self.bytes[from..self.at]).expect("only ASCII was accepted");
+        if whole && let Ok(int) = text.parse() {
+            return Ok(Value::Number(Number::Int(int)));
+        }
+        match text.parse::<f64>() {
+            Ok(float) if float.is_finite() => Ok(Value::Number(Number::Float(float))),
+            _ => self.error("the number is too large"),
+        }
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        self.at += 1; // The opening quote, which the callers have seen.
+        let mut text = String::new();
+        loop {
+            let from = self.at;
+            while self.bytes.get(self.at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+                self.at += 1;
+            }
+            push_lossy(&mut text, &self.bytes[from..self.at]);
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    text.push(self.escaped()?);
+                }
+                Some(_) => return self.error("a control character must be escaped"),
+                None => return self.error("the text ends within a string"),
+            }
+        }
+    }
+
+    /// The character of the escape whose backslash was just read.
+    fn escaped(&mut self) -> Result<char, JsonError> {
+        let character = match self.bytes.get(self.at) {
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(&byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+            Some(b'u') => {
+                self.at += 1;
+                let Some(first) = self.hex() else { return self.error("four hexadecimal digits were expected") };
+                return Ok(self.surrogate(first));
+            }
+            _ => return self.error("unknown escape"),
+        };
+        self.at += 1;
+        Ok(character)
+    }
+
+    fn surrogate(&mut self, first: u32) -> char {
+        if (0xd800..0xdc00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
+            let back = self.at;
+            self.at += 2;
+            if let Some(second) = self.hex().filter(|second| (0xdc00..0xe000).contains(second)) {
+                let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+            }
+            self.at = back;
+        }
+        char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER)
+    }
+
+    fn hex(&mut self) -> Option<u32> {
+        let digits = self.bytes.get(self.at..self.at + 4)?;
+        let mut code = 0;
+        for digit in digits {
+            code = code * 16 + char::from(*digit).to_digit(16)?;
+        }
+        self.at += 4;
+        Some(code)
+    }
+}
+
+/// Appends bytes as UTF-8, each invalid byte as one U+FFFD as Go does (Rust's own lossy conversion joins some).
+pub(crate) fn push_lossy(text: &mut String, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::to_text;
+    use super::*;
+
+    #[test]
+    fn canonical_text_is_the_one_of_the_reference_tools() {
+        for (input, expected) in [
+            (r#"{"b":1,"a":{"z":null,"y":[]}}"#, r#"{"a":{"y":[],"z":null},"b":1}"#),
+            (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
+            ("-0", "0"),
+            ("-0.0", "-0"),
+            ("1.0", "1"),
+            ("1e3", "1000"),
+            ("12345678901234567890", "12345678901234567000"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("0.000001", "0.000001"),
+            ("0.0000001", "1e-7"),
+            ("1e21", "1e+21"),
+            ("1.5e300", "1.5e+300"),
+            (r#""<a>&\u2028\u0001\b\/""#, r#""\u003ca\u003e\u0026\u2028\u0001\b/""#),
+            (r#""\ud83d\ude00\ud800x""#, "\"\u{1f600}\u{fffd}x\""),
+            ("\"\u{7f}\u{e9}\"", "\"\u{7f}\u{e9}\""),
+            ("[1] trailing", "[1]"),
+        ] {
+            assert_eq!(parse(input.as_bytes()).map(|value| to_text(&value)).as_deref(), Ok(expected), "{input}");
+        }
+        assert_eq!(parse(b"\"\xe2\x82\""), Ok(Value::String("\u{fffd}\u{fffd}".into())));
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        for input in ["", "{", "[1,]", "{a:1}", "01x", "1e999", "\"\n\"", "tru", "\"\\x\"", "-", "1."] {
+            let complete = parse(input.as_bytes());
+            assert!(complete.is_err() || input == "01x", "{input} gave {complete:?}");
+        }
+        assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! JSON text taken apart without changing how its parts are written.
+
+use super::parse::{JsonError, Reader, push_lossy};
+
+/// The elements of a JSON array, each as it is written.
+///
+/// # Errors
+/// [`JsonError`] where the text is not JSON, or not an array.
+pub fn elements(array: &[u8]) -> Result<Vec<&[u8]>, JsonError> {
+    let mut elements = Vec::new();
+    Reader::new(array).array(|reader| {
+        elements.push(reader.raw()?);
+        Ok(())
+    })?;
+    Ok(elements)
+}
+
+/// The members of a JSON object in their order, each value as it is written.
+///
+/// # Errors
+/// [`JsonError`] where the text is not JSON, or not an object.
+pub fn members(object: &[u8]) -> Result<Vec<(String, &[u8])>, JsonError> {
+    let mut members = Vec::new();
+    Reader::new(object).object(|reader, key| {
+        members.push((key, reader.raw()?));
+        Ok(())
+    })?;
+    Ok(members)
+}
+
+/// The text of a JSON value without white space between its parts; key order and the spelling of numbers stay.
+///
+/// The value must be JSON (as the other functions here return it); other bytes come out unchanged where they can.
+pub fn compact(value: &[u8]) -> String {
+    squeeze(value, false)
+}
+
+/// Like [`compact`], with `<`, `>`, `&`, U+2028 and U+2029 escaped.
+pub fn compact_escaped(value: &[u8]) -> String {
+    squeeze(value, true)
+}
+
+fn squeeze(value: &[u8], escape: bool) -> String {
+    let mut text = String::new();
+    push_lossy(&mut text, value);
+    let (mut squeezed, mut quoted, mut escaped) = (String::with_capacity(text.len()), false, false);
+    for character in text.chars() {
+        if quoted {
+            quoted = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if matches!(character, ' ' | '\t' | '\r' | '\n') {
+            continue;
+        } else {
+            quoted = character == '"';
+        }
+        if escape && matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
+            squeezed.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            squeezed.push(character);
+        }
+    }
+    squeezed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_given_as_written() {
+        let list = b" [ 1.50, {\"b\": 1,  \"a\" : [ ] } , \"x]\" ] rest";
+        let parts = elements(list).unwrap();
+        assert_eq!(parts, [&b"1.50"[..], b"{\"b\": 1,  \"a\" : [ ] }", b"\"x]\""]);
+        let object = members(parts[1]).unwrap();
+        assert_eq!(object, [("b".to_owned(), &b"1"[..]), ("a".to_owned(), b"[ ]")]);
+        assert!(elements(b"{}").is_err() && members(b"[]").is_err() && elements(b"[1").is_err());
+    }
+
+    #[test]
+    fn compacting_keeps_order_spelling_and_blanks_in_strings() {
+        assert_eq!(compact(b"{ \"b\" : 1.50 , \"a\" : \"x \\\" <y\" }"), r#"{"b":1.50,"a":"x \" <y"}"#);
+        assert_eq!(compact_escaped(b"[ \"<\" ]"), r#"["\u003c"]"#);
+    }
+}

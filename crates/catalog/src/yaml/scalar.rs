@@ -1,0 +1,147 @@
+//! What a scalar means.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::json::{Number, Value, push_lossy};
+
+const PREFIX: &str = "tag:yaml.org,2002:";
+pub(super) const MERGE: &str = "tag:yaml.org,2002:merge";
+
+/// The value of a scalar, or why it has none in JSON.
+///
+/// Quoted scalars are strings unless a tag says otherwise; tags other than the ones of the core schema mean a string.
+pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Value, String> {
+    let string = || Value::String(text.to_owned());
+    let wanted = match tag {
+        None if plain => return finite(implicit(text), text),
+        None => return Ok(string()),
+        Some(tag) => match tag.strip_prefix(PREFIX) {
+            Some("str" | "timestamp") | None => return Ok(string()),
+            Some("binary") => return binary(text),
+            Some(wanted) => wanted,
+        },
+    };
+    let value = implicit(text);
+    match (wanted, value) {
+        ("float", Scalar::Value(Value::Number(Number::Int(int)))) => {
+            #[expect(clippy::cast_precision_loss, reason = "the tag asks for a double")]
+            let float = int as f64;
+            Ok(Value::Number(Number::Float(float)))
+        }
+        ("float", value @ Scalar::Value(Value::Number(Number::Float(_)))) => finite(value, text),
+        ("int", Scalar::Value(value @ Value::Number(Number::Int(_) | Number::Unsigned(_))))
+        | ("bool", Scalar::Value(value @ Value::Bool(_)))
+        | ("null", Scalar::Value(value @ Value::Null)) => Ok(value),
+        ("float", Scalar::Infinite) => finite(Scalar::Infinite, text),
+        ("int" | "bool" | "null" | "float", _) => Err(format!("`{}` is not a `!!{wanted}`", excerpt(text))),
+        _ => Ok(string()),
+    }
+}
+
+/// An infinity or "not a number" is a scalar, but has no JSON form.
+enum Scalar {
+    Value(Value),
+    Infinite,
+}
+
+fn finite(scalar: Scalar, text: &str) -> Result<Value, String> {
+    match scalar {
+        Scalar::Value(value) => Ok(value),
+        Scalar::Infinite => Err(format!("`{text}` has no JSON form; write it in quotes if it is text")),
+    }
+}
+
+fn implicit(text: &str) -> Scalar {
+    let value = match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Value::Bool(false),
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" => {
+            return Scalar::Infinite;
+        }
+        _ => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+    };
+    Scalar::Value(value)
+}
+
+fn number(text: &str) -> Option<Number> {
+    match text.as_bytes().first()? {
+        b'.' => float(text),
+        b'+' | b'-' | b'0'..=b'9' => {
+            let joined;
+            let digits = if text.contains('_') {
+                joined = text.replace('_', "");
+                &joined
+            } else {
+                text
+            };
+            integer(digits).or_else(|| float(digits))
+        }
+        _ => None,
+    }
+}
+
+/// Whole numbers in base 2, 8 (`0o17` and `017`), 10 and 16.
+fn integer(text: &str) -> Option<Number> {
+    let (negative, signed, unsigned) = match text.as_bytes().first()? {
+        b'-' => (true, true, &text[1..]),
+        b'+' => (false, true, &text[1..]),
+        _ => (false, false, text),
+    };
+    let lower = unsigned.get(..2).map(str::to_ascii_lowercase);
+    let (digits, radix) = match lower.as_deref() {
+        Some("0x") => (&unsigned[2..], 16),
+        Some("0o") => (&unsigned[2..], 8),
+        Some("0b") => (&unsigned[2..], 2),
+        _ if unsigned.len() > 1 && unsigned.starts_with('0') => (&unsigned[1..], 8),
+        _ => (unsigned, 10),
+    };
+    // Rust would accept a second sign here.
+    if !digits.bytes().next()?.is_ascii_hexdigit() {
+        return None;
+    }
+    let size = u64::from_str_radix(digits, radix).ok()?;
+    if negative {
+        return 0_i64.checked_sub_unsigned(size).map(Number::Int);
+    }
+    match i64::try_from(size) {
+        Ok(int) => Some(Number::Int(int)),
+        // Beyond the signed range only unsigned spellings count as whole.
+        Err(_) if signed => None,
+        Err(_) => Some(Number::Unsigned(size)),
+    }
+}
+
+/// Decimal numbers with a point, an exponent or more digits than fit; overflowing ones are text.
+fn float(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        None => (digits, None),
+    };
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let valid = is_digits(whole)
+        && is_digits(fraction)
+        && !(whole.is_empty() && fraction.is_empty())
+        && exponent.is_none_or(|exponent| !exponent.is_empty() && is_digits(exponent));
+    if !valid {
+        return None;
+    }
+    text.parse().ok().filter(|float: &f64| float.is_finite()).map(Number::Float)
+}
+
+fn binary(text: &str) -> Result<Value, String> {
+    // Line breaks are part of a long value, never of its meaning.
+    let joined: String = text.chars().filter(|character| !matches!(character, '\n' | '\r')).collect();
+    let bytes = STANDARD.decode(joined).map_err(|error| format!("`!!binary` value is not base64: {error}"))?;
+    let mut decoded = String::new();
+    push_lossy(&mut decoded, &bytes);
+    Ok(Value::String(decoded))
+}
+
+/// Enough of a text to recognise it.
+fn excerpt(text: &str) -> String {
+    text.chars().take(40).collect()
+}

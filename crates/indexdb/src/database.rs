@@ -1,0 +1,94 @@
+//! Opening, creating and finishing a database file.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Doing, Error};
+
+/// The schema version this crate writes.
+const VERSION: i64 = 13;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// An open index database.
+#[derive(Debug)]
+pub struct IndexDb {
+    pub(crate) connection: Connection,
+}
+
+impl IndexDb {
+    /// Makes an empty database of version 13; the file must be missing or empty.
+    ///
+    /// `timestamp` (Unix seconds) is what the database says about when it was made.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if there is such a file with content, [`Error::Open`] if it cannot be made.
+    pub fn create(path: &Path, timestamp: i64) -> Result<Self, Error> {
+        if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
+            return Err(Error::Exists { path: path.to_owned() });
+        }
+        let mut database = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        database.lay_out(timestamp).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        Ok(database)
+    }
+
+    /// Opens a database; an empty file becomes an empty database. Versions above 13 are taken as they are.
+    ///
+    /// # Errors
+    /// [`Error::Open`] if the file is missing or no database, [`Error::TooOld`] and [`Error::NoVersion`] if it is not an index
+    /// database of version 13 or newer.
+    pub fn open(path: &Path, timestamp: i64) -> Result<Self, Error> {
+        let metadata = std::fs::metadata(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        if metadata.len() == 0 {
+            return Self::create(path, timestamp);
+        }
+        let database = Self::connect(path, OpenFlags::empty())?;
+        match database.version().map_err(|source| Error::Open { path: path.to_owned(), source })? {
+            None => Err(Error::NoVersion),
+            Some(version) if version < VERSION => Err(Error::TooOld { version }),
+            Some(_) => Ok(database),
+        }
+    }
+
+    /// Closes the database so that the file is complete and nothing lies beside it.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] if the last pages cannot be written.
+    pub fn finish(self) -> Result<(), Error> {
+        self.connection.flush_prepared_statement_cache();
+        // A file somebody left in WAL mode would keep its newest pages in a second file.
+        self.connection.pragma_update(None, "journal_mode", "delete").doing("leaving WAL mode")?;
+        self.connection.close().map_err(|(_, source)| source).doing("closing")
+    }
+
+    fn connect(path: &Path, extra: OpenFlags) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
+        let open = || {
+            let connection = Connection::open_with_flags(path, flags)?;
+            // Cascades do part of the work. Recursive triggers stay off: they would change what `REPLACE` does.
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            Ok(connection)
+        };
+        open().map(|connection| Self { connection }).map_err(|source| Error::Open { path: path.to_owned(), source })
+    }
+
+    fn lay_out(&mut self, timestamp: i64) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute(
+            "INSERT INTO schema_migrations (version, timestamp) VALUES (?1, datetime(?2, 'unixepoch'))",
+            [VERSION, timestamp],
+        )?;
+        transaction.commit()
+    }
+
+    fn version(&self) -> rusqlite::Result<Option<i64>> {
+        let table = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations')";
+        if !self.connection.query_row(table, [], |row| row.get::<_, bool>(0))? {
+            return Ok(None);
+        }
+        self.connection.query_row("SELECT max(version) FROM schema_migrations", [], |row| row.get(0))
+    }
+}

@@ -1,0 +1,416 @@
+//! What can go wrong with an index database, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use catalog::VersionError;
+
+/// Why an index database could not be opened or changed; after a failed change the database is as it was before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be opened or made.
+    #[error("opening the index database `{}` failed; check that the file is readable and its folder writable", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+    /// A new database was to be made where a file is already.
+    #[error("`{}` exists already and is not empty; open it instead, or choose another file", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file operation failed.
+    #[error("reading the file `{}` failed", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The database has a schema that is too old.
+    #[error("the index database has schema version {version}, but version 13 is needed; rebuild the index, or open it once with opm 1.23 or newer")]
+    TooOld {
+        /// Its version.
+        version: i64,
+    },
+    /// The file is a database, but no index database.
+    #[error("the database has no schema version, so it is not an index database; check that it is the right file")]
+    NoVersion,
+    /// SQLite failed.
+    #[error("{action} in the index database failed")]
+    Sqlite {
+        /// What was being done.
+        action: &'static str,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+    /// Several things are wrong; all of them are listed.
+    #[error("{}", Listed(.0))]
+    Several(Vec<Error>),
+
+    /// The package has a bundle of this image already.
+    #[error("bundle image `{path}` already exists in package `{package}`; leave it out of the request")]
+    PathExists {
+        /// The bundle image.
+        path: String,
+        /// The package.
+        package: String,
+    },
+    /// The package has a bundle of this name already, from another image.
+    #[error(
+        "bundle `{name}` is already in channel `{channel}` of package `{package}`; give the new one another name and version, \
+         or allow replacing a channel head with overwrite-latest"
+    )]
+    NameExists {
+        /// The bundle.
+        name: String,
+        /// The package.
+        package: String,
+        /// The first channel it is in.
+        channel: String,
+    },
+    /// A bundle to be overwritten is not the head.
+    #[error(
+        "bundle `{name}` of package `{package}` cannot be overwritten: `{by}` replaces or skips it in channel `{channel}`, and \
+         overwrite-latest is for channel heads only; publish a new version instead"
+    )]
+    OverwriteNotHead {
+        /// The bundle.
+        name: String,
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// The bundle above it.
+        by: String,
+    },
+    /// More than one bundle of a package would be overwritten.
+    #[error("both `{first}` and `{second}` of package `{package}` would be overwritten, but only one at a time can be; add them one after another")]
+    OverwriteSeveral {
+        /// The package.
+        package: String,
+        /// One bundle.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A bundle to be overwritten did not come from an image.
+    #[error("bundle `{name}` cannot be overwritten: the one in the index does not come from a bundle image; remove its package first")]
+    OverwriteWithoutImage {
+        /// The bundle.
+        name: String,
+    },
+    /// A bundle of this name is in the database, though in no channel of the package.
+    #[error(
+        "bundle `{name}` cannot be added: the index has one of that name which is in no channel, belongs to another package or comes with \
+         the same request; rename it, prune stranded bundles, or use overwrite-latest"
+    )]
+    BundleExists {
+        /// The bundle.
+        name: String,
+    },
+    /// A name is used in several packages within one request.
+    #[error("bundle `{name}` must belong to exactly one package, but is named in {}; correct `replaces` and `skips`", Quoted(packages))]
+    EdgeAmbiguous {
+        /// The bundle.
+        name: String,
+        /// The packages, sorted.
+        packages: Vec<String>,
+    },
+    /// A bundle replaces or skips one of another package.
+    #[error("bundle `{name}` belongs to package `{owner}` in the index and cannot be replaced or skipped in package `{package}`; correct `replaces` and `skips`")]
+    EdgeForeign {
+        /// The bundle.
+        name: String,
+        /// The package it belongs to.
+        owner: String,
+        /// The package of the new bundle.
+        package: String,
+    },
+    /// A bundle replaces one that is not in the index.
+    #[error("bundle `{bundle}` of package `{package}` replaces `{replaces}`, which is not in the index; add that one first, or correct `spec.replaces` (channel head `{head}`)")]
+    ReplacesMissing {
+        /// The package.
+        package: String,
+        /// The head of the channel that was followed.
+        head: String,
+        /// The bundle that replaces.
+        bundle: String,
+        /// The name it replaces.
+        replaces: String,
+    },
+    /// The bundles replace each other in a circle.
+    #[error("the bundles of channel `{channel}` of package `{package}` form a cycle: `{bundle}` replaces `{replaces}`, which is above it; correct `spec.replaces`")]
+    Cycle {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// The bundle that closes the circle.
+        bundle: String,
+        /// The name it replaces.
+        replaces: String,
+    },
+    /// The highest version of a package is not unique.
+    #[error("package `{package}` has more than one bundle with the maximum version `{version}`; give one of them another version, and list no channel twice")]
+    MaximumTie {
+        /// The package.
+        package: String,
+        /// The version.
+        version: String,
+    },
+    /// The highest version of a channel is not unique.
+    #[error("channel `{channel}` of package `{package}` has more than one potential head, all of version `{version}`; give one of them another version")]
+    HeadTie {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// The version.
+        version: String,
+    },
+    /// The default channel cannot be told.
+    #[error(
+        "package `{package}` has no usable default channel: {}, but its channels are {}; name one of them in \
+         `operators.operatorframework.io.bundle.channel.default.v1`",
+        Proposed(proposed),
+        Quoted(channels)
+    )]
+    NoDefaultChannel {
+        /// The package.
+        package: String,
+        /// The default channel that was proposed; empty if none was.
+        proposed: String,
+        /// The channels there are.
+        channels: Vec<String>,
+    },
+    /// The default channel has a deprecated head, so it disappears.
+    #[error("package `{package}` would lose its default channel `{channel}`, whose head `{head}` is deprecated; add a bundle above it, or choose another default")]
+    DefaultDeprecated {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// Its head.
+        head: String,
+    },
+    /// A bundle's version is not one.
+    #[error("the version of bundle `{bundle}` of package `{package}` cannot be used")]
+    Version {
+        /// The package.
+        package: String,
+        /// The bundle.
+        bundle: String,
+        /// The cause.
+        source: VersionError,
+    },
+    /// A bundle that was just added cannot be reached from its channel's head.
+    #[error(
+        "adding bundle `{bundle}` (`{path}`) prunes it: it cannot be reached from the head of channel `{channel}` of package `{package}`, which is {} \
+         and replaces or skips {}; a channel's head is its highest version, so let that one replace or skip the bundle",
+        Head(head),
+        Quoted(edges)
+    )]
+    Pruned {
+        /// The bundle.
+        bundle: String,
+        /// Its image.
+        path: String,
+        /// The package.
+        package: String,
+        /// The channel it declares.
+        channel: String,
+        /// The head of that channel; empty if the channel is not there.
+        head: String,
+        /// What the head replaces and skips.
+        edges: Vec<String>,
+    },
+    /// No bundle of a channel is above all others.
+    #[error("channel `{channel}` of package `{package}` has no head: every bundle is replaced or skipped by another; correct `replaces` and `skips`")]
+    NoHead {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+    },
+    /// Several bundles of a channel are above all others.
+    #[error("channel `{channel}` of package `{package}` has several heads: {}; let the highest replace or skip the others", Quoted(heads))]
+    SeveralHeads {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// The heads, sorted.
+        heads: Vec<String>,
+    },
+
+    /// A bundle substitutes for another, but that is not enabled.
+    #[error("bundle `{bundle}` has `olm.substitutesFor`, an alpha feature that is not enabled; enable it, or drop the annotation")]
+    SubstitutesForDisabled {
+        /// The bundle.
+        bundle: String,
+    },
+    /// Two substitutes for one bundle have the same version.
+    #[error("the latest substitute of `{base}` cannot be told: `{first}` and `{second}` have the same version; give one of them another release")]
+    SubstituteTie {
+        /// The substituted bundle.
+        base: String,
+        /// One substitute.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Several bundles substitute for the same one where only one may.
+    #[error("more than one bundle substitutes for `{base}`: {}; let each substitute for the one before it", Quoted(substitutes))]
+    SeveralSubstitutes {
+        /// The substituted bundle.
+        base: String,
+        /// The substitutes, sorted.
+        substitutes: Vec<String>,
+    },
+    /// Bundles substitute for each other in a circle.
+    #[error("the chain of `olm.substitutesFor` that involves `{bundle}` is a cycle; correct the annotations")]
+    SubstituteCycle {
+        /// A bundle of the circle.
+        bundle: String,
+    },
+
+    /// A channel has a bundle of this version already (semver modes).
+    #[error("version `{version}` of bundle `{bundle}` is already in channel `{channel}` of package `{package}` (build metadata does not count); publish another version")]
+    VersionExists {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// The bundle.
+        bundle: String,
+        /// Its version.
+        version: String,
+    },
+    /// A bundle declares no channel, so there is no default (semver modes).
+    #[error("bundle `{bundle}` declares no channel and package `{package}` has no default channel; add the channel annotations")]
+    DefaultUnknown {
+        /// The package.
+        package: String,
+        /// The bundle.
+        bundle: String,
+    },
+    /// The default channel does not exist (semver modes).
+    #[error("the default channel `{channel}` of package `{package}` does not exist after adding `{bundle}`; correct `operators.operatorframework.io.bundle.channel.default.v1`")]
+    DefaultMissing {
+        /// The package.
+        package: String,
+        /// The bundle.
+        bundle: String,
+        /// The channel.
+        channel: String,
+    },
+    /// A channel cannot be written as one chain (semver modes).
+    #[error(
+        "the upgrade graph of channel `{channel}` of package `{package}` is invalid after adding `{bundle}`: {reached} of {nodes} bundles lie on the chain \
+         below the head; add skipped patch versions in another mode"
+    )]
+    InvalidGraph {
+        /// The package.
+        package: String,
+        /// The channel.
+        channel: String,
+        /// The bundle.
+        bundle: String,
+        /// How many bundles are on the chain.
+        reached: usize,
+        /// How many bundles the channel has.
+        nodes: usize,
+    },
+}
+
+impl Error {
+    /// Makes one error of all that is wrong; the same message is kept once.
+    pub(crate) fn all(errors: Vec<Error>) -> Result<(), Error> {
+        let mut kept: Vec<Error> = Vec::new();
+        for error in errors {
+            let text = error.to_string();
+            if kept.iter().all(|other| other.to_string() != text) {
+                kept.push(error);
+            }
+        }
+        if kept.len() > 1 {
+            return Err(Self::Several(kept));
+        }
+        kept.pop().map_or(Ok(()), Err)
+    }
+
+    /// Whether trying again later could help: another process holds the database.
+    pub fn is_transient(&self) -> bool {
+        let (Self::Sqlite { source, .. } | Self::Open { source, .. }) = self else { return false };
+        matches!(
+            source.sqlite_error_code(),
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+        )
+    }
+
+    /// The single things that are wrong.
+    pub fn each(&self) -> &[Error] {
+        match self {
+            Self::Several(errors) => errors,
+            single => std::slice::from_ref(single),
+        }
+    }
+}
+
+/// Says what was being done when SQLite failed.
+pub(crate) trait Doing<T> {
+    fn doing(self, action: &'static str) -> Result<T, Error>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, action: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::Sqlite { action, source })
+    }
+}
+
+struct Listed<'a>(&'a [Error]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} problems: ", self.0.len())?;
+        for (index, error) in self.0.iter().enumerate() {
+            write!(formatter, "{}({}) {error}", if index == 0 { "" } else { "; " }, index + 1)?;
+        }
+        Ok(())
+    }
+}
+
+struct Quoted<'a>(&'a [String]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return formatter.write_str("none");
+        }
+        for (index, name) in self.0.iter().enumerate() {
+            write!(formatter, "{}`{name}`", if index == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+struct Proposed<'a>(&'a str);
+
+impl fmt::Display for Proposed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { formatter.write_str("none is proposed") } else { write!(formatter, "`{}` is proposed", self.0) }
+    }
+}
+
+struct Head<'a>(&'a str);
+
+impl fmt::Display for Head<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { formatter.write_str("missing") } else { write!(formatter, "`{}`", self.0) }
+    }
+}

@@ -1,0 +1,37 @@
+//! Replays recorded additions of the reference tool and compares every row.
+//!
+//! The recordings lie beside the project in `../shared`; without them the test is skipped, except where `CI` is set.
+
+mod golden {
+    pub(crate) mod corpus;
+    pub(crate) mod scenario;
+}
+
+use golden::corpus::Corpus;
+use golden::scenario::{Scenario, Tally};
+
+#[test]
+fn schema_equals_the_recorded_one() {
+    let Some(corpus) = Corpus::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let database = indexdb::IndexDb::create(&folder.path().join("index.db"), 0).unwrap();
+    let recorded = std::fs::read_to_string(corpus.recordings().join("schema.jsonl")).unwrap();
+    let mut recorded: Vec<&str> = recorded.lines().collect();
+    recorded.sort_unstable();
+    assert_eq!(database.dump_schema().unwrap(), recorded);
+}
+
+#[test]
+fn additions_leave_the_recorded_rows() {
+    let Some(mut corpus) = Corpus::find() else { return };
+    let mut tally = Tally::default();
+    for scenario in Scenario::all(&corpus.recordings()) {
+        scenario.replay(&mut corpus, &mut tally);
+    }
+    println!("{tally}");
+    for difference in &tally.differences {
+        println!("{difference}");
+    }
+    assert!(tally.differences.is_empty(), "{} steps differ", tally.differences.len());
+    assert!(tally.equal > 0, "no step was compared");
+}
