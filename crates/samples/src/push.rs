@@ -93,7 +93,7 @@ async fn push_image(
 ) -> Result<RawManifest, Error> {
     let file = tempfile::NamedTempFile::new()?.into_temp_path();
     let target = file.to_path_buf();
-    let layer = tokio::task::spawn_blocking(move || layer.write(Format::Docker, &target)).await??;
+    let layer = tokio::task::spawn_blocking(move || layer.write(&target, Format::Docker)).await??;
     repository.put_blob(&layer.descriptor, &layer.source).await?;
     let config = image_config(arch, labels, layer.diff_id).to_bytes();
     let size = u64::try_from(config.len()).expect("a length in memory fits in 64 bits");

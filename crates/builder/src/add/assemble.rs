@@ -50,7 +50,7 @@ pub(crate) async fn assemble(
     builder.file(labels::DATABASE_PATH, root, 0o644, BlobSource::File(edited.database.clone())).map_err(Error::Layer)?;
     let target = directory.join("database.tar.gz");
     let format = config.format;
-    let layer = blocking(move || builder.write(format, &target).map_err(Error::Layer)).await?;
+    let layer = blocking(move || builder.write(&target, format).map_err(Error::Layer)).await?;
 
     let mut images = BTreeMap::new();
     let mut entries = Vec::new();
