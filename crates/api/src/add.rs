@@ -109,6 +109,15 @@ impl AddPayload {
         fields.findings.accept(payload)
     }
 
+    /// A copy that can be kept and shown for as long as one likes.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        Self {
+            overwrite_from_index_token: None,
+            ..self.clone()
+        }
+    }
+
     /// The rules that concern more than one parameter, the service or the caller.
     fn check_together(&self, rules: &AddRules<'_>, fields: &mut Fields<'_>) {
         let findings = &mut fields.findings;
