@@ -1,1 +1,51 @@
 //! The wire types of the REST contract: requests, answers, errors.
+//!
+//! This crate answers one question: *what may be said over `/api/v1`, in either direction?*
+//! A request body becomes a payload that obeys every rule of its endpoint, or a [`Refusal`] that lists
+//! everything wrong with it at once; a stored request becomes exactly the keys of the contract, in a fixed order.
+//!
+//! The types to know:
+//!
+//! - [`AddPayload`]: `POST builds/add`, parsed with [`AddPayload::parse`]; [`Payload`] is the same for any request type, and
+//!   knows its stored form, which holds no secret;
+//! - [`RequestView`]: everything an answer shows of a request, printed short or verbose by [`RequestView::short`] and [`RequestView::verbose`];
+//! - [`RequestType`] and [`State`], with the names on the wire and the numbers in the database.
+//!
+//! ```
+//! use api::{AddPayload, AddRules};
+//!
+//! let body = serde_json::json!({
+//!     "bundles": ["quay.example/team/operator-bundle:v1"],
+//!     "from_index": "quay.example/team/index:v4.20",
+//!     "binary_image": "quay.example/team/opm:v4.20",
+//! });
+//! let object = body.as_object().expect("the literal above is an object");
+//! let payload = AddPayload::parse(object, &AddRules::default()).expect("the literal above obeys the rules");
+//! assert_eq!(payload.bundles, ["quay.example/team/operator-bundle:v1"]);
+//!
+//! let refusal = AddPayload::parse(&serde_json::Map::new(), &AddRules::default()).unwrap_err();
+//! assert!(refusal.to_string().contains("from_index"));
+//! ```
+//!
+//! What it deliberately does not know: HTTP frameworks, storage, queues, and what an image reference resolves to. An image reference
+//! is a string here that names a tag or a digest (section 1 of the contract); the worker parses it properly.
+
+mod add;
+mod fields;
+mod image_ref;
+mod kind;
+mod page;
+mod payload;
+mod refusal;
+mod result_fields;
+pub mod timestamp;
+mod view;
+
+pub use add::{AddPayload, AddRules};
+pub use image_ref::names_tag_or_digest;
+pub use kind::{RequestType, Scope, State};
+pub use page::{ErrorBody, Health, Meta};
+pub use payload::{Payload, StoredPayloadError};
+pub use refusal::{Problem, Refusal, RefusalKind};
+pub use result_fields::ResultFields;
+pub use view::{AddDetails, Artefact, Details, Rendered, RequestView, StateEntry};

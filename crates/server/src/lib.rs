@@ -1,1 +1,37 @@
 //! HTTP to store: the REST endpoints.
+//!
+//! This crate answers: *what does the service say over HTTP?* It checks who is calling, hands the body to the types of `api`, asks
+//! `store`, and prints the answer with exactly the keys of the contract. Every error answer is an object with the single key
+//! `error`; what the caller need not know goes to the log under the same `X-Request-Id`.
+//!
+//! The names to know:
+//!
+//! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
+//! - [`ServerConfig`]: everything it has to be told;
+//! - [`Error`]: why it stopped.
+//!
+//! ```no_run
+//! # async fn example(store: store::Store) -> Result<(), Box<dyn std::error::Error>> {
+//! use server::{ServerConfig, serve};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! let config = ServerConfig { login_disabled: true, ..ServerConfig::default() };
+//! let listener = tokio::net::TcpListener::bind(config.listen).await?;
+//! serve(listener, config, store, CancellationToken::new()).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! What it deliberately does not know: what a request does, how a worker gets hold of it, and SQL. There is one file per endpoint.
+
+mod answer;
+mod base_url;
+mod body;
+mod caller;
+mod config;
+mod endpoint;
+mod observe;
+mod router;
+mod run;
+
+pub use config::ServerConfig;
+pub use run::{Error, serve};

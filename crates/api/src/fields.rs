@@ -1,0 +1,169 @@
+//! Reading the parameters of a payload one by one, noting every problem on the way.
+//!
+//! The contract is uneven about falsy values (section 1.5), so there are two ways to look at a parameter: [`Fields::present`] sees it
+//! whatever its value, [`Fields::truthy_or_boolean`] treats `null`, `0`, `""`, `[]` and `{}` as absent.
+
+use serde_json::{Map, Value};
+
+use crate::image_ref::names_tag_or_digest;
+use crate::refusal::Findings;
+
+const NOT_AN_IMAGE: &str =
+    "must be an image reference with a tag or a digest, such as `registry/namespace/name:tag`";
+
+pub(crate) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    pub(crate) findings: Findings,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(object: &'a Map<String, Value>) -> Self {
+        Self {
+            object,
+            findings: Findings::default(),
+        }
+    }
+
+    /// Notes every name that the endpoint does not know.
+    pub(crate) fn allow_only(&mut self, names: &[&str]) {
+        for name in self.object.keys() {
+            if !names.contains(&name.as_str()) {
+                self.findings
+                    .invalid(name, "is not a parameter of this endpoint");
+            }
+        }
+    }
+
+    fn present(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name)
+    }
+
+    fn truthy_or_boolean(&self, name: &str) -> Option<&'a Value> {
+        self.present(name)
+            .filter(|value| value.is_boolean() || !is_falsy(value))
+    }
+
+    /// A boolean; absent or otherwise falsy is false.
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
+        match self.truthy_or_boolean(name) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.findings.invalid(name, "must be a boolean");
+                false
+            }
+        }
+    }
+
+    /// A boolean when present; `null` is no boolean.
+    pub(crate) fn strict_flag(&mut self, name: &str) -> Option<bool> {
+        match self.present(name)? {
+            Value::Bool(flag) => Some(*flag),
+            _ => {
+                self.findings.invalid(
+                    name,
+                    "must be a boolean; leave it out instead of sending another type",
+                );
+                None
+            }
+        }
+    }
+
+    /// A string; absent or falsy is none.
+    pub(crate) fn string(&mut self, name: &str) -> Option<&'a str> {
+        self.truthy_or_boolean(name)
+            .and_then(|value| self.expect_string(name, value))
+    }
+
+    /// A string when present; `null` is no string, and the empty string is none.
+    pub(crate) fn strict_string(&mut self, name: &str) -> Option<&'a str> {
+        self.present(name)
+            .and_then(|value| self.expect_string(name, value))
+            .filter(|text| !text.is_empty())
+    }
+
+    fn expect_string(&mut self, name: &str, value: &'a Value) -> Option<&'a str> {
+        let text = value.as_str();
+        if text.is_none() {
+            self.findings.invalid(name, "must be a string");
+        }
+        text
+    }
+
+    /// An image reference; absent or falsy is none.
+    pub(crate) fn image(&mut self, name: &str) -> Option<String> {
+        let text = self.string(name)?;
+        if !names_tag_or_digest(text) {
+            self.findings.invalid(name, NOT_AN_IMAGE);
+        }
+        Some(text.to_owned())
+    }
+
+    /// A list of non-empty strings; absent or falsy is the empty list.
+    pub(crate) fn strings(&mut self, name: &str) -> Vec<String> {
+        match self.truthy_or_boolean(name) {
+            None => Vec::new(),
+            Some(value) => self.expect_strings(name, value),
+        }
+    }
+
+    /// A list of image references without repeats, in the order given; absent is the empty list, `null` is a problem.
+    pub(crate) fn strict_images(&mut self, name: &str) -> Vec<String> {
+        let Some(value) = self.present(name) else {
+            return Vec::new();
+        };
+        let mut images: Vec<String> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for text in self.expect_strings(name, value) {
+            if !names_tag_or_digest(&text) {
+                self.findings.invalid(
+                    name,
+                    format!("holds `{}`, but {NOT_AN_IMAGE}", shorten(&text)),
+                );
+            } else if seen.insert(text.clone()) {
+                images.push(text);
+            }
+        }
+        images
+    }
+
+    fn expect_strings(&mut self, name: &str, value: &Value) -> Vec<String> {
+        let Value::Array(items) = value else {
+            self.findings
+                .invalid(name, "must be a list of non-empty strings");
+            return Vec::new();
+        };
+        let texts: Vec<String> = items
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|text| !text.is_empty())
+            .map(ToOwned::to_owned)
+            .collect();
+        if texts.len() != items.len() {
+            self.findings
+                .invalid(name, "must hold nothing but non-empty strings");
+        }
+        texts
+    }
+}
+
+/// Falsy as the contract defines it (section 1).
+fn is_falsy(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+    }
+}
+
+/// Keeps a quoted value from flooding an error text.
+fn shorten(text: &str) -> String {
+    const LIMIT: usize = 200;
+    if text.chars().count() <= LIMIT {
+        return text.to_owned();
+    }
+    text.chars().take(LIMIT).chain(['…']).collect()
+}

@@ -1,0 +1,99 @@
+//! The address under which the caller sees this service, for absolute URLs in answers (section 1.4).
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, header};
+
+use crate::answer::ApiError;
+use crate::caller::Peer;
+use crate::router::App;
+
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Scheme and host of the request, such as `https://iib.example`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BaseUrl(String);
+
+impl BaseUrl {
+    /// The address of `path`, which starts with a slash and is already escaped.
+    pub(crate) fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+}
+
+impl FromRequestParts<App> for BaseUrl {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config.trusts(peer.0));
+        let https = trusted
+            && parts
+                .headers
+                .get(FORWARDED_PROTO)
+                .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+        let host = match parts.uri.authority() {
+            Some(authority) => authority.as_str().to_owned(),
+            None => host(&parts.headers)?.unwrap_or_else(|| app.local.to_string()),
+        };
+        Ok(Self(format!(
+            "{}://{host}",
+            if https { "https" } else { "http" }
+        )))
+    }
+}
+
+/// The `Host` header. What is no host and port is refused, as it would be printed into links; HTTP/1.0 may leave it out.
+fn host(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(header::HOST).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let authority = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<Authority>().ok());
+    match authority {
+        Some(authority)
+            if values.next().is_none()
+                && !authority.as_str().contains('@')
+                && !authority.host().is_empty() =>
+        {
+            Ok(Some(authority.as_str().to_owned()))
+        }
+        Some(_) | None => Err(ApiError::bad_request(
+            "the Host header must be one host with an optional port",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, header};
+
+    fn host(values: &[&'static str]) -> Result<Option<String>, ()> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::HOST, HeaderValue::from_static(value));
+        }
+        super::host(&headers).map_err(drop)
+    }
+
+    #[test]
+    fn a_host_is_one_name_or_address_with_an_optional_port() {
+        for good in ["iib.example", "iib.example:8080", "127.0.0.1:1", "[::1]:80"] {
+            assert_eq!(host(&[good]), Ok(Some(good.to_owned())));
+        }
+        assert_eq!(host(&[]), Ok(None));
+        for bad in [
+            &["user@iib.example"][..],
+            &[""],
+            &["a b"],
+            &["a/b"],
+            &["a", "b"],
+            &["a\"b"],
+        ] {
+            assert_eq!(host(bad), Err(()), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Who is calling (section 2).
+
+use std::net::IpAddr;
+
+use http::request::Parts;
+use http::{Extensions, StatusCode};
+
+use crate::answer::ApiError;
+use crate::config::ServerConfig;
+
+/// The host at the other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
+        extensions.get().copied()
+    }
+}
+
+/// The user of a request that may need one: none only where login is disabled.
+pub(crate) fn require_user(
+    parts: &Parts,
+    config: &ServerConfig,
+) -> Result<Option<String>, ApiError> {
+    match user(parts, config)? {
+        None if !config.login_disabled => Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "this endpoint needs a user; log in and try again",
+        )),
+        user => Ok(user),
+    }
+}
+
+/// The user a trusted proxy vouches for. From anybody else the header means nothing.
+fn user(parts: &Parts, config: &ServerConfig) -> Result<Option<String>, ApiError> {
+    if !Peer::of(&parts.extensions).is_some_and(|peer| config.trusts(peer.0)) {
+        return Ok(None);
+    }
+    let mut values = parts.headers.get_all(&config.user_header).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    // A proxy that adds its own header to one the client sent would otherwise let the client choose who it is.
+    if values.next().is_some() {
+        return Err(ApiError::bad_request(format!(
+            "the header {} must be sent once",
+            config.user_header
+        )));
+    }
+    let name = std::str::from_utf8(value.as_bytes()).map_err(|_| {
+        ApiError::bad_request(format!("the header {} must be UTF-8", config.user_header))
+    })?;
+    Ok(Some(name.trim())
+        .filter(|name| !name.is_empty())
+        .map(ToOwned::to_owned))
+}

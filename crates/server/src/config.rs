@@ -1,0 +1,83 @@
+//! What the server has to be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::Scope;
+use http::HeaderName;
+
+/// Settings of the server. Names in brackets are those of section 12.1 of the contract.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Where to listen; the caller of [`crate::serve`] binds it. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
+    pub login_disabled: bool,
+    /// The hosts whose word on the user and on the scheme is believed. Default the loopback addresses.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The header in which they name the user. Default `X-Remote-User`.
+    pub user_header: HeaderName,
+    /// Users that may report results (`IIB_WORKER_USERNAMES`). Default none.
+    pub worker_usernames: BTreeSet<String>,
+    /// The binary image by scope and version label, for requests that name none (`IIB_BINARY_IMAGE_CONFIG`). Default empty: requests
+    /// have to name one.
+    pub binary_image_config: BTreeMap<Scope, BTreeMap<String, String>>,
+    /// Values of `graph_update_mode` (`IIB_GRAPH_MODE_OPTIONS`). Default `replaces`, `semver`, `semver-skippatch`.
+    pub graph_mode_options: Vec<String>,
+    /// Indexes whose graph mode may be chosen (`IIB_GRAPH_MODE_INDEX_ALLOW_LIST`). Default none.
+    pub graph_mode_index_allow_list: Vec<String>,
+    /// The most requests a page holds, whatever is asked for (`IIB_MAX_PER_PAGE`). Default 20.
+    pub max_per_page: u64,
+    /// For how many days logs are kept after the last change of a request (`IIB_REQUEST_DATA_DAYS_TO_LIVE`). Default 3.
+    pub request_data_days_to_live: u32,
+    /// Where the workers write `{id}.log` (`IIB_REQUEST_LOGS_DIR`). Default none: logs are not offered.
+    pub request_logs_dir: Option<PathBuf>,
+    /// The longest body that is read, in bytes. Default 4 MiB, which has room for some 30,000 bundles.
+    pub max_body_bytes: usize,
+    /// How long a request may take from its header to the start of its answer. Default 60 seconds.
+    pub request_timeout: Duration,
+    /// How long a connection may take to send a header. Default 30 seconds.
+    pub header_timeout: Duration,
+    /// How many connections are served at the same time; more wait. Default 1024.
+    pub max_connections: usize,
+    /// How long running requests may go on after the shutdown began. Default 20 seconds.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            login_disabled: false,
+            trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            user_header: HeaderName::from_static("x-remote-user"),
+            worker_usernames: BTreeSet::new(),
+            binary_image_config: BTreeMap::new(),
+            graph_mode_options: ["replaces", "semver", "semver-skippatch"]
+                .map(ToOwned::to_owned)
+                .to_vec(),
+            graph_mode_index_allow_list: Vec::new(),
+            max_per_page: 20,
+            request_data_days_to_live: 3,
+            request_logs_dir: None,
+            max_body_bytes: 4 * 1024 * 1024,
+            request_timeout: Duration::from_secs(60),
+            header_timeout: Duration::from_secs(30),
+            max_connections: 1024,
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Whether what `peer` says about its users is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        // A dual-stack socket shows IPv4 peers as mapped IPv6 addresses.
+        let peer = peer.to_canonical();
+        self.trusted_proxies
+            .iter()
+            .any(|proxy| proxy.to_canonical() == peer)
+    }
+}

@@ -1,0 +1,103 @@
+//! Which path and method leads to which endpoint.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
+use http::StatusCode;
+use store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::answer::ApiError;
+use crate::config::ServerConfig;
+use crate::endpoint;
+use crate::observe;
+
+/// What every endpoint can reach.
+pub(crate) type App = Arc<AppState>;
+
+#[derive(Debug)]
+pub(crate) struct AppState {
+    pub(crate) config: ServerConfig,
+    pub(crate) store: Store,
+    /// The address this server listens on, for callers that do not say which host they called.
+    pub(crate) local: SocketAddr,
+}
+
+pub(crate) fn router(app: App) -> Router {
+    routes()
+        .layer(CatchPanicLayer::custom(observe::after_panic))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            observe::observe,
+        ))
+        .with_state(app)
+}
+
+fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(endpoint::front_page::show))
+        .route("/api/v1/healthcheck", get(endpoint::healthcheck::check))
+        .route("/api/v1/builds", get(endpoint::list::list))
+        .route("/api/v1/builds/add", post(endpoint::add::submit))
+        .route("/api/v1/builds/{id}", of_request(get(endpoint::show::show)))
+        .route(
+            "/api/v1/builds/{id}/logs",
+            of_request(get(endpoint::logs::show)),
+        )
+        .method_not_allowed_fallback(async || method_not_allowed())
+        .fallback(async || ApiError::not_found("there is nothing at this path"))
+}
+
+/// A path with an id is known only when the id is one; the wrong method on anything else is an unknown path.
+fn of_request(methods: MethodRouter<App>) -> MethodRouter<App> {
+    methods.fallback(async |id: RequestId| match id {
+        RequestId(Some(_)) => method_not_allowed(),
+        RequestId(None) => ApiError::not_found("there is nothing at this path").into_response(),
+    })
+}
+
+fn method_not_allowed() -> Response {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path does not take that method",
+    )
+    .into_response()
+}
+
+/// The `{id}` of a path: a run of digits that is a number of a request, or not (section 1.1).
+pub(crate) struct RequestId(Option<i64>);
+
+impl RequestId {
+    /// The number, or the answer 404.
+    pub(crate) fn required(&self) -> Result<i64, ApiError> {
+        self.0.ok_or_else(no_such_request)
+    }
+}
+
+/// The answer to an id nobody has.
+pub(crate) fn no_such_request() -> ApiError {
+    ApiError::not_found("there is no request with this id")
+}
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for RequestId {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Self::Rejection> {
+        let path: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
+        let digits = path
+            .ok()
+            .map(|Path(text)| text)
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        // Numbers beyond what the database counts belong to nobody.
+        Ok(Self(digits.and_then(|text| text.parse().ok())))
+    }
+}

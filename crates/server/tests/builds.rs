@@ -1,0 +1,266 @@
+//! The endpoints of requests: add, show, list, logs.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use server::ServerConfig;
+use store::State;
+use support::{Server, open, payload};
+
+const ADD: &str = "/api/v1/builds/add";
+
+#[tokio::test]
+async fn an_accepted_addition_is_shown_verbose_and_reads_back_equal() {
+    let server = Server::start(open()).await;
+    let answer = server.post(ADD, &payload("r/index:1")).await;
+    assert_eq!(answer.status, 201);
+    let view = answer.json();
+    assert_eq!(
+        (view["state"].as_str(), view["request_type"].as_str()),
+        (Some("in_progress"), Some("add"))
+    );
+    assert_eq!(view["state_history"].as_array().unwrap().len(), 1);
+    assert!(view.get("logs").is_none());
+    assert_eq!(
+        server
+            .get(&format!("/api/v1/builds/{}", view["id"]))
+            .await
+            .body,
+        answer.body
+    );
+}
+
+#[tokio::test]
+async fn a_refused_addition_names_every_problem_and_leaves_nothing() {
+    let server = Server::start(open()).await;
+    let text = server
+        .post(ADD, &json!({"bundles": 5, "surprise": 1}))
+        .await
+        .is_error(400);
+    for part in ["bundles", "surprise", "from_index", "binary_image"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let mut overwriting = payload("r/index:1");
+    overwriting["overwrite_from_index"] = true.into();
+    server.post_as("bob", ADD, &overwriting).await.is_error(403);
+    assert_eq!(
+        server.get("/api/v1/builds").await.json()["meta"]["total"],
+        0
+    );
+    assert_eq!(
+        server.post(ADD, &overwriting).await.status,
+        201,
+        "nobody is logged in"
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_in_no_answer() {
+    let server = Server::start(open()).await;
+    let mut body = payload("r/index:1");
+    body["overwrite_from_index"] = true.into();
+    body["overwrite_from_index_token"] = "user:s3cr3t".into();
+    body["cnr_token"] = "s3cr3t".into();
+    let answer = server.post_as("alice", ADD, &body).await;
+    let id = answer.json()["id"].to_string();
+    for text in [
+        answer.body,
+        server.get(&format!("/api/v1/builds/{id}")).await.body,
+        server.get("/api/v1/builds?verbose=1").await.body,
+    ] {
+        assert!(
+            !text.contains("s3cr3t") && !text.contains("token"),
+            "{text}"
+        );
+    }
+    body["overwrite_from_index"] = false.into();
+    assert!(
+        !server
+            .post(ADD, &body)
+            .await
+            .is_error(400)
+            .contains("s3cr3t")
+    );
+}
+
+#[tokio::test]
+async fn pages_link_to_each_other_with_the_filters_in_use() {
+    let server = Server::start(ServerConfig {
+        max_per_page: 2,
+        ..open()
+    })
+    .await;
+    for _ in 0..5 {
+        server.add("r/index:1").await;
+    }
+    server.add("r/other:1").await;
+    let page = async |query: &str| {
+        server
+            .get(&format!("/api/v1/builds?from_index=r/index:1{query}"))
+            .await
+            .json()
+    };
+    let middle = page("&page=2&per_page=99999999999999999999&verbose=true").await;
+    let link = |number: u8| {
+        format!(
+            "http://iib.example/api/v1/builds?page={number}&per_page=2&from_index=r%2Findex%3A1"
+        )
+    };
+    let expected = json!({
+        "first": link(1), "last": link(3), "next": link(3), "page": 2, "pages": 3, "per_page": 2, "previous": link(1), "total": 5,
+    });
+    assert_eq!(middle["meta"], expected);
+    assert!(middle["items"][0].get("state_history").is_some());
+    assert!(
+        page("&verbose=yes").await["items"][0]
+            .get("state_history")
+            .is_none()
+    );
+    let ids: Vec<_> = middle["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert!(ids[0] > ids[1]);
+    assert_eq!(page("&page=3").await["meta"]["next"], Value::Null);
+
+    let empty = server.get("/api/v1/builds?user=nobody").await.json();
+    assert_eq!(
+        (&empty["meta"]["pages"], &empty["meta"]["page"]),
+        (&json!(0), &json!(1))
+    );
+    assert!(empty["meta"]["last"].as_str().unwrap().contains("page=0&"));
+}
+
+#[tokio::test]
+async fn unfit_query_values_are_refused_as_the_contract_says() {
+    let server = Server::start(open()).await;
+    server.add("r/index:1").await;
+    for query in [
+        "page=0",
+        "page=-1",
+        "page=abc",
+        "page=",
+        "page=1.5",
+        "page=2",
+        "page=99999999999999999999",
+        "per_page=0",
+        "per_page=-1",
+        "per_page=abc",
+        "per_page=",
+    ] {
+        server
+            .get(&format!("/api/v1/builds?{query}"))
+            .await
+            .is_error(404);
+    }
+    for query in [
+        "state=done",
+        "state=Complete",
+        "request_type=regenerate_bundle",
+        "request_type=ADD",
+        "batch=0",
+        "batch=-1",
+        "batch=abc",
+        "batch=1.5",
+        "batch=",
+        "from_index=r/never:1",
+        "from_index=r/index",
+        "from_index_startswith=s",
+        "from_index_startswith=%25",
+        "index_image=x",
+    ] {
+        server
+            .get(&format!("/api/v1/builds?{query}"))
+            .await
+            .is_error(400);
+    }
+    for (query, total) in [
+        ("state=&request_type=&user=", 1),
+        ("surprise=1", 1),
+        ("request_type=generic", 0),
+        ("batch=987654321", 0),
+        ("batch=99999999999999999999", 0),
+        ("from_index_startswith=r/ind", 1),
+        ("index_image=r/index:1", 0),
+        ("state=in_progress&batch=1", 1),
+        ("from_index=r/opm:1", 0),
+    ] {
+        let list = server.get(&format!("/api/v1/builds?{query}")).await.json();
+        assert_eq!(list["meta"]["total"], total, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn logs_follow_the_state_and_the_expiry_of_a_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = ServerConfig {
+        request_logs_dir: Some(directory.path().join("logs")),
+        request_data_days_to_live: 1,
+        ..open()
+    };
+    std::fs::create_dir(directory.path().join("logs")).unwrap();
+    let server = Server::start_in(directory, config).await;
+    let view = server.add("r/index:1").await;
+    let id = view["id"].as_i64().unwrap();
+    let path = format!("/api/v1/builds/{id}/logs");
+    let file = server.directory.path().join(format!("logs/{id}.log"));
+    assert_eq!(view["logs"]["url"], format!("http://iib.example{path}"));
+    let expiration: jiff::Timestamp = view["logs"]["expiration"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let updated: jiff::Timestamp = view["updated"].as_str().unwrap().parse().unwrap();
+    assert_eq!(expiration.duration_since(updated).as_hours(), 24);
+
+    std::fs::write(&file, "a line\n").unwrap();
+    server.get(&path).await.is_error(400);
+    server.end_oldest(State::Failed).await;
+    let answer = server.get(&path).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "a line\n"));
+    assert!(
+        answer
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain")
+    );
+    std::fs::remove_file(&file).unwrap();
+    server.get(&path).await.is_error(500);
+    server.pass(Duration::from_secs(25 * 3600));
+    server.get(&path).await.is_error(410);
+    std::fs::write(&file, "still here").unwrap();
+    assert_eq!(server.get(&path).await.body, "still here");
+    server.get("/api/v1/builds/999/logs").await.is_error(404);
+}
+
+#[tokio::test]
+async fn logs_that_are_not_kept_are_404_whatever_the_id() {
+    let server = Server::start(open()).await;
+    server.add("r/index:1").await;
+    for id in [1, 999] {
+        server
+            .get(&format!("/api/v1/builds/{id}/logs"))
+            .await
+            .is_error(404);
+    }
+}
+
+#[tokio::test]
+async fn a_binary_image_may_be_left_out_where_one_is_configured() {
+    let images = [("v4.20".to_owned(), "r/opm:v4.20".to_owned())].into();
+    let config = ServerConfig {
+        binary_image_config: [(api::Scope::Prod, images)].into(),
+        ..open()
+    };
+    let server = Server::start(config).await;
+    let body = json!({"bundles": ["r/bundle:1"], "from_index": "r/index:1"});
+    assert_eq!(
+        server.post(ADD, &body).await.json()["binary_image"],
+        Value::Null
+    );
+}

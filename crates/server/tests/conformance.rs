@@ -1,0 +1,192 @@
+//! Replays the recorded cases of `../shared/conformance/api` for the endpoints this service has.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use server::ServerConfig;
+use support::Server;
+
+/// The case files that are about the endpoints this service has.
+const FILES: [&str; 4] = ["add.json", "builds.json", "general.json", "logs.json"];
+
+/// The profiles those cases need.
+const PROFILES: [&str; 4] = ["open", "auth", "full", "expired"];
+
+/// Cases of those files that need endpoints that are still to come. The list shrinks as they arrive.
+const NOT_YET: [(&str, &[&str]); 4] = [
+    (
+        "they submit with POST builds/rm",
+        &[
+            "list-from-index-exact",
+            "list-from-index-start",
+            "list-image-known-but-unused",
+            "list-no-user-needed",
+            "list-pages",
+            "list-per-page-above-maximum",
+            "list-per-page-one-of-each",
+            "list-state-empty",
+            "list-unfiltered",
+            "list-unknown-query-ignored",
+            "list-user-filter",
+            "list-verbose-full",
+            "logs-in-progress",
+        ],
+    ),
+    (
+        "they submit with POST builds/rm and finish with PATCH builds/{id}",
+        &[
+            "list-state-filter",
+            "logs-complete",
+            "logs-expired",
+            "logs-failed",
+            "logs-missing-not-expired",
+            "logs-not-configured",
+        ],
+    ),
+    (
+        "they submit other types of requests",
+        &["list-from-index-not-for-merge", "list-type-filter"],
+    ),
+    (
+        "it asks for the methods of other submits",
+        &["method-not-allowed-on-submit"],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_cases_are_answered_as_recorded() {
+    let battery = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/api");
+    if !battery.join("run.py").exists() {
+        assert!(
+            !in_ci(),
+            "the conformance battery is missing at {}",
+            battery.display()
+        );
+        eprintln!(
+            "SKIPPED: there is no conformance battery at {}",
+            battery.display()
+        );
+        return;
+    }
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(battery.join(name)).unwrap()).unwrap()
+    };
+    let mut ids: Vec<String> = Vec::new();
+    for file in FILES {
+        let cases = read(&format!("cases/{file}"));
+        ids.extend(
+            cases
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|case| case["id"].as_str().unwrap().to_owned()),
+        );
+    }
+    for id in NOT_YET.iter().flat_map(|(_, ids)| *ids) {
+        let position = ids
+            .iter()
+            .position(|known| known == id)
+            .unwrap_or_else(|| panic!("there is no case {id}"));
+        ids.remove(position);
+    }
+
+    let mut arguments = vec!["--only".to_owned(), format!("^({})$", ids.join("|"))];
+    for file in FILES {
+        arguments.extend([
+            "--cases".to_owned(),
+            battery.join("cases").join(file).display().to_string(),
+        ]);
+    }
+    let profiles = read("profiles.json");
+    let mut servers = Vec::new();
+    for profile in PROFILES {
+        let state = tempfile::tempdir().unwrap();
+        let config = config(
+            profiles[profile]["settings"].as_object().unwrap(),
+            state.path(),
+        );
+        arguments.extend([
+            "--state".to_owned(),
+            format!("{profile}={}", state.path().display()),
+        ]);
+        let server = Server::start_in(state, config).await;
+        arguments.extend([
+            "--url".to_owned(),
+            format!("{profile}=http://{}", server.address),
+        ]);
+        servers.push(server);
+    }
+    let output = tokio::task::spawn_blocking(move || run(&battery.join("run.py"), &arguments))
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{}", text.lines().last().unwrap_or("no output"));
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(!text.contains("SKIP"), "{text}");
+}
+
+/// The settings of a profile that concern this server; the others are about queues, messages and endpoints to come.
+fn config(settings: &Map<String, Value>, state: &Path) -> ServerConfig {
+    let mut config = ServerConfig::default();
+    for (name, value) in settings {
+        match name.as_str() {
+            "LOGIN_DISABLED" => config.login_disabled = value.as_bool().unwrap(),
+            "IIB_WORKER_USERNAMES" => {
+                config.worker_usernames = serde_json::from_value(value.clone()).unwrap()
+            }
+            "IIB_BINARY_IMAGE_CONFIG" => {
+                config.binary_image_config = serde_json::from_value(value.clone()).unwrap()
+            }
+            "IIB_GRAPH_MODE_OPTIONS" => {
+                config.graph_mode_options = serde_json::from_value(value.clone()).unwrap()
+            }
+            "IIB_GRAPH_MODE_INDEX_ALLOW_LIST" => {
+                config.graph_mode_index_allow_list = serde_json::from_value(value.clone()).unwrap()
+            }
+            "IIB_MAX_PER_PAGE" => config.max_per_page = value.as_u64().unwrap(),
+            "IIB_REQUEST_DATA_DAYS_TO_LIVE" => {
+                config.request_data_days_to_live = serde_json::from_value(value.clone()).unwrap()
+            }
+            "IIB_REQUEST_LOGS_DIR" => {
+                let directory = value
+                    .as_str()
+                    .unwrap()
+                    .replace("{state}", state.to_str().unwrap());
+                config.request_logs_dir = Some(PathBuf::from(directory));
+            }
+            "IIB_USER_TO_QUEUE"
+            | "IIB_REQUEST_RELATED_BUNDLES_DIR"
+            | "IIB_REQUEST_RECURSIVE_RELATED_BUNDLES_DIR"
+            | "IIB_MESSAGING_BATCH_STATE_DESTINATION"
+            | "IIB_MESSAGING_BUILD_STATE_DESTINATION" => {}
+            _ => panic!("the setting {name} is new; say what it means here"),
+        }
+    }
+    config
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the battery is a program of its own"
+)]
+fn run(program: &Path, arguments: &[String]) -> std::process::Output {
+    std::process::Command::new("python3")
+        .arg(program)
+        .args(arguments)
+        .output()
+        .expect("python3 runs the battery")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a missing battery is a failure only where it must be present"
+)]
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}

@@ -1,0 +1,13 @@
+//! The tables. Times are microseconds since 1970 in UTC; states and types are the numbers of the contract.
+#![allow(
+    unreachable_pub,
+    reason = "the entity macros make public items, and read private ones badly"
+)]
+
+pub(crate) mod batch;
+pub(crate) mod history;
+pub(crate) mod image;
+pub(crate) mod job;
+pub(crate) mod request;
+pub(crate) mod request_bundle;
+pub(crate) mod secret;

@@ -1,0 +1,25 @@
+//! Requests that are not finished: who works on them, until when.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "job")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub request_id: i64,
+    /// Grows with every claim.
+    pub fence: i64,
+    pub attempt: i32,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub lease_owner: Option<String>,
+    /// None while nobody works on it.
+    pub lease_expires: Option<i64>,
+    /// JSON.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub checkpoint: Option<String>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

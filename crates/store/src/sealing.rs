@@ -1,0 +1,232 @@
+//! Secrets of requests at rest: sealed with AES-256-GCM under one key, bound to their request.
+
+use std::fmt;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::error::Error;
+
+const KEY_LEN: usize = 32;
+
+/// A longer file is no key; reading one byte more than a key has is enough to see that.
+const FILE_LIMIT: u64 = 33;
+
+/// The key that seals secrets in the database. It cannot be printed.
+#[derive(Clone)]
+pub struct SealingKey(Arc<RandomizedNonceKey>);
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey([REDACTED])")
+    }
+}
+
+impl SealingKey {
+    /// Reads the key from `path`, or writes a fresh one there, readable by its owner alone. Every process of a service needs the same
+    /// file. Blocks on a small file.
+    ///
+    /// # Errors
+    /// [`Error::KeyFile`] when the file cannot be read or written, is open to others, or holds no key.
+    pub fn load_or_generate(path: &Path) -> Result<Self, Error> {
+        match Self::load(path) {
+            Err(Error::KeyFile {
+                source: Some(error),
+                ..
+            }) if error.kind() == io::ErrorKind::NotFound => Self::generate(path),
+            outcome => outcome,
+        }
+    }
+
+    fn load(path: &Path) -> Result<Self, Error> {
+        const UNREADABLE: &str = "it cannot be read; let the service's user own it";
+        let unreadable = |source| file_error(path, UNREADABLE, Some(source));
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(file_error(
+                path,
+                "others may read or write it; set its mode to 0600",
+                None,
+            ));
+        }
+        let mut bytes = Vec::with_capacity(KEY_LEN + 1);
+        file.take(FILE_LIMIT)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        RandomizedNonceKey::new(&AES_256_GCM, &bytes)
+            .map(|key| Self(Arc::new(key)))
+            .map_err(|_| file_error(path, "it does not hold 32 bytes; restore it, or remove it to lose the sealed secrets", None))
+    }
+
+    /// Writes beside the final name and links it into place, so that a crash leaves no half key and of two processes that start
+    /// together both end with the same one.
+    fn generate(path: &Path) -> Result<Self, Error> {
+        const UNWRITABLE: &str =
+            "it cannot be written; create its directory and let the service's user own it";
+        let unwritable = |source| file_error(path, UNWRITABLE, Some(source));
+        let mut bytes = [0; KEY_LEN];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| {
+            file_error(
+                path,
+                "the system gives no random numbers for a new one",
+                None,
+            )
+        })?;
+        let temporary = path.with_extension(format!("new-{}", uuid::Uuid::new_v4().simple()));
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)
+            .map_err(unwritable)?;
+        let written = file
+            .write_all(&bytes)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| std::fs::hard_link(&temporary, path));
+        let removed = std::fs::remove_file(&temporary);
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(unwritable(error));
+            }
+            // Another process was faster: its key is the one to use.
+            Err(_) | Ok(()) => removed.map_err(unwritable)?,
+        }
+        Self::load(path)
+    }
+
+    /// Seals `secret` for one request and name; elsewhere the result cannot be opened.
+    pub(crate) fn seal(
+        &self,
+        request_id: i64,
+        name: &str,
+        secret: &SecretString,
+    ) -> Result<Vec<u8>, Error> {
+        let mut sealed = secret.expose_secret().as_bytes().to_vec();
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(associated_data(request_id, name)), &mut sealed)
+            .map_err(|_| Error::Sealing {
+                request_id,
+                action: "sealed",
+            })?;
+        let mut stored = nonce.as_ref().to_vec();
+        stored.append(&mut sealed);
+        Ok(stored)
+    }
+
+    /// Opens what [`Self::seal`] made.
+    pub(crate) fn open(
+        &self,
+        request_id: i64,
+        name: &str,
+        stored: &[u8],
+    ) -> Result<SecretString, Error> {
+        let failed = || Error::Sealing {
+            request_id,
+            action: "opened",
+        };
+        let (nonce, sealed) = stored.split_at_checked(NONCE_LEN).ok_or_else(failed)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| failed())?;
+        let mut sealed = sealed.to_vec();
+        let opened = self
+            .0
+            .open_in_place(
+                nonce,
+                Aad::from(associated_data(request_id, name)),
+                &mut sealed,
+            )
+            .map_err(|_| failed())?;
+        std::str::from_utf8(opened)
+            .map(SecretString::from)
+            .map_err(|_| failed())
+    }
+}
+
+fn associated_data(request_id: i64, name: &str) -> Vec<u8> {
+    let mut data = request_id.to_be_bytes().to_vec();
+    data.extend_from_slice(name.as_bytes());
+    data
+}
+
+fn file_error(path: &Path, problem: &'static str, source: Option<io::Error>) -> Error {
+    Error::KeyFile {
+        path: path.to_owned(),
+        problem,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use secrecy::{ExposeSecret as _, SecretString};
+
+    use super::SealingKey;
+
+    #[test]
+    fn a_sealed_secret_opens_only_for_its_request_name_and_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = SealingKey::load_or_generate(&directory.path().join("key")).unwrap();
+        let other = SealingKey::load_or_generate(&directory.path().join("other")).unwrap();
+        let sealed = key.seal(7, "token", &SecretString::from("s3cr3t")).unwrap();
+
+        assert_eq!(
+            key.open(7, "token", &sealed).unwrap().expose_secret(),
+            "s3cr3t"
+        );
+        assert!(!sealed.windows(6).any(|window| window == b"s3cr3t"));
+        assert!(key.open(8, "token", &sealed).is_err());
+        assert!(key.open(7, "else", &sealed).is_err());
+        assert!(other.open(7, "token", &sealed).is_err());
+        assert!(key.open(7, "token", &sealed[..5]).is_err());
+        assert_ne!(
+            sealed,
+            key.seal(7, "token", &SecretString::from("s3cr3t")).unwrap(),
+            "nonces are fresh"
+        );
+        assert!(!format!("{key:?}").contains(char::is_numeric));
+    }
+
+    #[test]
+    fn a_key_file_is_private_and_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let sealed = SealingKey::load_or_generate(&path)
+            .unwrap()
+            .seal(1, "token", &SecretString::from("x"))
+            .unwrap();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert!(
+            SealingKey::load_or_generate(&path)
+                .unwrap()
+                .open(1, "token", &sealed)
+                .is_ok()
+        );
+        assert_eq!(
+            std::fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "nothing is left beside the key"
+        );
+
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = SealingKey::load_or_generate(&path).unwrap_err().to_string();
+        assert!(error.contains("0600"), "{error}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, "short").unwrap();
+        assert!(
+            SealingKey::load_or_generate(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("32 bytes")
+        );
+    }
+}

@@ -1,0 +1,301 @@
+//! Lists: filters, pages, and what they cost.
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use api::RequestType;
+use serde_json::json;
+use store::{Error, Form, ListFilter, Listing, Page, ResultFields, State};
+use support::{Fixture, payload};
+
+const PAGE: Page = Page {
+    number: 1,
+    per_page: 20,
+    form: Form::Short,
+};
+
+async fn ids(fixture: &Fixture, filter: ListFilter) -> Vec<i64> {
+    fixture
+        .store
+        .list(&filter, PAGE)
+        .await
+        .unwrap()
+        .items
+        .iter()
+        .map(|view| view.id)
+        .collect()
+}
+
+fn from_index(reference: &str) -> ListFilter {
+    ListFilter {
+        from_index: Some(reference.into()),
+        ..ListFilter::default()
+    }
+}
+
+fn prefix(text: &str) -> ListFilter {
+    ListFilter {
+        from_index_startswith: Some(text.into()),
+        ..ListFilter::default()
+    }
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_cut_into_pages() {
+    let fixture = Fixture::new().await;
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        all.insert(0, fixture.submit("r/index:1").await);
+    }
+    let page = async |number| -> Listing {
+        fixture
+            .store
+            .list(
+                &ListFilter::default(),
+                Page {
+                    number,
+                    per_page: 2,
+                    ..PAGE
+                },
+            )
+            .await
+            .unwrap()
+    };
+    for (number, expected) in [
+        (1, &all[..2]),
+        (2, &all[2..4]),
+        (3, &all[4..]),
+        (4, &[]),
+        (u64::MAX, &[]),
+    ] {
+        let listing = page(number).await;
+        assert_eq!(listing.total, 5);
+        assert_eq!(
+            listing.items.iter().map(|view| view.id).collect::<Vec<_>>(),
+            expected,
+            "page {number}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn filters_combine() {
+    let fixture = Fixture::new().await;
+    let one = fixture
+        .store
+        .submit_add(&payload(&json!({"from_index": "r/one:1"})), Some("alice"))
+        .await
+        .unwrap();
+    let two = fixture
+        .store
+        .submit_add(&payload(&json!({"from_index": "r/two:1"})), Some("Alice"))
+        .await
+        .unwrap();
+    let job = fixture.claim().await;
+    let fields = ResultFields {
+        index_image: Some("r/built:1".into()),
+        ..ResultFields::default()
+    };
+    fixture.finish(&job, State::Complete, fields).await;
+
+    let all = ListFilter::default;
+    assert_eq!(
+        ids(
+            &fixture,
+            ListFilter {
+                state: Some(State::Complete),
+                ..all()
+            }
+        )
+        .await,
+        [one.id]
+    );
+    assert_eq!(
+        ids(
+            &fixture,
+            ListFilter {
+                request_type: Some(RequestType::Add),
+                ..all()
+            }
+        )
+        .await,
+        [two.id, one.id]
+    );
+    assert!(
+        ids(
+            &fixture,
+            ListFilter {
+                request_type: Some(RequestType::Rm),
+                ..all()
+            }
+        )
+        .await
+        .is_empty()
+    );
+    assert_eq!(
+        ids(
+            &fixture,
+            ListFilter {
+                batch: Some(two.batch),
+                ..all()
+            }
+        )
+        .await,
+        [two.id]
+    );
+    assert_eq!(
+        ids(
+            &fixture,
+            ListFilter {
+                user: Some("alice".into()),
+                ..all()
+            }
+        )
+        .await,
+        [one.id]
+    );
+    assert!(
+        ids(
+            &fixture,
+            ListFilter {
+                user: Some("nobody".into()),
+                ..all()
+            }
+        )
+        .await
+        .is_empty()
+    );
+    assert_eq!(ids(&fixture, from_index("r/two:1")).await, [two.id]);
+    assert_eq!(
+        ids(
+            &fixture,
+            ListFilter {
+                index_image: Some("r/built:1".into()),
+                ..all()
+            }
+        )
+        .await,
+        [one.id]
+    );
+    assert!(
+        ids(
+            &fixture,
+            ListFilter {
+                state: Some(State::Complete),
+                batch: Some(two.batch),
+                ..all()
+            }
+        )
+        .await
+        .is_empty()
+    );
+    assert_eq!(
+        ids(
+            &fixture,
+            ListFilter {
+                state: Some(State::Complete),
+                batch: Some(one.batch),
+                ..prefix("r/")
+            }
+        )
+        .await,
+        [one.id]
+    );
+}
+
+#[tokio::test]
+async fn an_image_nobody_mentioned_is_an_error_and_one_in_another_role_is_not() {
+    let fixture = Fixture::new().await;
+    let id = fixture.submit("r/index:1").await;
+    assert!(ids(&fixture, from_index("r/opm:1")).await.is_empty());
+    assert!(
+        ids(
+            &fixture,
+            ListFilter {
+                index_image: Some("r/index:1".into()),
+                ..ListFilter::default()
+            }
+        )
+        .await
+        .is_empty()
+    );
+    for unknown in [
+        from_index("r/index"),
+        from_index("R/index:1"),
+        prefix("s/"),
+        prefix("r/index:10"),
+    ] {
+        let outcome = fixture.store.list(&unknown, PAGE).await;
+        assert!(
+            matches!(outcome, Err(Error::UnknownImage { .. })),
+            "{unknown:?}"
+        );
+    }
+    assert_eq!(ids(&fixture, prefix("r/ind")).await, [id]);
+    assert!(ids(&fixture, prefix("r/opm")).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_prefix_means_itself() {
+    let fixture = Fixture::new().await;
+    let percent = fixture.submit("r/a%b:1").await;
+    let plain = fixture.submit("r/axb:1").await;
+    assert_eq!(ids(&fixture, prefix("r/a")).await, [plain, percent]);
+    assert_eq!(ids(&fixture, prefix("r/a%")).await, [percent]);
+    for wildcard in ["r/a_", "%", "r/%", "R/a"] {
+        assert!(
+            fixture.store.list(&prefix(wildcard), PAGE).await.is_err(),
+            "{wildcard}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_costs_the_same_number_of_statements_whatever_its_size() {
+    let fixture = Fixture::new().await;
+    for number in 0..30 {
+        fixture.submit(&format!("r/index:{number}")).await;
+    }
+    let cost = async |per_page| {
+        let before = fixture.statements.load(Ordering::SeqCst);
+        let page = Page {
+            number: 1,
+            per_page,
+            form: Form::Verbose,
+        };
+        let listing = fixture.store.list(&prefix("r/"), page).await.unwrap();
+        assert_eq!(u64::try_from(listing.items.len()).unwrap(), per_page);
+        fixture.statements.load(Ordering::SeqCst) - before
+    };
+    let small = cost(1).await;
+    assert_eq!(small, cost(30).await);
+    assert!((4..=8).contains(&small), "{small} statements are counted");
+}
+
+#[tokio::test]
+async fn every_filter_is_answered_by_an_index() {
+    let fixture = Fixture::new().await;
+    let connection = rusqlite::Connection::open(fixture.directory.path().join("iib.db")).unwrap();
+    for column in [
+        "batch_id",
+        "request_type",
+        "user_name",
+        "state",
+        "from_index_id",
+        "index_image_id",
+    ] {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT * FROM request WHERE {column} = 1 ORDER BY id DESC LIMIT 20"
+        );
+        let plan: String = connection.query_row(&sql, [], |row| row.get(3)).unwrap();
+        assert!(
+            plan.contains(&format!("USING INDEX request_by_{column}")),
+            "{plan}"
+        );
+    }
+    let range =
+        "EXPLAIN QUERY PLAN SELECT id FROM image WHERE reference >= 'a' AND reference < 'b'";
+    let plan: String = connection.query_row(range, [], |row| row.get(3)).unwrap();
+    assert!(plan.starts_with("SEARCH image USING"), "{plan}");
+}

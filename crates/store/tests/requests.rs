@@ -1,0 +1,306 @@
+//! Requests: what a submit writes, what reports change, what is kept secret.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use api::Details;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use store::{Error, ResultFields, SealingKey, State, Store, StoreConfig};
+use support::{Fixture, payload, update};
+
+#[tokio::test]
+async fn a_submit_is_seen_at_once_and_equals_what_is_read_back() {
+    let fixture = Fixture::new().await;
+    let view = fixture
+        .store
+        .submit_add(&payload(&json!({"build_tags": ["b", "a"]})), Some("alice"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (view.state, view.user.as_deref(), view.state_history.len()),
+        (State::InProgress, Some("alice"), 1)
+    );
+    let again = fixture.store.request(view.id).await.unwrap().unwrap();
+    let print = |view: &store::RequestView| serde_json::to_string(&view.verbose(None)).unwrap();
+    assert_eq!(print(&view), print(&again));
+    assert!(fixture.store.request(view.id + 1).await.unwrap().is_none());
+    assert!(fixture.store.request(i64::MAX).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn reports_add_history_newest_first_but_never_the_same_entry_twice() {
+    let fixture = Fixture::new().await;
+    let id = fixture.submit("r/index:1").await;
+    let job = fixture.claim().await;
+    let fields = |index: &str| ResultFields {
+        index_image: Some(index.into()),
+        ..ResultFields::default()
+    };
+    for (reason, index) in [
+        ("one", "r/a:1"),
+        ("one", "r/b:1"),
+        ("two", "r/c:1"),
+        ("one", "r/d:1"),
+    ] {
+        fixture
+            .store
+            .report(
+                &job.lease,
+                &update(State::InProgress, reason, fields(index)),
+            )
+            .await
+            .unwrap();
+    }
+    let view = fixture.store.request(id).await.unwrap().unwrap();
+    let reasons: Vec<_> = view
+        .state_history
+        .iter()
+        .map(|entry| entry.state_reason.as_str())
+        .collect();
+    assert_eq!(reasons[..3], ["one", "two", "one"]);
+    assert_eq!(reasons.len(), 4);
+    assert_eq!(view.state_reason, "one");
+    let Details::Add(add) = view.details;
+    assert_eq!(
+        add.result.index_image.as_deref(),
+        Some("r/d:1"),
+        "fields are taken even without a new entry"
+    );
+}
+
+#[tokio::test]
+async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() {
+    let fixture = Fixture::new().await;
+    let bundles = json!({"bundles": ["r/b2:1", "r/b1:1", "r/b3:1"]});
+    let first = fixture
+        .store
+        .submit_add(&payload(&bundles), None)
+        .await
+        .unwrap()
+        .id;
+    let second = fixture
+        .store
+        .submit_add(&payload(&json!({"bundles": ["r/b1:1"]})), None)
+        .await
+        .unwrap()
+        .id;
+    let job = fixture.claim().await;
+    let mapping = BTreeMap::from([
+        (
+            "op".to_owned(),
+            vec!["r/b1:1".to_owned(), "r/b2:1".to_owned()],
+        ),
+        ("else".to_owned(), vec!["r/not-in-a-request:1".to_owned()]),
+    ]);
+    let fields = ResultFields {
+        bundle_mapping: Some(mapping),
+        ..ResultFields::default()
+    };
+    fixture
+        .store
+        .report(&job.lease, &update(State::InProgress, "known", fields))
+        .await
+        .unwrap();
+
+    let third = fixture
+        .store
+        .submit_add(&payload(&json!({"bundles": ["r/b2:1"]})), None)
+        .await
+        .unwrap();
+    let mapping_of = |view: store::RequestView| {
+        serde_json::to_value(view.short()).unwrap()["bundle_mapping"].clone()
+    };
+    assert_eq!(mapping_of(third), json!({"op": ["r/b2:1"]}));
+    let read = async |id| mapping_of(fixture.store.request(id).await.unwrap().unwrap());
+    assert_eq!(read(first).await, json!({"op": ["r/b2:1", "r/b1:1"]}));
+    assert_eq!(read(second).await, json!({"op": ["r/b1:1"]}));
+}
+
+#[tokio::test]
+async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
+    const TOKEN: &str = "user:s3cr3t-t0ken";
+    let fixture = Fixture::new().await;
+    let with_token =
+        payload(&json!({"overwrite_from_index": true, "overwrite_from_index_token": TOKEN}));
+    let view = fixture.store.submit_add(&with_token, None).await.unwrap();
+    assert!(
+        !format!("{view:?}").contains("s3cr3t")
+            && !serde_json::to_string(&view.verbose(None))
+                .unwrap()
+                .contains("s3cr3t")
+    );
+    assert_eq!(
+        grep(&fixture, "s3cr3t-t0ken"),
+        0,
+        "not in any file, journal included"
+    );
+
+    let job = fixture.claim().await;
+    assert_eq!(
+        job.secrets
+            .overwrite_from_index_token
+            .as_ref()
+            .unwrap()
+            .expose_secret(),
+        TOKEN
+    );
+    assert!(!format!("{job:?}").contains("s3cr3t"));
+    assert_eq!(count(&fixture, "secret"), 1);
+    fixture
+        .finish(&job, State::Complete, ResultFields::default())
+        .await;
+    assert_eq!((count(&fixture, "secret"), count(&fixture, "job")), (0, 0));
+    assert_eq!(grep(&fixture, "s3cr3t-t0ken"), 0);
+}
+
+#[tokio::test]
+async fn a_job_whose_secret_cannot_be_opened_fails_and_lets_others_pass() {
+    let fixture = Fixture::new().await;
+    let with_token =
+        payload(&json!({"overwrite_from_index": true, "overwrite_from_index_token": "u:p"}));
+    let locked = fixture
+        .store
+        .submit_add(&with_token, None)
+        .await
+        .unwrap()
+        .id;
+    let open = fixture.submit("r/index:2").await;
+
+    let key = SealingKey::load_or_generate(&fixture.directory.path().join("another key")).unwrap();
+    let database = fixture
+        .directory
+        .path()
+        .join("iib.db")
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let store = Store::open(&StoreConfig::new(database, key)).await.unwrap();
+    let job = store
+        .claim(&store::WorkerId::random(), support::LEASE)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(job.request_id, open);
+    let view = store.request(locked).await.unwrap().unwrap();
+    assert_eq!(view.state, State::Failed);
+    assert!(
+        view.state_reason.contains("submit it again"),
+        "{}",
+        view.state_reason
+    );
+}
+
+#[tokio::test]
+async fn an_abandoned_submit_leaves_nothing_or_everything() {
+    let fixture = Fixture::new().await;
+    let half = payload(&json!({"from_index": "r/half:1"}));
+    for polls in 1..60 {
+        let mut submit = Box::pin(fixture.store.submit_add(&half, None));
+        for _ in 0..polls {
+            let once = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(submit.as_mut().poll(context))
+            });
+            if once.await.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    fixture.submit("r/index:last").await;
+    let requests = count(&fixture, "request");
+    for table in ["batch", "history", "job", "request_bundle"] {
+        assert_eq!(count(&fixture, table), requests, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn everything_is_there_after_reopening() {
+    let fixture = Fixture::new().await;
+    let id = fixture.submit("r/index:1").await;
+    fixture.store.clone().close().await.unwrap();
+    let again = fixture.second_store().await;
+    assert_eq!(again.request(id).await.unwrap().unwrap().id, id);
+    assert_eq!(
+        again
+            .claim(&store::WorkerId::random(), support::LEASE)
+            .await
+            .unwrap()
+            .unwrap()
+            .request_id,
+        id
+    );
+}
+
+#[tokio::test]
+async fn a_schema_is_neither_made_nor_changed_unasked_and_a_newer_one_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("iib.db");
+    let key = SealingKey::load_or_generate(&directory.path().join("key")).unwrap();
+    let config = StoreConfig::new(path.to_str().unwrap().parse().unwrap(), key);
+    assert!(matches!(
+        Store::open(&config).await,
+        Err(Error::Database { .. })
+    ));
+    assert!(!path.exists());
+    rusqlite(&path, "CREATE TABLE other (id INTEGER)");
+    assert!(matches!(
+        Store::open(&config).await,
+        Err(Error::SchemaOutdated { pending: 1 })
+    ));
+
+    let migrating = StoreConfig {
+        migrate: true,
+        ..config.clone()
+    };
+    let store = Store::open(&migrating).await.unwrap();
+    store.ping().await.unwrap();
+    store.migrate().await.unwrap();
+    assert!(Store::open(&config).await.is_ok());
+    rusqlite(
+        &path,
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 1)",
+    );
+    assert!(
+        matches!(Store::open(&config).await, Err(Error::SchemaTooNew { version }) if version == "m9999_later")
+    );
+    assert!(matches!(
+        Store::open(&migrating).await,
+        Err(Error::SchemaTooNew { .. })
+    ));
+}
+
+fn rusqlite(path: &std::path::Path, sql: &str) {
+    rusqlite::Connection::open(path)
+        .unwrap()
+        .execute(sql, [])
+        .unwrap();
+}
+
+fn count(fixture: &Fixture, table: &str) -> i64 {
+    let connection = rusqlite::Connection::open(fixture.directory.path().join("iib.db")).unwrap();
+    connection
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .unwrap()
+}
+
+/// How many files of the database hold `text`.
+fn grep(fixture: &Fixture, text: &str) -> usize {
+    let files = std::fs::read_dir(fixture.directory.path()).unwrap();
+    let contents: Vec<_> = files
+        .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+        .collect();
+    assert!(contents.len() >= 3, "database, journal and key are there");
+    contents
+        .iter()
+        .filter(|content| {
+            content
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        })
+        .count()
+}
