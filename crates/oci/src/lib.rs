@@ -1,12 +1,53 @@
 //! How do I read, assemble and publish images?
+//!
+//! Three types to know:
+//!
+//! - [`PullSpec`] names an image as people write it; [`TagRef`] and [`Pinned`] say which kind of name it is.
+//! - [`Client`] speaks to registries. [`Client::repository`] gives a [`RemoteRepository`], which reads and writes
+//!   manifests, blobs and tags, answers challenges, tries again what failed in passing, and verifies every digest.
+//! - [`RawManifest`] is a manifest as bytes, and [`Document`] what they mean. Bytes are never written back from the
+//!   meaning, so what we do not know survives.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use oci::{BlobPlacement, Client, ClientConfig, Document, PullSpec};
+//!
+//! let client = Client::new(ClientConfig::default())?;
+//! let from: PullSpec = "quay.io/operators/app:v1".parse()?;
+//! let source = client.repository(from.repository());
+//! let manifest = source.manifest(&from.reference()).await?;
+//!
+//! let target = client.repository(&"registry.example/mirror/app".parse()?);
+//! if let Document::Image(image) = manifest.parse()? {
+//!     for blob in image.layers.iter().chain([&image.config]) {
+//!         let placement: BlobPlacement = target.copy_blob_from(&source, blob).await?;
+//!         println!("{}: {placement:?}", blob.digest);
+//!     }
+//!     target.put_manifest(&from.reference(), &manifest).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate knows nothing of operators, catalogs or requests. It takes its configuration as values and reads neither
+//! the environment nor the clock.
 
+mod client;
+mod credentials;
 mod digest;
+mod error;
 mod manifest;
 mod media_type;
 mod platform;
 mod reference;
 
+pub use client::{
+    BlobPlacement, BlobSource, BlobStream, Client, ClientConfig, RemoteRepository, RetryPolicy,
+    Usage,
+};
+pub use credentials::{Credential, CredentialOrigin, Credentials, CredentialsError};
 pub use digest::{Algorithm, DiffId, Digest, Hasher, ParseDigestError};
+pub use error::{ConnectionFault, Error};
 pub use manifest::{
     Descriptor, Document, History, ImageConfig, ImageManifest, ManifestError, ManifestList,
     RawManifest, RootFs, RunConfig,
