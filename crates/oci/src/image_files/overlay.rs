@@ -1,0 +1,203 @@
+//! Several layers as one file tree, asked from the top.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::layer_tree::{Answer, LayerTree, MAX_LINKS, Node, join};
+
+/// The layers of an image, lowest first; those not looked at yet are `None`.
+#[derive(Debug)]
+pub(super) struct Overlay {
+    layers: Vec<Option<LayerTree>>,
+}
+
+/// Where a file's content is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The layer, counted from the bottom.
+    pub(super) layer: usize,
+    /// The number of its entry.
+    pub(super) ordinal: u64,
+}
+
+/// What a path leads to when links are followed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A regular file.
+    File(Place),
+    /// A directory, and its path without links.
+    Directory(String),
+    /// Something that is no file to read: its name for people.
+    Other(&'static str),
+    /// Nothing.
+    Nothing,
+    /// That is decided by a layer not looked at yet; if it has the file, then under `guess`.
+    NeedLayer { layer: usize, guess: String },
+}
+
+/// Links lead in a circle.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LinkLoop;
+
+/// Why a directory could not be listed: the path of the link at fault.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ListProblem {
+    /// A link leads in a circle.
+    Loop(String),
+    /// A link leads nowhere.
+    Broken(String),
+    /// A file is stored in a way we do not read: its name for people.
+    Other(String, &'static str),
+}
+
+/// What one step of a path is.
+enum Step<'a> {
+    Node(&'a Node, usize),
+    Nothing,
+    /// Another name of a file that no layer below has.
+    Broken,
+    NeedLayer(usize),
+}
+
+impl Overlay {
+    pub(super) fn new(layers: usize) -> Self {
+        Self {
+            layers: (0..layers).map(|_| None).collect(),
+        }
+    }
+
+    /// Fills in a layer.
+    pub(super) fn set(&mut self, layer: usize, tree: LayerTree) {
+        self.layers[layer] = Some(tree);
+    }
+
+    /// Follows `path` from the root, links included.
+    pub(super) fn resolve(&self, path: &str) -> Result<Found, LinkLoop> {
+        let mut links = 0;
+        let mut done = String::new();
+        let mut pending: Vec<String> = Vec::new();
+        push_names(&mut pending, path);
+        while let Some(name) = pending.pop() {
+            if name == ".." {
+                done = parent_of(&done).to_owned();
+                continue;
+            }
+            let candidate = join(&done, &name);
+            let (node, layer) = match self.lookup(&candidate, self.layers.len()) {
+                Step::Node(node, layer) => (node, layer),
+                Step::Nothing | Step::Broken => return Ok(Found::Nothing),
+                Step::NeedLayer(layer) => {
+                    let mut guess = candidate;
+                    while let Some(name) = pending.pop() {
+                        guess = join(&guess, &name);
+                    }
+                    return Ok(Found::NeedLayer { layer, guess });
+                }
+            };
+            match node {
+                Node::Directory => done = candidate,
+                Node::Symlink(target) => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(LinkLoop);
+                    }
+                    if target.starts_with('/') {
+                        done.clear();
+                    }
+                    push_names(&mut pending, target);
+                }
+                _ if !pending.is_empty() => return Ok(Found::Nothing),
+                Node::File { ordinal } => {
+                    return Ok(Found::File(Place {
+                        layer,
+                        ordinal: *ordinal,
+                    }));
+                }
+                // `lookup` follows these to their end.
+                Node::LinkBelow(_) => return Ok(Found::Nothing),
+                Node::Sparse => return Ok(Found::Other("a sparse file")),
+                Node::Special => return Ok(Found::Other("a device or pipe")),
+            }
+        }
+        Ok(Found::Directory(done))
+    }
+
+    /// The regular files below `directory`, a path without links, by their path in it. Links to files are followed,
+    /// links to directories are not.
+    pub(super) fn files_below(
+        &self,
+        directory: &str,
+    ) -> Result<BTreeMap<String, Place>, ListProblem> {
+        let mut files = BTreeMap::new();
+        let candidates: BTreeSet<&str> = self
+            .layers
+            .iter()
+            .flatten()
+            .flat_map(|layer| layer.below(directory))
+            .collect();
+        for path in candidates {
+            let found = match self.lookup(path, self.layers.len()) {
+                Step::Node(Node::Symlink(_), _) => match self.resolve(path) {
+                    Ok(Found::Nothing) => return Err(ListProblem::Broken(path.to_owned())),
+                    Ok(found) => found,
+                    Err(LinkLoop) => return Err(ListProblem::Loop(path.to_owned())),
+                },
+                Step::Node(Node::File { ordinal }, layer) => Found::File(Place {
+                    layer,
+                    ordinal: *ordinal,
+                }),
+                Step::Broken | Step::Node(Node::LinkBelow(_), _) => {
+                    return Err(ListProblem::Broken(path.to_owned()));
+                }
+                Step::Node(Node::Sparse, _) => Found::Other("a sparse file"),
+                Step::Node(Node::Directory | Node::Special, _)
+                | Step::Nothing
+                | Step::NeedLayer(_) => continue,
+            };
+            match found {
+                Found::File(place) => {
+                    let inside = path[directory.len()..].trim_start_matches('/');
+                    files.insert(inside.to_owned(), place);
+                }
+                Found::Other(what) => return Err(ListProblem::Other(path.to_owned(), what)),
+                Found::Directory(_) | Found::Nothing | Found::NeedLayer { .. } => {}
+            }
+        }
+        Ok(files)
+    }
+
+    /// What the layers under number `below` have at `path`, taken literally.
+    fn lookup(&self, path: &str, below: usize) -> Step<'_> {
+        let mut path = path.to_owned();
+        let mut below = below;
+        let mut nothing = Step::Nothing;
+        loop {
+            let Some(layer) = below.checked_sub(1) else {
+                return nothing;
+            };
+            let Some(tree) = &self.layers[layer] else {
+                return Step::NeedLayer(layer);
+            };
+            below = layer;
+            match tree.answer(&path) {
+                // Another name of a file further down: go on with that name.
+                Answer::Has(Node::LinkBelow(target)) => {
+                    path = target.to_string();
+                    nothing = Step::Broken;
+                }
+                Answer::Has(node) => return Step::Node(node, layer),
+                Answer::Hides => return nothing,
+                Answer::Silent => {}
+            }
+        }
+    }
+}
+
+/// Puts the names of `path` on the stack, the first one on top.
+fn push_names(stack: &mut Vec<String>, path: &str) {
+    let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    stack.extend(names.rev().map(str::to_owned));
+}
+
+fn parent_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
