@@ -3,11 +3,12 @@
 //! The grammar is the YAML parser's; everything that gives text a meaning is here, because the Go libraries differ from
 //! every ready-made reader in what they take for a number, a boolean or a key (index database specification, 2.2).
 
+mod indent;
 mod scalar;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::json::{MAX_DEPTH, Value};
 
@@ -78,7 +79,36 @@ pub fn parse(bytes: &[u8]) -> Result<Value, YamlError> {
         line: 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count(),
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Composer::new(text).document()
+    match Composer::new(text, &BTreeSet::new()).document() {
+        Ok(value) => Ok(value),
+        Err(Stop::Refused(error)) => Err(error),
+        Err(Stop::Indentation(error)) => {
+            let Some(indented) = indent::indent(text) else { return Err(error) };
+            Composer::new(&indented.text, &indented.lines).document().map_err(|stop| match stop {
+                Stop::Refused(error) | Stop::Indentation(error) => error,
+            })
+        }
+    }
+}
+
+/// Why composing ended early.
+enum Stop {
+    Refused(YamlError),
+    /// A quoted scalar is indented less than the parser wants, but as the Go libraries allow.
+    Indentation(YamlError),
+}
+
+impl From<YamlError> for Stop {
+    fn from(error: YamlError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<ScanError> for Stop {
+    fn from(error: ScanError) -> Self {
+        let indentation = *error.kind() == ErrorKind::InvalidQuotedScalarIndent;
+        if indentation { Self::Indentation(error.into()) } else { Self::Refused(error.into()) }
+    }
 }
 
 /// A mapping key waiting for its value.
@@ -102,6 +132,8 @@ struct Anchored {
 
 struct Composer<'a> {
     text: &'a str,
+    /// Lines indented before parsing, which must not lie in block scalars.
+    indented: &'a BTreeSet<usize>,
     open: Vec<(Open, usize)>,
     anchors: HashMap<usize, Anchored>,
     values_left: usize,
@@ -110,9 +142,10 @@ struct Composer<'a> {
 }
 
 impl<'a> Composer<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, indented: &'a BTreeSet<usize>) -> Self {
         Self {
             text,
+            indented,
             open: Vec::new(),
             anchors: HashMap::new(),
             values_left: ALIAS_VALUES,
@@ -121,7 +154,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn document(mut self) -> Result<Value, YamlError> {
+    fn document(mut self) -> Result<Value, Stop> {
         let options = granit_parser::options! {
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
@@ -149,6 +182,12 @@ impl<'a> Composer<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 if self.slash_escapes && style == ScalarStyle::DoubleQuoted {
                     refuse_slash_escape(span.slice(self.text).unwrap_or_default(), line)?;
+                }
+                if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+                    && let Some(line) = self.indented.range(line..span.end.line()).next()
+                {
+                    let reason = "a quoted scalar has lines indented too little; indent them".to_owned();
+                    return Err(YamlError::Syntax { line: *line, reason });
                 }
                 let tag = tag.as_deref().map(full_tag);
                 let plain = style == ScalarStyle::Plain;
@@ -362,6 +401,15 @@ mod tests {
         assert!(parse("[".repeat(1_000_000).as_bytes()).is_err());
         assert!(parse("- ".repeat(1_000_000).as_bytes()).is_err());
         assert!(parse("{a: ".repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn quoted_scalars_need_no_indentation() {
+        check("a:\n  b: 'x\n  it''s\n\n  z'\n  c: 1\n", r#"{"a":{"b":"x it's\nz","c":1}}"#);
+        check("a: \"x \\\" \ny\"\nb:\n- k: 'one\n  two'\n- 'three\nfour'\n", r#"{"a":"x \" y","b":[{"k":"one two"},"three four"]}"#);
+        check("a: |\n  b: 'x\n  y\nc: 'z\nz'\n", r#"{"a":"b: 'x\ny\n","c":"z z"}"#);
+        check("- k: |\n    q: 'x\n  c: 'z\n  z'\n", r#"[{"c":"z z","k":"q: 'x\n"}]"#);
+        assert!(parse(b"a: 'x\ny\n").is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{AddOptions, Mode, insert};
 use crate::entries::Entries;
 use crate::error::{Doing, Error};
 use crate::graph::{Channel, Graph};
-use crate::lookup::Facts;
+use crate::lookup::{self, Facts};
 
 /// Adds the bundles one after another, then clears what only channel heads keep.
 pub(super) fn add(connection: &Connection, bundles: &[&Bundle], options: &AddOptions) -> Result<(), Error> {
@@ -27,7 +27,7 @@ pub(super) fn add(connection: &Connection, bundles: &[&Bundle], options: &AddOpt
         if let Some(substitutes) = &mut substitutes {
             substitutes.insert(connection, bundle)?;
         }
-        plan(&graph, bundle, default_channel)?.write(connection, entries.of(package))?;
+        plan(connection, &graph, bundle, default_channel)?.write(connection, entries.of(package))?;
     }
     clear_blobs(connection)
 }
@@ -84,7 +84,7 @@ fn place(graph: &mut Graph, bundle: &Bundle, mode: Mode) -> Result<(), Error> {
 }
 
 /// The rows that say what the graph says (5.3).
-fn plan(graph: &Graph, bundle: &Bundle, default_channel: String) -> Result<Plan, Error> {
+fn plan(connection: &Connection, graph: &Graph, bundle: &Bundle, default_channel: String) -> Result<Plan, Error> {
     let package = bundle.package().to_owned();
     if !graph.channels.contains_key(&default_channel) {
         return Err(Error::DefaultMissing { package, bundle: bundle.name().to_owned(), channel: default_channel });
@@ -92,7 +92,7 @@ fn plan(graph: &Graph, bundle: &Bundle, default_channel: String) -> Result<Plan,
     let heads = graph.channels.iter().map(|(name, channel)| (name.clone(), channel.head.clone())).collect();
     let mut plan = Plan { package: package.clone(), default_channel, channels: heads, rows: Vec::new() };
     for (name, channel) in &graph.channels {
-        let reached = walk(&mut plan, name, channel)?;
+        let reached = walk(connection, &mut plan, name, channel)?;
         if reached != channel.nodes.len() {
             let (channel, nodes) = (name.clone(), channel.nodes.len());
             return Err(Error::InvalidGraph { package, channel, bundle: bundle.name().to_owned(), reached, nodes });
@@ -102,7 +102,7 @@ fn plan(graph: &Graph, bundle: &Bundle, default_channel: String) -> Result<Plan,
 }
 
 /// Writes a channel from its head down; gives the number of bundles on the way.
-fn walk(plan: &mut Plan, name: &str, channel: &Channel) -> Result<usize, Error> {
+fn walk(connection: &Connection, plan: &mut Plan, name: &str, channel: &Channel) -> Result<usize, Error> {
     let (mut depth, mut reached) = (0, 0);
     let mut previous: Option<usize> = None;
     let mut current = Some(channel.head.as_str());
@@ -115,7 +115,7 @@ fn walk(plan: &mut Plan, name: &str, channel: &Channel) -> Result<usize, Error> 
         (previous, current) = (Some(row), None);
         reached += 1;
         let mut highest: Option<Version> = None;
-        for (skips, target) in (1..).zip(skipped_last(channel, bundle)) {
+        for (skips, target) in (1..).zip(targets(connection, channel, bundle)?) {
             match channel.nodes.get(target) {
                 None => plan.push_skip(name, bundle, target, depth + skips),
                 // Several ways down exist only in graphs that are refused afterwards; the highest version is taken.
@@ -133,11 +133,16 @@ fn walk(plan: &mut Plan, name: &str, channel: &Channel) -> Result<usize, Error> 
     Ok(reached)
 }
 
-/// What a bundle has edges to: names outside the channel first, then bundles of it.
-fn skipped_last<'a>(channel: &'a Channel, bundle: &str) -> Vec<&'a str> {
-    let mut targets: Vec<&str> = channel.edges.get(bundle).into_iter().flatten().map(String::as_str).collect();
-    targets.sort_by_key(|target| channel.nodes.contains_key(*target));
-    targets
+/// What a bundle has edges to: names outside the channel first, by ascending version and name, then bundles of it.
+fn targets<'a>(connection: &Connection, channel: &'a Channel, bundle: &str) -> Result<Vec<&'a str>, Error> {
+    let mut targets = Vec::new();
+    for target in channel.edges.get(bundle).into_iter().flatten() {
+        let facts = lookup::facts(connection, target)?;
+        let version: Option<Version> = facts.and_then(|facts| facts.version.parse().ok());
+        targets.push((channel.nodes.contains_key(target), version, target.as_str()));
+    }
+    targets.sort();
+    Ok(targets.into_iter().map(|(_, _, target)| target).collect())
 }
 
 /// Only channel heads keep their manifests, in the whole database.

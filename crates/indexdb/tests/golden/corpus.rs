@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bundle::{Bundle, BundleError, BundleFiles};
+use bundle::{Bundle, BundleFiles};
 
 pub(crate) struct Corpus {
     shared: PathBuf,
     images: BTreeMap<String, PathBuf>,
+    read: BTreeMap<String, Result<Bundle, String>>,
 }
 
 impl Corpus {
@@ -32,18 +33,21 @@ impl Corpus {
                 .unwrap_or_else(|| panic!("no folder for {line:?}"));
             images.insert(image.to_owned(), folder);
         }
-        Some(Self { shared, images })
+        Some(Self { shared, images, read: BTreeMap::new() })
     }
 
     pub(crate) fn recordings(&self) -> PathBuf {
         self.shared.join("conformance/opm")
     }
 
-    /// The bundle of an image; `None` if there is no such image.
-    pub(crate) fn bundle(&self, image: &str) -> Option<Result<Bundle, BundleError>> {
-        let folder = self.images.get(image)?;
-        let files = BundleFiles { manifests: files(&folder.join("manifests")), metadata: files(&folder.join("metadata")) };
-        Some(Bundle::read(&files, image))
+    /// The bundle of an image, or why there is none.
+    pub(crate) fn bundle(&mut self, image: &str) -> Result<Bundle, String> {
+        let folder = self.images.get(image).ok_or_else(|| format!("image `{image}` not found"))?;
+        let read = || {
+            let files = BundleFiles { manifests: files(&folder.join("manifests")), metadata: files(&folder.join("metadata")) };
+            Bundle::read(&files, image).map_err(|error| error.to_string())
+        };
+        self.read.entry(image.to_owned()).or_insert_with(read).clone()
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Tally {
     pub(crate) equal: usize,
     pub(crate) refused: usize,
     pub(crate) cut: Vec<String>,
+    pub(crate) open: Vec<String>,
     pub(crate) differences: Vec<String>,
 }
 
@@ -26,11 +27,12 @@ impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} scenarios, {} steps equal, {} steps refused as recorded, {} scenarios judged up to a failed step",
+            "{} scenarios, {} steps equal, {} steps refused as recorded, {} scenarios judged up to a failed step, {} up to a step whose recorded skip order is random",
             self.scenarios,
             self.equal,
             self.refused,
-            self.cut.len()
+            self.cut.len(),
+            self.open.len()
         )
     }
 }
@@ -80,8 +82,9 @@ impl Scenario {
             std::fs::File::create(&path).unwrap();
         }
         let mut database = IndexDb::open(&path, 0).unwrap();
+        let mut rows = database.dump(&DumpOptions::default()).unwrap();
         for step in &self.steps {
-            if !self.step(step, &mut database, corpus, tally) {
+            if !self.step(step, &mut database, &mut rows, corpus, tally) {
                 break;
             }
         }
@@ -89,19 +92,26 @@ impl Scenario {
     }
 
     /// Replays a step; false if the later ones cannot be compared.
-    fn step(&self, step: &Value, database: &mut IndexDb, corpus: &mut Corpus, tally: &mut Tally) -> bool {
+    fn step(
+        &self,
+        step: &Value,
+        database: &mut IndexDb,
+        before: &mut Vec<String>,
+        corpus: &mut Corpus,
+        tally: &mut Tally,
+    ) -> bool {
         let number = step["n"].as_u64().unwrap();
         let title = format!("{} step {number}", self.name);
         let unstable = self.unstable.contains(&number) || step["unstable"].is_object();
         let permissive = step["permissive"] == true;
-        let before = database.dump(&DumpOptions::default()).unwrap();
         let added = add(step, database, corpus);
         let after = database.dump(&DumpOptions::default()).unwrap();
         let digest = digest(&after);
-        if added.is_err() && before != after {
+        if added.is_err() && *before != after {
             tally.differences.push(format!("{title}: a refused step changed the database"));
             return false;
         }
+        *before = after;
         let recorded_failure = step["exit"] != 0;
         match &added {
             Ok(()) if recorded_failure && !unstable => {
@@ -124,9 +134,14 @@ impl Scenario {
                 }
                 clean
             }
-            Ok(()) if digest == step["db_sha256"] => {
+            Ok(()) if digests(step).any(|recorded| digest == *recorded) => {
                 tally.equal += 1;
                 true
+            }
+            // The order of skips is random in the reference tool, and a digest alone cannot be compared loosely.
+            Ok(()) if step["mode"] == "semver-skippatch" && step["db_dump"].is_null() => {
+                tally.open.push(title);
+                false
             }
             Ok(()) => {
                 let ours = database.dump(&DumpOptions { hash_over: self.hash_over, loose: true }).unwrap();
@@ -144,7 +159,12 @@ impl Scenario {
     }
 }
 
-fn add(step: &Value, database: &mut IndexDb, corpus: &Corpus) -> Result<(), String> {
+/// The digests recorded for a step, of all its runs.
+fn digests(step: &Value) -> impl Iterator<Item = &Value> {
+    step["unstable"]["db_sha256"].as_array().into_iter().flatten().chain([&step["db_sha256"]])
+}
+
+fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
     let mode: Mode = step["mode"].as_str().unwrap_or("replaces").parse().map_err(|error| format!("{error}"))?;
     let options = AddOptions {
         mode,
@@ -154,8 +174,7 @@ fn add(step: &Value, database: &mut IndexDb, corpus: &Corpus) -> Result<(), Stri
     let mut bundles: Vec<Bundle> = Vec::new();
     for image in step["bundles"].as_array().unwrap() {
         let image = image.as_str().unwrap();
-        let bundle = corpus.bundle(image).ok_or_else(|| format!("image `{image}` not found"))?;
-        bundles.push(bundle.map_err(|error| error.to_string())?);
+        bundles.push(corpus.bundle(image)?);
     }
     database.add(&bundles, &options).map(drop).map_err(|error| with_causes(&error))
 }
