@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::State;
 use builder::{Builder, Checkpoint};
+use futures::FutureExt as _;
 use store::{Job, Payload, ResultFields, Store, Update, WorkerId};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -147,7 +148,7 @@ impl Worker {
             }
         };
         let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
-        match self.builder.add(&request, &reporter, checkpoint).await {
+        match self.builder.add(&request, &reporter, checkpoint).boxed().await {
             Ok(added) => {
                 tracing::info!(
                     requests = added.usage.requests,

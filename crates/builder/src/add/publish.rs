@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
-    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository, Reference, Tag,
+    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository, Layer, Reference, Tag,
 };
 
 use crate::add::assemble::{Assembled, AssembledImage};
@@ -78,12 +78,13 @@ async fn push_blobs(
     binary_image: &ImageRepository,
     assembled: &Assembled,
 ) -> Result<BlobCounts, Error> {
-    let mut ours: BTreeMap<&Digest, (&Descriptor, &BlobSource)> = BTreeMap::new();
-    let mut base: BTreeMap<&Digest, &Descriptor> = BTreeMap::new();
-    ours.insert(&assembled.layer.descriptor.digest, (&assembled.layer.descriptor, &assembled.layer.source));
+    let mut ours: BTreeMap<Digest, (Descriptor, BlobSource)> = BTreeMap::new();
+    let mut base: BTreeMap<Digest, Descriptor> = BTreeMap::new();
+    let Layer { descriptor, source, .. } = &assembled.layer;
+    ours.insert(descriptor.digest.clone(), (descriptor.clone(), source.clone()));
     for AssembledImage { config: (descriptor, source), base_layers, .. } in assembled.images.values() {
-        ours.insert(&descriptor.digest, (descriptor, source));
-        base.extend(base_layers.iter().map(|layer| (&layer.digest, layer)));
+        ours.insert(descriptor.digest.clone(), (descriptor.clone(), source.clone()));
+        base.extend(base_layers.iter().map(|layer| (layer.digest.clone(), layer.clone())));
     }
     let failed = |source: oci::Error| Error::Publish { target: name.to_string(), source: Box::new(source) };
 
@@ -92,7 +93,7 @@ async fn push_blobs(
             if target.has_blob(&descriptor.digest).await?.is_some() {
                 return Ok(None);
             }
-            target.put_blob(descriptor, source).await?;
+            target.put_blob(&descriptor, &source).await?;
             Ok(Some(descriptor.size))
         })
         .buffer_unordered(config.concurrency.get())
@@ -100,7 +101,7 @@ async fn push_blobs(
         .await
         .map_err(failed)?;
     let placed: Vec<BlobPlacement> = stream::iter(base.into_values())
-        .map(|descriptor| target.copy_blob_from(binary_image, descriptor))
+        .map(|descriptor| async move { target.copy_blob_from(binary_image, &descriptor).await })
         .buffer_unordered(config.concurrency.get())
         .try_collect()
         .await
