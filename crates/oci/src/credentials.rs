@@ -1,7 +1,7 @@
 //! Credentials: which user and secret belong to a repository, and where they were found.
 //!
 //! The format is Docker's `config.json` (`auths`, `credHelpers`, `credsStore`), with keys as precise as a repository,
-//! as podman and the OpenShift pull secret have them.
+//! as podman and the `OpenShift` pull secret have them.
 
 mod docker_config;
 mod helper;

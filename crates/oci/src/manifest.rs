@@ -130,6 +130,10 @@ pub enum ManifestError {
 }
 
 /// A parsed manifest.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "documents are few and short-lived; a box would stand in the way of every match"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
     /// One image.

@@ -114,13 +114,11 @@ impl Reader {
                 let mut at_end = false;
                 while chunk.len() < limit {
                     if left.is_empty() {
-                        match stream.try_next().await? {
-                            Some(bytes) => left = bytes,
-                            None => {
-                                at_end = true;
-                                break;
-                            }
-                        }
+                        let Some(bytes) = stream.try_next().await? else {
+                            at_end = true;
+                            break;
+                        };
+                        left = bytes;
                     }
                     let take = left.len().min(limit - chunk.len());
                     chunk.extend_from_slice(&left.split_to(take));

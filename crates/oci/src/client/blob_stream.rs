@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::Stream;
 use futures::stream::{self, BoxStream};
+use futures::{Stream, TryStreamExt as _};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 
@@ -40,17 +40,12 @@ impl BlobStream {
         let check = Check::new(descriptor, what);
         let inner: BoxStream<'static, Result<Bytes, Error>> = Box::pin(inner);
         let verified = stream::try_unfold((inner, check), |(mut inner, mut check)| async move {
-            use futures::TryStreamExt as _;
-            match inner.try_next().await? {
-                Some(bytes) => {
-                    check.pass(&bytes)?;
-                    Ok(Some((bytes, (inner, check))))
-                }
-                None => {
-                    check.end()?;
-                    Ok(None)
-                }
+            if let Some(bytes) = inner.try_next().await? {
+                check.pass(&bytes)?;
+                return Ok(Some((bytes, (inner, check))));
             }
+            check.end()?;
+            Ok(None)
         });
         Self {
             inner: Box::pin(verified),

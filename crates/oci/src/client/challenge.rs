@@ -38,22 +38,21 @@ fn parse(text: &str) -> Vec<Challenge> {
             continue;
         }
         let spaced = after.trim_start_matches([' ', '\t']);
-        match (parameter_value(spaced), found.last_mut()) {
-            (Some((value, after)), Some(challenge)) => {
-                challenge
-                    .parameters
-                    .entry(word.to_ascii_lowercase())
-                    .or_insert(value);
-                rest = after;
-            }
-            (_, _) => {
-                found.push(Challenge {
-                    scheme: word.to_ascii_lowercase(),
-                    parameters: BTreeMap::new(),
-                });
-                // The padding of a token68 (`Negotiate YWJj==`) belongs to nothing we read.
-                rest = spaced.trim_start_matches('=');
-            }
+        if let Some((value, after)) = parameter_value(spaced)
+            && let Some(challenge) = found.last_mut()
+        {
+            challenge
+                .parameters
+                .entry(word.to_ascii_lowercase())
+                .or_insert(value);
+            rest = after;
+        } else {
+            found.push(Challenge {
+                scheme: word.to_ascii_lowercase(),
+                parameters: BTreeMap::new(),
+            });
+            // The padding of a token68 (`Negotiate YWJj==`) belongs to nothing we read.
+            rest = spaced.trim_start_matches('=');
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Credential, CredentialOrigin, Credentials, CredentialsError, Secret,
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
-    auths: BTreeMap<String, Auth>,
+    auths: BTreeMap<String, Entry>,
     #[serde(default, rename = "credHelpers")]
     helpers: BTreeMap<String, String>,
     #[serde(default, rename = "credsStore")]
@@ -20,7 +20,7 @@ struct File {
 }
 
 #[derive(Deserialize)]
-struct Auth {
+struct Entry {
     #[serde(default)]
     auth: Option<SecretString>,
     #[serde(default)]
@@ -44,8 +44,8 @@ pub(super) fn read(json: &[u8], origin: &str) -> Result<Credentials, Credentials
     for (registry, name) in file.helpers {
         credentials.helpers.insert(normalised(&registry), name);
     }
-    for (key, auth) in file.auths {
-        let secret = secret_of(auth).map_err(|problem| CredentialsError::Entry {
+    for (key, entry) in file.auths {
+        let secret = secret_of(entry).map_err(|problem| CredentialsError::Entry {
             origin: origin.to_owned(),
             key: key.clone(),
             problem,
@@ -69,13 +69,13 @@ pub(super) fn read(json: &[u8], origin: &str) -> Result<Credentials, Credentials
     Ok(credentials)
 }
 
-fn secret_of(auth: Auth) -> Result<Option<Secret>, &'static str> {
+fn secret_of(entry: Entry) -> Result<Option<Secret>, &'static str> {
     use secrecy::ExposeSecret as _;
     let given = |secret: &SecretString| !secret.expose_secret().is_empty();
-    if let Some(token) = auth.identity_token.filter(given) {
+    if let Some(token) = entry.identity_token.filter(given) {
         return Ok(Some(Secret::IdentityToken(token)));
     }
-    if let Some(encoded) = auth.auth.filter(given) {
+    if let Some(encoded) = entry.auth.filter(given) {
         let decoded = STANDARD
             .decode(encoded.expose_secret().trim())
             .map_err(|_| "has an `auth` that is not base64")?;
@@ -89,7 +89,7 @@ fn secret_of(auth: Auth) -> Result<Option<Secret>, &'static str> {
             password: password.trim_end_matches('\0').into(),
         }));
     }
-    match (auth.username, auth.password.filter(given)) {
+    match (entry.username, entry.password.filter(given)) {
         (Some(user), Some(password)) => Ok(Some(Secret::Password { user, password })),
         (_, None) => Ok(None),
         (None, Some(_)) => Err("has a password but no user"),

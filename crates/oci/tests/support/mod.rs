@@ -105,7 +105,10 @@ impl Image {
         self.folder.path().join("layout/blobs/sha256").join(hex)
     }
 
-    pub(crate) async fn read(&self, directory: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+    pub(crate) async fn read(
+        &self,
+        directory: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, Error> {
         let tree = read_tree(
             &self.repository,
             &self.manifest,

@@ -1,0 +1,13 @@
+//! The client against real registries over real sockets: one that can misbehave on request, and scripted ones for
+//! what no registry of ours would ever do.
+
+mod addresses;
+mod auth;
+mod copies;
+mod downloads;
+mod manifests;
+mod retries;
+mod scripted;
+mod support;
+mod tags;
+mod uploads;
