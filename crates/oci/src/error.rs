@@ -9,6 +9,8 @@ use http::StatusCode;
 
 use crate::credentials::{CredentialOrigin, CredentialsError};
 use crate::digest::Digest;
+use crate::image_files::ImageFilesError;
+use crate::layout::LayoutError;
 use crate::manifest::ManifestError;
 use crate::reference::{RegistryHost, Repository};
 
@@ -200,6 +202,15 @@ pub enum Error {
     /// A manifest could not be understood.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A directory could not be used as an OCI image layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// Files could not be read out of an image.
+    #[error(transparent)]
+    ImageFiles(#[from] ImageFilesError),
+    /// The program is ending and did not begin this work, or nobody waits for it any more.
+    #[error("the work was stopped because the program is ending; start it again")]
+    Stopped,
     /// Credentials could not be read.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -252,31 +263,36 @@ impl Error {
             | Self::Address { .. }
             | Self::Setup { .. }
             | Self::Io { .. }
-            | Self::Manifest(_) => false,
+            | Self::Manifest(_)
+            | Self::Layout(_)
+            | Self::ImageFiles(_)
+            | Self::Stopped => false,
         }
     }
 
-    /// Whether the registry says that there is no such thing.
+    /// Whether the registry or the directory says that there is no such thing.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::ManifestUnknown { .. }
-                | Self::RepositoryUnknown { .. }
-                | Self::BlobUnknown { .. }
-        )
+            | Self::RepositoryUnknown { .. }
+            | Self::BlobUnknown { .. } => true,
+            Self::Layout(error) => error.is_not_found(),
+            _ => false,
+        }
     }
 
     /// Whether the one who asked can mend it: a wrong name, wrong or missing credentials, or content we cannot use.
     pub fn is_user_error(&self) -> bool {
-        self.is_not_found()
-            || matches!(
-                self,
-                Self::Unauthorized { .. }
-                    | Self::Denied { .. }
-                    | Self::TooLarge { .. }
-                    | Self::Address { .. }
-                    | Self::Manifest(_)
-            )
+        match self {
+            Self::Unauthorized { .. }
+            | Self::Denied { .. }
+            | Self::TooLarge { .. }
+            | Self::Address { .. }
+            | Self::Manifest(_) => true,
+            Self::Layout(error) => error.is_user_error(),
+            Self::ImageFiles(error) => error.is_user_error(),
+            _ => self.is_not_found(),
+        }
     }
 
     /// Whether access was refused: wrong credentials or too few rights.

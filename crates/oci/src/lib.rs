@@ -1,12 +1,16 @@
 //! How do I read, assemble and publish images?
 //!
-//! Three types to know:
+//! The types to know:
 //!
 //! - [`PullSpec`] names an image as people write it; [`TagRef`] and [`Pinned`] say which kind of name it is.
 //! - [`Client`] speaks to registries. [`Client::repository`] gives a [`RemoteRepository`], which reads and writes
 //!   manifests, blobs and tags, answers challenges, tries again what failed in passing, and verifies every digest.
 //! - [`RawManifest`] is a manifest as bytes, and [`Document`] what they mean. Bytes are never written back from the
 //!   meaning, so what we do not know survives.
+//! - [`LayerBuilder`] writes layers: the same files give the same bytes.
+//! - [`ImageRepository`] is a place that holds images, a registry's repository or a directory ([`Layout`]), and
+//!   [`ImageName`] is how people name images in either. [`read_trees`] and [`extract_file`] read files out of an image
+//!   there, streaming and within [`Limits`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,14 +36,20 @@
 //! This crate knows nothing of operators, catalogs or requests. It takes its configuration as values and reads neither
 //! the environment nor the clock.
 
+mod blocking;
 mod client;
 mod credentials;
 mod digest;
 mod error;
+mod image_files;
+mod image_repository;
+mod layer;
+mod layout;
 mod manifest;
 mod media_type;
 mod platform;
 mod reference;
+mod size;
 
 pub use client::{
     BlobPlacement, BlobSource, BlobStream, Client, ClientConfig, RemoteRepository, RetryPolicy,
@@ -48,6 +58,12 @@ pub use client::{
 pub use credentials::{Credential, CredentialOrigin, Credentials, CredentialsError};
 pub use digest::{Algorithm, DiffId, Digest, Hasher, ParseDigestError};
 pub use error::{ConnectionFault, Error};
+pub use image_files::{
+    ImageFilesError, LimitKind, Limits, Tree, extract_file, read_tree, read_trees,
+};
+pub use image_repository::{ImageName, ImageRepository, ParseImageNameError};
+pub use layer::{Layer, LayerBuilder, LayerError, LayerPathProblem, Owner};
+pub use layout::{Layout, LayoutError};
 pub use manifest::{
     Descriptor, Document, History, ImageConfig, ImageManifest, ManifestError, ManifestList,
     RawManifest, RootFs, RunConfig,

@@ -12,7 +12,9 @@ use crate::digest::Digest;
 #[non_exhaustive]
 pub enum ImageFilesError {
     /// The image has too many layers.
-    #[error("the image in `{image}` has {layers} layers, more than the {limit} accepted; squash it")]
+    #[error(
+        "the image in `{image}` has {layers} layers, more than the {limit} accepted; squash it"
+    )]
     TooManyLayers {
         /// Where the image is.
         image: String,
@@ -22,7 +24,9 @@ pub enum ImageFilesError {
         limit: usize,
     },
     /// The layer is larger in some way than what is accepted.
-    #[error("the layer `{layer}` of the image in `{image}` exceeds the limit of {limit} {kind}; use a smaller image, or raise the limit if you trust it")]
+    #[error(
+        "the layer `{layer}` of the image in `{image}` exceeds the limit of {limit} {kind}; use a smaller image, or raise the limit if you trust it"
+    )]
     LimitExceeded {
         /// Where the image is.
         image: String,
@@ -34,7 +38,9 @@ pub enum ImageFilesError {
         kind: LimitKind,
     },
     /// The layer is no archive that can be read.
-    #[error("the layer `{layer}` of the image in `{image}` is not a readable tar archive (plain, gzip or zstd); build and push the image again")]
+    #[error(
+        "the layer `{layer}` of the image in `{image}` is not a readable tar archive (plain, gzip or zstd); build and push the image again"
+    )]
     Malformed {
         /// Where the image is.
         image: String,
@@ -45,7 +51,9 @@ pub enum ImageFilesError {
         source: io::Error,
     },
     /// An entry of the layer climbs out of the image, or passes links that lead in a circle.
-    #[error("the layer `{layer}` of the image in `{image}` has an entry `{path}` that cannot be placed within the image's root; do not use this image")]
+    #[error(
+        "the layer `{layer}` of the image in `{image}` has an entry `{path}` that cannot be placed within the image's root; do not use this image"
+    )]
     Escapes {
         /// Where the image is.
         image: String,
@@ -55,7 +63,9 @@ pub enum ImageFilesError {
         path: String,
     },
     /// Links lead in a circle, or along more than forty others.
-    #[error("the links at `/{path}` of the image in `{image}` lead in a circle; build the image without them")]
+    #[error(
+        "the links at `/{path}` of the image in `{image}` lead in a circle; build the image without them"
+    )]
     LinkLoop {
         /// Where the image is.
         image: String,
@@ -63,7 +73,9 @@ pub enum ImageFilesError {
         path: String,
     },
     /// A link among the wanted files leads nowhere.
-    #[error("`/{path}` of the image in `{image}` is a link to a file that does not exist; build the image with that file")]
+    #[error(
+        "`/{path}` of the image in `{image}` is a link to a file that does not exist; build the image with that file"
+    )]
     BrokenLink {
         /// Where the image is.
         image: String,
@@ -71,7 +83,9 @@ pub enum ImageFilesError {
         path: String,
     },
     /// What is wanted as a file is something else.
-    #[error("`/{path}` of the image in `{image}` is {found}, not a regular file; build the image with a regular file there")]
+    #[error(
+        "`/{path}` of the image in `{image}` is {found}, not a regular file; build the image with a regular file there"
+    )]
     NotAFile {
         /// Where the image is.
         image: String,
@@ -89,6 +103,13 @@ pub enum ImageFilesError {
         #[source]
         source: io::Error,
     },
+}
+
+impl ImageFilesError {
+    /// Whether the image is at fault, and not this machine.
+    pub fn is_user_error(&self) -> bool {
+        !matches!(self, Self::Write { .. })
+    }
 }
 
 /// Which limit was exceeded.

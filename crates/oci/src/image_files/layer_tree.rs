@@ -124,7 +124,7 @@ impl LayerTree {
         if let Some(node) = self.nodes.get(path) {
             return Answer::Has(node);
         }
-        if self.below(path).next().is_some() {
+        if self.is_parent(path) {
             return Answer::Has(&Node::Directory);
         }
         if deleted || self.whiteouts.contains(path) {
@@ -144,6 +144,19 @@ impl LayerTree {
             .range(prefix.clone()..)
             .map(|(path, _)| path.as_str())
             .take_while(move |path| path.starts_with(&prefix))
+    }
+
+    /// Whether the layer has something in `path`, if only a deletion: unpacking makes the directory for it.
+    fn is_parent(&self, path: &str) -> bool {
+        let prefix = format!("{path}/");
+        let has_deletion = |deletions: &BTreeSet<String>| {
+            let next = deletions.range(prefix.clone()..).next();
+            next.is_some_and(|deleted| deleted.starts_with(&prefix))
+        };
+        self.below(path).next().is_some()
+            || self.opaque.contains(path)
+            || has_deletion(&self.opaque)
+            || has_deletion(&self.whiteouts)
     }
 
     fn remove_below(&mut self, path: &str) {

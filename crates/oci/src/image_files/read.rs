@@ -81,8 +81,8 @@ pub async fn read_trees(
     let image_name = scanner.image_name();
     let mut listings = BTreeMap::new();
     for directory in directories {
-        let listing = list(&overlay, directory)
-            .map_err(|problem| explain(problem, image_name.clone()))?;
+        let listing =
+            list(&overlay, directory).map_err(|problem| explain(problem, image_name.clone()))?;
         listings.insert((*directory).to_owned(), listing);
     }
     let places = listings.values().flatten().flat_map(BTreeMap::values);
@@ -111,7 +111,9 @@ fn list(
     match overlay.resolve(directory) {
         Ok(Found::Directory(real)) => overlay.files_below(&real).map(Some),
         Ok(_) => Ok(None),
-        Err(_) => Err(ListProblem::Loop(directory.trim_start_matches('/').to_owned())),
+        Err(_) => Err(ListProblem::Loop(
+            directory.trim_start_matches('/').to_owned(),
+        )),
     }
 }
 

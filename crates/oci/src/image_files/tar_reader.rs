@@ -162,7 +162,9 @@ impl<R: Read> TarReader<R> {
 
     fn extension(&mut self, size_bytes: u64) -> io::Result<Vec<u8>> {
         if size_bytes > MAX_EXTENSION_BYTES {
-            return Err(malformed("an entry's name or attributes are longer than 1 MiB"));
+            return Err(malformed(
+                "an entry's name or attributes are longer than 1 MiB",
+            ));
         }
         self.expect_content(size_bytes);
         let mut bytes = Vec::new();
@@ -191,10 +193,18 @@ impl<R: Read> TarReader<R> {
         let sum: u32 = block
             .iter()
             .enumerate()
-            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .map(|(at, byte)| {
+                if (148..156).contains(&at) {
+                    32
+                } else {
+                    u32::from(*byte)
+                }
+            })
             .sum();
         if sum != promised {
-            return Err(malformed("the checksum of an entry's header does not match"));
+            return Err(malformed(
+                "the checksum of an entry's header does not match",
+            ));
         }
         Ok(Some(block))
     }
@@ -216,7 +226,9 @@ pub(super) struct Content<'a, R>(&'a mut TarReader<R>);
 impl<R: Read> Read for Content<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let reader = &mut self.0;
-        let count = (&mut reader.source).take(reader.content_left).read(buffer)?;
+        let count = (&mut reader.source)
+            .take(reader.content_left)
+            .read(buffer)?;
         if count == 0 && reader.content_left > 0 && !buffer.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -229,13 +241,21 @@ impl<R: Read> Read for Content<'_, R> {
 fn parse_pax(mut records: &[u8], extensions: &mut Extensions) -> io::Result<()> {
     let wrong = || malformed("an entry's PAX records are malformed");
     while !records.is_empty() {
-        let space = records.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?;
+        let space = records
+            .iter()
+            .position(|byte| *byte == b' ')
+            .ok_or_else(wrong)?;
         let length: usize = number(&records[..space]).ok_or_else(wrong)?;
         if length <= space + 1 || length > records.len() {
             return Err(wrong());
         }
-        let record = records[space + 1..length].strip_suffix(b"\n").ok_or_else(wrong)?;
-        let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(wrong)?;
+        let record = records[space + 1..length]
+            .strip_suffix(b"\n")
+            .ok_or_else(wrong)?;
+        let equals = record
+            .iter()
+            .position(|byte| *byte == b'=')
+            .ok_or_else(wrong)?;
         let (key, value) = (&record[..equals], &record[equals + 1..]);
         match key {
             b"path" => extensions.path = Some(lossy(value)),

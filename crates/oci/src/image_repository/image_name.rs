@@ -45,9 +45,7 @@ impl ImageName {
     pub fn reference(&self) -> Reference {
         match self {
             Self::Registry(spec) => spec.reference(),
-            Self::Layout { tag, .. } => {
-                Reference::Tag(tag.clone().unwrap_or_else(Tag::latest))
-            }
+            Self::Layout { tag, .. } => Reference::Tag(tag.clone().unwrap_or_else(Tag::latest)),
         }
     }
 

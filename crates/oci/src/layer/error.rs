@@ -22,7 +22,9 @@ pub enum LayerError {
         path: String,
     },
     /// A file would have to be a directory.
-    #[error("the layer's entry `/{path}` lies below `/{parent}`, which is a file in the same layer; rename one of them")]
+    #[error(
+        "the layer's entry `/{path}` lies below `/{parent}`, which is a file in the same layer; rename one of them"
+    )]
     ParentIsFile {
         /// The entry below.
         path: String,

@@ -11,8 +11,12 @@ use rayon::prelude::*;
 use crate::digest::{Algorithm, DiffId, Digest, Hasher};
 use crate::size;
 
-/// How hard to compress.
-const COMPRESSION_LEVEL: i32 = 3;
+/// How hard to compress, from 0 to 12.
+///
+/// Measured on an index database of 53.7 MB, CPU seconds and size: level 1 takes 0.35 s for 12.8 MB, level 3 takes
+/// 0.53 s for 12.1 MB, level 6 takes 0.67 s for 11.7 MB. The database is compressed for every request, and the time level 3
+/// takes more than level 1 on two cores pays only on networks slower than some 60 Mbit/s.
+const COMPRESSION_LEVEL: i32 = 1;
 
 /// The uncompressed size of a member. Smaller ones compress worse, larger ones share less well among threads.
 const MEMBER_BYTES: usize = 1024 * 1024;
@@ -74,7 +78,9 @@ impl<W: Write> MemberWriter<W> {
         let members: Vec<Vec<u8>> = self
             .full
             .par_iter()
-            .map_init(compressor, |compressor, member| compress(compressor, member))
+            .map_init(compressor, |compressor, member| {
+                compress(compressor, member)
+            })
             .collect();
         self.full.clear();
         for member in members {

@@ -230,11 +230,7 @@ impl<'a, F: Fn() -> String> Check<'a, F> {
     }
 }
 
-fn check_digest(
-    expected: &Digest,
-    hasher: Hasher,
-    what: impl Fn() -> String,
-) -> Result<(), Error> {
+fn check_digest(expected: &Digest, hasher: Hasher, what: impl Fn() -> String) -> Result<(), Error> {
     let actual = hasher.finish();
     if actual != *expected {
         return Err(Error::DigestMismatch {

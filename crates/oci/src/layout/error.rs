@@ -56,4 +56,9 @@ impl LayoutError {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::BlobUnknown { .. })
     }
+
+    /// Whether the one who named the directory can mend it.
+    pub fn is_user_error(&self) -> bool {
+        !matches!(self, Self::Io { .. })
+    }
 }

@@ -38,8 +38,8 @@ pub(super) fn check(root: &Path) -> Result<(), LayoutError> {
         }
         Err(source) => return Err(LayoutError::Io { path, source }),
     };
-    let marker: Marker = serde_json::from_slice(&bytes)
-        .map_err(|source| LayoutError::Malformed { path, source })?;
+    let marker: Marker =
+        serde_json::from_slice(&bytes).map_err(|source| LayoutError::Malformed { path, source })?;
     if marker.version != VERSION {
         return Err(LayoutError::Version {
             path: root.to_owned(),
@@ -65,7 +65,11 @@ pub(super) fn create(root: &Path) -> Result<(), LayoutError> {
         version: VERSION.to_owned(),
     };
     if !root.join(INDEX_FILE).exists() {
-        write(root, INDEX_FILE, &ManifestList::new(Format::Oci, Vec::new()))?;
+        write(
+            root,
+            INDEX_FILE,
+            &ManifestList::new(Format::Oci, Vec::new()),
+        )?;
     }
     // The marker comes last: who sees it sees a whole layout.
     write(root, MARKER_FILE, &marker)
@@ -75,8 +79,9 @@ pub(super) fn create(root: &Path) -> Result<(), LayoutError> {
 pub(super) fn read(root: &Path) -> Result<ManifestList, LayoutError> {
     let path = root.join(INDEX_FILE);
     match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|source| LayoutError::Malformed { path, source }),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map_err(|source| LayoutError::Malformed { path, source })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Ok(ManifestList::new(Format::Oci, Vec::new()))
         }

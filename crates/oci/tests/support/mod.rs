@@ -12,7 +12,7 @@ use tar::{EntryType, Header};
 use tempfile::TempDir;
 
 /// An entry of a layer's archive.
-pub enum Entry {
+pub(crate) enum Entry {
     Dir(&'static str),
     File(&'static str, &'static str),
     Symlink(&'static str, &'static str),
@@ -20,7 +20,7 @@ pub enum Entry {
     Fifo(&'static str),
 }
 
-pub fn header(kind: EntryType, path: &str, size: usize) -> Header {
+pub(crate) fn header(kind: EntryType, path: &str, size: usize) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(0o644);
@@ -31,7 +31,7 @@ pub fn header(kind: EntryType, path: &str, size: usize) -> Header {
     header
 }
 
-pub fn tar(entries: &[Entry]) -> Vec<u8> {
+pub(crate) fn tar(entries: &[Entry]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for entry in entries {
         let (mut header, content) = match entry {
@@ -57,24 +57,26 @@ pub fn tar(entries: &[Entry]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// An image in a layout that disappears with it.
-pub struct Image {
-    pub folder: TempDir,
-    pub repository: ImageRepository,
-    pub manifest: ImageManifest,
+pub(crate) struct Image {
+    pub(crate) folder: TempDir,
+    pub(crate) repository: ImageRepository,
+    pub(crate) manifest: ImageManifest,
 }
 
 impl Image {
     /// An image of `layers`, lowest first, stored as they are.
-    pub async fn of_blobs(layers: Vec<Vec<u8>>) -> Self {
+    pub(crate) async fn of_blobs(layers: Vec<Vec<u8>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::create_or_open(folder.path().join("layout")).await.unwrap();
+        let layout = Layout::create_or_open(folder.path().join("layout"))
+            .await
+            .unwrap();
         let repository = ImageRepository::Layout(layout);
         let mut descriptors = Vec::new();
         for blob in layers {
@@ -93,18 +95,27 @@ impl Image {
         }
     }
 
-    pub async fn of(layers: &[&[Entry]]) -> Self {
+    pub(crate) async fn of(layers: &[&[Entry]]) -> Self {
         Self::of_blobs(layers.iter().map(|layer| gzip(&tar(layer))).collect()).await
     }
 
     /// Where the layer's bytes lie.
-    pub fn blob_file(&self, layer: usize) -> std::path::PathBuf {
+    pub(crate) fn blob_file(&self, layer: usize) -> std::path::PathBuf {
         let hex = self.manifest.layers[layer].digest.hex();
         self.folder.path().join("layout/blobs/sha256").join(hex)
     }
 
-    pub async fn read(&self, directory: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
-        let tree = read_tree(&self.repository, &self.manifest, directory, &Limits::bundle()).await?;
+    pub(crate) async fn read(
+        &self,
+        directory: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, Error> {
+        let tree = read_tree(
+            &self.repository,
+            &self.manifest,
+            directory,
+            &Limits::bundle(),
+        )
+        .await?;
         let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
         Ok(tree.map(|tree| {
             let files = tree.files.into_iter();
@@ -113,7 +124,7 @@ impl Image {
     }
 
     /// Extracts and returns the content with the size that was reported.
-    pub async fn extract(&self, path: &str) -> Result<Option<String>, Error> {
+    pub(crate) async fn extract(&self, path: &str) -> Result<Option<String>, Error> {
         let to = self.folder.path().join("extracted");
         let limits = Limits::index();
         let size = oci::extract_file(&self.repository, &self.manifest, path, &to, &limits).await?;
