@@ -61,9 +61,10 @@ pub(crate) async fn edit(
     };
     let epoch = config.epoch;
     let path = database.clone();
+    let open = if prepared.from_index.is_some() { IndexDb::open } else { IndexDb::create };
     blocking(move || {
         let refused = |source| Error::Add { source: Box::new(source) };
-        let mut index = IndexDb::open(&path, epoch).map_err(refused)?;
+        let mut index = open(&path, epoch).map_err(refused)?;
         let added = index.add(&bundles, &options).map_err(refused)?;
         index.finish().map_err(refused)?;
         Ok(added)
