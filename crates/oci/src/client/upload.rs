@@ -288,7 +288,8 @@ impl Upload<'_> {
                     }
                     return Ok(received(&reply).unwrap_or(0));
                 }
-                Ok(reply) if reply.status() == StatusCode::NOT_FOUND => {
+                // Gone, or a registry that does not tell: either way only a new session helps.
+                Ok(reply) if is_final(reply.status()) => {
                     return Err(self.lost(reply).await);
                 }
                 Ok(reply) => reply.into_error(self.operation).await,
@@ -333,6 +334,12 @@ impl Upload<'_> {
             "the upload stands at byte {reached} instead of between {start} and {end}"
         ))))
     }
+}
+
+/// Whether asking again would be answered the same.
+pub(super) fn is_final(status: StatusCode) -> bool {
+    let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !passing.contains(&status)
 }
 
 /// How many bytes a session holds, from `Range: 0-<last>`. `0-0` is what registries write for none.

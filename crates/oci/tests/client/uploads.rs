@@ -108,6 +108,7 @@ async fn a_session_that_is_gone_is_opened_again() {
 
 #[tokio::test]
 async fn every_step_survives_a_passing_failure() {
+    let client = client();
     for (method, fault) in [
         (Method::HEAD, unavailable()),
         (Method::POST, unavailable()),
@@ -120,7 +121,7 @@ async fn every_step_survives_a_passing_failure() {
     ] {
         for size in [1000, SIZE] {
             let fixture = Fixture::start().await;
-            let repository = fixture.repository(&client(), "ns/app");
+            let repository = fixture.repository(&client, "ns/app");
             let content = bytes(size);
             let rule = Rule::new("/blobs/", fault.clone())
                 .method(method.clone())
