@@ -86,6 +86,9 @@ impl RemoteRepository {
     ) -> Result<(), Error> {
         let operation = self.upload_operation(descriptor)?;
         let mut budget = self.budget();
+        // Chunks that get through renew the budget for failures. A registry that loses every session after a chunk must
+        // not be tried for ever, so lost sessions have a budget that nothing renews.
+        let mut sessions = self.budget();
         loop {
             let mut upload = Upload {
                 repository: self,
@@ -99,7 +102,7 @@ impl RemoteRepository {
             };
             match upload.run(origin).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::SessionLost(error)) => budget.spend(error).await?,
+                Err(Failure::SessionLost(error)) => sessions.spend(error).await?,
                 Err(Failure::Final(error)) => {
                     let session = upload.session;
                     // A registry that cannot be reached is not told.

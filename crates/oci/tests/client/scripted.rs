@@ -12,6 +12,8 @@ pub(crate) struct Seen {
     /// `METHOD /path?query`.
     pub(crate) line: String,
     pub(crate) authorization: Option<String>,
+    /// `Content-Range`.
+    pub(crate) range: Option<String>,
     pub(crate) body: String,
 }
 
@@ -75,6 +77,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut seen = Seen {
         line,
         authorization: None,
+        range: None,
         body: String::new(),
     };
     let mut length = 0;
@@ -86,6 +89,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
         };
         match name.to_ascii_lowercase().as_str() {
             "authorization" => seen.authorization = Some(value.to_owned()),
+            "content-range" => seen.range = Some(value.to_owned()),
             "content-length" => length = value.parse().unwrap(),
             _ => {}
         }
