@@ -27,6 +27,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 pub use blob_source::BlobSource;
 pub use blob_stream::BlobStream;
+pub(crate) use blob_stream::Check;
 pub use config::{ClientConfig, RetryPolicy};
 pub use repository::{BlobPlacement, RemoteRepository};
 pub use usage::Usage;

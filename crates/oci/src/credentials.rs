@@ -132,7 +132,7 @@ pub enum CredentialsError {
         /// The registry asked about.
         registry: String,
         /// What is wrong. Never what the helper printed on its output.
-        problem: String,
+        problem: &'static str,
     },
     /// A helper program took too long.
     #[error(

@@ -40,7 +40,8 @@ impl Owner {
 
 /// Collects the entries of one layer, then writes them.
 ///
-/// Everything here blocks: call it off the runtime. See the [module's](self) promise of equal bytes.
+/// The same entries give the same bytes, in whatever order they are added and with any number of threads. Everything
+/// here blocks: call it off the runtime.
 ///
 /// Parents need not be declared: each layer carries every parent directory of what it holds, because unpacking resets
 /// the owner and mode of a parent a layer leaves out. Parents not declared belong to root with mode 0755, except

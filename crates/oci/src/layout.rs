@@ -3,7 +3,7 @@
 //! Blobs lie at `blobs/<algorithm>/<hex>`, and `index.json` names manifests by tag in the annotation
 //! `org.opencontainers.image.ref.name`. Files appear under their names when they are complete, so a crash leaves a
 //! readable layout; changes of `index.json` are made under a lock, so processes keep each other's tags. Docker's types
-//! of manifests are kept as they are.
+//! of manifests are kept as they are; other tools may overlook these images, since the specification knows OCI's only.
 
 mod blobs;
 mod error;

@@ -89,7 +89,7 @@ impl fmt::Debug for BlobStream {
 }
 
 /// What a blob must be, and what has passed of it.
-pub(super) struct Check {
+pub(crate) struct Check {
     what: String,
     size: u64,
     digest: Digest,
@@ -98,7 +98,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn new(descriptor: &Descriptor, what: String) -> Self {
+    pub(crate) fn new(descriptor: &Descriptor, what: String) -> Self {
         Self {
             what,
             size: descriptor.size,
@@ -125,7 +125,7 @@ impl Check {
     }
 
     /// Takes the next `bytes` into account.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.passed = self
             .passed
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
@@ -142,7 +142,7 @@ impl Check {
     }
 
     /// Checks that all has passed and is as promised.
-    pub(super) fn end(&self) -> Result<(), Error> {
+    pub(crate) fn end(&self) -> Result<(), Error> {
         if self.passed != self.size {
             return Err(self.wrong_size(self.passed));
         }

@@ -177,18 +177,19 @@ impl RemoteRepository {
         let url = self.url(operation, &format!("manifests/{reference}"));
         let mut request = Request::new(method, url);
         // Schema 1 comes last: it is asked for so that such an image is refused by name instead of not being found.
-        for media_type in [
+        // All stand in one header, because not every registry looks at a second one.
+        let accepted = [
             MediaType::OciIndex,
             MediaType::DockerList,
             MediaType::OciManifest,
             MediaType::DockerManifest,
             MediaType::DockerSchema1Signed,
             MediaType::DockerSchema1,
-        ] {
-            let value = HeaderValue::from_str(media_type.as_str())
-                .expect("known media types are visible ASCII");
-            request.headers.append(ACCEPT, value);
-        }
+        ];
+        let accepted: Vec<&str> = accepted.iter().map(MediaType::as_str).collect();
+        let accepted = HeaderValue::from_str(&accepted.join(", "))
+            .expect("known media types are visible ASCII");
+        request.headers.insert(ACCEPT, accepted);
         request
     }
 

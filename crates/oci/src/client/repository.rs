@@ -10,7 +10,7 @@ use super::blob_source::Origin;
 use super::operation::{Access, Operation};
 use super::reply::Reply;
 use super::transport::Request;
-use super::upload::Session;
+use super::upload::{Session, is_final};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::manifest::Descriptor;
@@ -126,7 +126,7 @@ impl RemoteRepository {
                     }
                     // Registries without mounting, or whose source repository may not be read, say so in many ways.
                     // The upload that follows meets every other reason again.
-                    status if status.is_client_error() && status != 408 && status != 429 => {
+                    status if is_final(status) => {
                         return Ok(Mount::Refused(None));
                     }
                     _ => reply.into_error(&operation).await,

@@ -37,8 +37,8 @@ pub(crate) struct Transport {
     downloads: Arc<Semaphore>,
 }
 
-/// One request. The body is in memory, so that the request can be sent again.
-#[derive(Clone, Debug)]
+/// One request. The body is in memory, so that the request can be sent again. Not printable: it may be a refresh token.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,

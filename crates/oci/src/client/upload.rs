@@ -86,6 +86,9 @@ impl RemoteRepository {
     ) -> Result<(), Error> {
         let operation = self.upload_operation(descriptor)?;
         let mut budget = self.budget();
+        // Chunks that get through renew the budget for failures. A registry that loses every session after a chunk must
+        // not be tried for ever, so lost sessions have a budget that nothing renews.
+        let mut sessions = self.budget();
         loop {
             let mut upload = Upload {
                 repository: self,
@@ -99,7 +102,7 @@ impl RemoteRepository {
             };
             match upload.run(origin).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::SessionLost(error)) => budget.spend(error).await?,
+                Err(Failure::SessionLost(error)) => sessions.spend(error).await?,
                 Err(Failure::Final(error)) => {
                     let session = upload.session;
                     // A registry that cannot be reached is not told.
@@ -288,7 +291,8 @@ impl Upload<'_> {
                     }
                     return Ok(received(&reply).unwrap_or(0));
                 }
-                Ok(reply) if reply.status() == StatusCode::NOT_FOUND => {
+                // Gone, or a registry that does not tell: either way only a new session helps.
+                Ok(reply) if is_final(reply.status()) => {
                     return Err(self.lost(reply).await);
                 }
                 Ok(reply) => reply.into_error(self.operation).await,
@@ -333,6 +337,12 @@ impl Upload<'_> {
             "the upload stands at byte {reached} instead of between {start} and {end}"
         ))))
     }
+}
+
+/// Whether asking again would be answered the same.
+pub(super) fn is_final(status: StatusCode) -> bool {
+    let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !passing.contains(&status)
 }
 
 /// How many bytes a session holds, from `Range: 0-<last>`. `0-0` is what registries write for none.

@@ -87,12 +87,11 @@ impl LayerTree {
             }
             TarKind::HardLink { target } => {
                 let target = self.place(&clean(&target)?)?;
-                match self.nodes.get(&target) {
-                    Some(node) => node.clone(),
-                    None => {
-                        self.name_bytes += size::of(target.len());
-                        Node::LinkBelow(target.into())
-                    }
+                if let Some(node) = self.nodes.get(&target) {
+                    node.clone()
+                } else {
+                    self.name_bytes += size::of(target.len());
+                    Node::LinkBelow(target.into())
                 }
             }
             TarKind::Sparse => Node::Sparse,
@@ -179,8 +178,7 @@ impl LayerTree {
             };
             let rest = &path[ancestor.len() + 1..];
             let (parent, _) = ancestor.rsplit_once('/').unwrap_or(("", ancestor));
-            path = format!("{}/{rest}", follow(parent, target));
-            path = path.trim_start_matches('/').to_owned();
+            path = join(&follow(parent, target), rest);
             if path.len() > MAX_PATH_BYTES {
                 return Err(Unplaceable);
             }

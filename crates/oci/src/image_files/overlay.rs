@@ -78,7 +78,7 @@ impl Overlay {
         push_names(&mut pending, path);
         while let Some(name) = pending.pop() {
             if name == ".." {
-                done = parent_of(&done).to_owned();
+                done.truncate(done.rfind('/').unwrap_or(0));
                 continue;
             }
             let candidate = join(&done, &name);
@@ -196,8 +196,4 @@ impl Overlay {
 fn push_names(stack: &mut Vec<String>, path: &str) {
     let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
     stack.extend(names.rev().map(str::to_owned));
-}
-
-fn parent_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }

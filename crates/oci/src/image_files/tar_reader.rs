@@ -142,7 +142,7 @@ impl<R: Read> TarReader<R> {
     }
 
     fn expect_content(&mut self, size_bytes: u64) {
-        let block = BLOCK_BYTES as u64;
+        let block = crate::size::of(BLOCK_BYTES);
         self.content_left = size_bytes;
         self.padding_left = (block - size_bytes % block) % block;
     }
@@ -225,7 +225,7 @@ pub(super) struct Content<'a, R>(&'a mut TarReader<R>);
 
 impl<R: Read> Read for Content<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let reader = &mut self.0;
+        let reader = &mut *self.0;
         let count = (&mut reader.source)
             .take(reader.content_left)
             .read(buffer)?;

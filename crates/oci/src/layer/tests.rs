@@ -24,33 +24,23 @@ fn noise(megabytes: usize) -> Vec<u8> {
 
 fn sample(reverse: bool) -> LayerBuilder {
     let mut builder = LayerBuilder::new(1_700_000_000);
-    let cache = Owner { uid: 1001, gid: 0 };
-    let mut steps: Vec<Box<dyn Fn(&mut LayerBuilder)>> = vec![
-        Box::new(move |b| b.directory("/tmp/cache", cache, 0o775).unwrap()),
-        Box::new(|b| {
-            b.file("/configs/a/catalog.json", Owner::ROOT, 0o644, bytes("{}"))
-                .unwrap()
-        }),
-        Box::new(|b| {
-            b.file("configs/b-c", Owner::ROOT, 0o600, bytes("b"))
-                .unwrap()
-        }),
-        Box::new(|b| {
-            b.file(
-                "/database/index.db",
-                Owner::ROOT,
-                0o644,
-                BlobSource::Bytes(noise(5).into()),
-            )
-            .unwrap()
-        }),
+    let mut files = vec![
+        ("/configs/a/catalog.json", 0o644, bytes("{}")),
+        ("configs/b-c", 0o600, bytes("b")),
+        (
+            "/database/index.db",
+            0o644,
+            BlobSource::Bytes(noise(5).into()),
+        ),
     ];
     if reverse {
-        steps.reverse();
+        files.reverse();
     }
-    for step in steps {
-        step(&mut builder);
+    for (path, mode, content) in files {
+        builder.file(path, Owner::ROOT, mode, content).unwrap();
     }
+    let cache = Owner { uid: 1001, gid: 0 };
+    builder.directory("/tmp/cache", cache, 0o775).unwrap();
     builder
 }
 

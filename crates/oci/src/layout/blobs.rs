@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::error::LayoutError;
 use crate::blocking;
-use crate::client::BlobStream;
+use crate::client::{BlobStream, Check};
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::manifest::Descriptor;
@@ -86,7 +86,14 @@ pub(super) fn read(root: &Path, digest: &Digest, limit: u64) -> Result<Option<By
     }
     let mut hasher = Hasher::new(digest.algorithm());
     hasher.update(&bytes);
-    check_digest(digest, hasher, || reading(root, digest))?;
+    let actual = hasher.finish();
+    if actual != *digest {
+        return Err(Error::DigestMismatch {
+            what: reading(root, digest),
+            expected: digest.clone(),
+            actual,
+        });
+    }
     Ok(Some(bytes.into()))
 }
 
@@ -138,9 +145,8 @@ pub(super) fn write(
     fs::create_dir_all(&folder).map_err(unwritable)?;
     // Temporary files stay out of `blobs`, where readers expect digests only.
     let mut file = temporary(root).map_err(unwritable)?;
-    let mut check = Check::new(descriptor, || {
-        format!("writing the blob to `oci:{}`", root.display())
-    });
+    let what = format!("writing the blob to `oci:{}`", root.display());
+    let mut check = Check::new(descriptor, what);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let count = match source.read(&mut piece) {
@@ -152,10 +158,10 @@ pub(super) fn write(
                     .unwrap_or_else(|source| unwritable(source).into()));
             }
         };
-        check.update(&piece[..count])?;
+        check.pass(&piece[..count])?;
         file.write_all(&piece[..count]).map_err(unwritable)?;
     }
-    check.finish()?;
+    check.end()?;
     let target = path(root, &descriptor.digest);
     publish(file, &target)?;
     Ok(())
@@ -183,61 +189,6 @@ pub(super) fn publish(file: NamedTempFile, target: &Path) -> Result<(), LayoutEr
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(unwritable)?;
-    }
-    Ok(())
-}
-
-/// Checks size and digest as bytes pass.
-struct Check<'a, F> {
-    descriptor: &'a Descriptor,
-    what: F,
-    hasher: Hasher,
-    seen: u64,
-}
-
-impl<'a, F: Fn() -> String> Check<'a, F> {
-    fn new(descriptor: &'a Descriptor, what: F) -> Self {
-        Self {
-            descriptor,
-            what,
-            hasher: Hasher::new(descriptor.digest.algorithm()),
-            seen: 0,
-        }
-    }
-
-    fn update(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.seen += size::of(piece.len());
-        if self.seen > self.descriptor.size {
-            return Err(self.wrong_size());
-        }
-        self.hasher.update(piece);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), Error> {
-        if self.seen != self.descriptor.size {
-            return Err(self.wrong_size());
-        }
-        check_digest(&self.descriptor.digest, self.hasher, self.what)
-    }
-
-    fn wrong_size(&self) -> Error {
-        Error::SizeMismatch {
-            what: (self.what)(),
-            expected: self.descriptor.size,
-            actual: self.seen,
-        }
-    }
-}
-
-fn check_digest(expected: &Digest, hasher: Hasher, what: impl Fn() -> String) -> Result<(), Error> {
-    let actual = hasher.finish();
-    if actual != *expected {
-        return Err(Error::DigestMismatch {
-            what: what(),
-            expected: expected.clone(),
-            actual,
-        });
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! From repository to repository: looked for, mounted, or streamed through.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use http::Method;
-use oci::{BlobPlacement, Client, Error};
+use oci::{BlobPlacement, Client, Error, MediaType, RawManifest};
 use registry::{Fault, Rule};
 
-use crate::support::{Fixture, bytes, client, config, descriptor, get, put};
+use crate::support::{Fixture, bytes, client, config, descriptor, get, put, tag};
 
 const SIZE: usize = 500_000;
 
@@ -132,7 +134,37 @@ async fn more_copies_than_requests_allowed_do_not_wait_for_each_other_for_ever()
     let copies = blobs
         .iter()
         .map(|blob| target.copy_blob_from(&source, blob));
-    for placement in futures::future::try_join_all(copies).await.unwrap() {
+    let copies = futures::future::try_join_all(copies);
+    let placements = tokio::time::timeout(Duration::from_secs(30), copies).await;
+    for placement in placements.expect("they wait for each other").unwrap() {
         assert!(matches!(placement, BlobPlacement::Copied { .. }));
     }
+}
+
+#[tokio::test]
+async fn every_operation_can_be_spawned() {
+    let fixture = Fixture::start().await;
+    let client = client();
+    let source = fixture.repository(&client, "ns/source");
+    let target = fixture.repository(&client, "ns/target");
+    let task = tokio::spawn(async move {
+        let content = bytes(10);
+        let blob = descriptor(&content);
+        source.put_blob(&blob, &content.into()).await?;
+        target.copy_blob_from(&source, &blob).await?;
+        target.mount_blob(&blob.digest, source.name()).await?;
+        let raw = RawManifest::new(
+            MediaType::OciIndex,
+            br#"{"schemaVersion":2,"manifests":[]}"#[..].into(),
+        );
+        target.put_manifest(&tag("v1"), &raw).await?;
+        target.head_manifest(&tag("v1")).await?;
+        target.manifest(&tag("v1")).await?;
+        target.tags().await?;
+        let mut stream = target.blob(&blob).await?;
+        let read = tokio::spawn(async move { stream.try_next().await });
+        read.await.unwrap()?;
+        client.ping(target.name().registry()).await
+    });
+    task.await.unwrap().unwrap();
 }

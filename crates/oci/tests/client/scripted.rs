@@ -12,6 +12,8 @@ pub(crate) struct Seen {
     /// `METHOD /path?query`.
     pub(crate) line: String,
     pub(crate) authorization: Option<String>,
+    /// `Content-Range`.
+    pub(crate) range: Option<String>,
     pub(crate) body: String,
 }
 
@@ -75,6 +77,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut seen = Seen {
         line,
         authorization: None,
+        range: None,
         body: String::new(),
     };
     let mut length = 0;
@@ -86,6 +89,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
         };
         match name.to_ascii_lowercase().as_str() {
             "authorization" => seen.authorization = Some(value.to_owned()),
+            "content-range" => seen.range = Some(value.to_owned()),
             "content-length" => length = value.parse().unwrap(),
             _ => {}
         }
@@ -98,16 +102,16 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
 
 async fn write(stream: &mut TcpStream, answer: &Answer, head: bool) {
     let Answer(status, headers, body) = answer;
-    let mut text = format!("HTTP/1.1 {status} Scripted\r\n");
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
     let announced = headers.iter().any(|(name, _)| *name == "content-length");
-    if !announced {
-        text.push_str(&format!("content-length: {}\r\n", body.len()));
-    }
-    text.push_str("\r\n");
-    let mut bytes = text.into_bytes();
+    let length = (!announced).then(|| ("content-length", body.len().to_string()));
+    let mut lines = vec![format!("HTTP/1.1 {status} Scripted")];
+    lines.extend(
+        headers
+            .iter()
+            .chain(&length)
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
+    let mut bytes = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
     if !head {
         bytes.extend_from_slice(body);
     }

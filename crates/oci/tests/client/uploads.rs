@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use oci::{BlobSource, Error};
 use registry::{Fault, Rule};
 
+use crate::scripted::{Answer, Scripted};
 use crate::support::{Fixture, bytes, client, descriptor, get, put};
 
 /// With the chunks of these tests (64 KiB): four of them, the last one short.
@@ -108,6 +109,7 @@ async fn a_session_that_is_gone_is_opened_again() {
 
 #[tokio::test]
 async fn every_step_survives_a_passing_failure() {
+    let client = client();
     for (method, fault) in [
         (Method::HEAD, unavailable()),
         (Method::POST, unavailable()),
@@ -120,7 +122,7 @@ async fn every_step_survives_a_passing_failure() {
     ] {
         for size in [1000, SIZE] {
             let fixture = Fixture::start().await;
-            let repository = fixture.repository(&client(), "ns/app");
+            let repository = fixture.repository(&client, "ns/app");
             let content = bytes(size);
             let rule = Rule::new("/blobs/", fault.clone())
                 .method(method.clone())
@@ -167,6 +169,33 @@ async fn an_upload_that_keeps_failing_ends() {
         .unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(fixture.count(&Method::PATCH, ""), 5);
+}
+
+#[tokio::test]
+async fn a_registry_that_loses_every_session_is_given_up() {
+    let registry = Scripted::start(|_, seen| {
+        let location = vec![("location", "/v2/app/blobs/uploads/1".to_owned())];
+        match seen.line.split(' ').next() {
+            Some("POST") => Answer(202, location, Vec::new()),
+            // The first chunk is taken, and with the second the session is unknown.
+            Some("PATCH") if seen.range.as_deref() == Some("0-65535") => {
+                Answer(202, location, Vec::new())
+            }
+            _ => Answer(404, Vec::new(), Vec::new()),
+        }
+    })
+    .await;
+    let client = client();
+    let repository = client.repository(&format!("{}/app", registry.host).parse().unwrap());
+    let content = bytes(SIZE);
+    let error = repository
+        .put_blob(&descriptor(&content), &BlobSource::Bytes(content))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Status { .. }), "{error:?}");
+    let sessions = registry.seen();
+    let sessions = sessions.iter().filter(|seen| seen.line.starts_with("POST"));
+    assert_eq!(sessions.count(), 5);
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! What a container would see is what is read out of an image.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::Entry::{Dir, Fifo, File, HardLink, Symlink};
+use crate::support::{Entry, Image, gzip, header, tar};
 use oci::{Error, ImageFilesError, Limits, read_trees};
-use support::Entry::{Dir, Fifo, File, HardLink, Symlink};
-use support::{Entry, Image, gzip, header, tar};
 use tar::EntryType;
 
 /// Reads `/m` and checks its files; extracting each of them has to agree.

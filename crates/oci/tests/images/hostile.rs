@@ -1,10 +1,8 @@
 //! Damaged and hostile images are refused, at bounded cost.
 
-mod support;
-
+use crate::support::Entry::File;
+use crate::support::{Image, gzip, header, tar};
 use oci::{Error, ImageFilesError, LimitKind, Limits, extract_file, read_tree};
-use support::Entry::File;
-use support::{Image, gzip, header, tar};
 use tar::EntryType;
 
 #[tokio::test]
