@@ -2,8 +2,15 @@
 //!
 //! The recordings lie beside the project in `../shared`; without them the test is skipped, except where `CI` is set.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests may fail them and say why they skip"
+)]
+
 mod golden {
     pub(crate) mod corpus;
+    pub(crate) mod meaning;
     pub(crate) mod scenario;
 }
 
@@ -23,7 +30,9 @@ fn schema_equals_the_recorded_one() {
 
 #[test]
 fn additions_leave_the_recorded_rows() {
-    let Some(mut corpus) = Corpus::find() else { return };
+    let Some(mut corpus) = Corpus::find() else {
+        return;
+    };
     let mut tally = Tally::default();
     for scenario in Scenario::all(&corpus.recordings()) {
         scenario.replay(&mut corpus, &mut tally);
@@ -32,6 +41,10 @@ fn additions_leave_the_recorded_rows() {
     for difference in &tally.differences {
         println!("{difference}");
     }
-    assert!(tally.differences.is_empty(), "{} steps differ", tally.differences.len());
+    assert!(
+        tally.differences.is_empty(),
+        "{} steps differ",
+        tally.differences.len()
+    );
     assert!(tally.equal > 0, "no step was compared");
 }
