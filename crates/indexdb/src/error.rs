@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// The database has a schema that is too old.
     #[error(
-        "the index database has schema version {version}, but version 13 is needed; rebuild the index, or open it once with opm 1.23 or newer"
+        "the index database has schema version {version}, but version 13 is needed; rebuild the index, or let a newer opm that still edits SQLite indexes migrate it"
     )]
     TooOld {
         /// Its version.

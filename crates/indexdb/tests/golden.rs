@@ -48,3 +48,27 @@ fn additions_leave_the_recorded_rows() {
     );
     assert!(tally.equal > 0, "no step was compared");
 }
+
+/// Also covers bundles whose addition failed: the reference tool had stored them by then.
+#[test]
+fn bundles_are_stored_as_the_recorded_json() {
+    let Some(mut corpus) = Corpus::find() else {
+        return;
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for row in golden::scenario::recorded_bundles(&corpus.recordings()) {
+        let image = row["bundlepath"].as_str().unwrap();
+        let (Some(csv), Some(objects)) =
+            (row["csv"]["blob"].as_str(), row["bundle"]["blob"].as_str())
+        else {
+            continue;
+        };
+        if seen.insert(image.to_owned()) {
+            let bundle = corpus.bundle(image).unwrap();
+            assert_eq!(bundle.csv_json(), csv, "CSV of {image}");
+            assert_eq!(bundle.objects_json(), objects, "objects of {image}");
+        }
+    }
+    println!("{} bundles are stored as recorded", seen.len());
+    assert!(!seen.is_empty(), "no bundle was compared");
+}

@@ -279,10 +279,35 @@ fn compare(ours: &[String], recorded: &[Vec<String>]) -> String {
         let lines = these.iter().filter(|line| !those.contains(line)).take(6);
         let mut shown = String::new();
         for line in lines {
-            shown.push_str(&format!("\n  {mark} "));
+            shown.push_str("\n  ");
+            shown.push_str(mark);
+            shown.push(' ');
             shown.extend(line.chars().take(400));
         }
         shown
     };
     only(ours, recorded, "ours") + &only(recorded, ours, "recorded")
+}
+
+/// The rows of bundles in all recorded dumps that were stored whole.
+pub(crate) fn recorded_bundles(recordings: &Path) -> Vec<Value> {
+    let mut bundles = Vec::new();
+    for scenario in Scenario::all(recordings)
+        .iter()
+        .filter(|scenario| scenario.hash_over.is_none())
+    {
+        for dump in scenario
+            .steps
+            .iter()
+            .filter_map(|step| step["db_dump"].as_str())
+        {
+            for line in lines(&scenario.folder.join(dump)) {
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if line["table"] == "operatorbundle" {
+                    bundles.push(line["row"].clone());
+                }
+            }
+        }
+    }
+    bundles
 }
