@@ -23,7 +23,11 @@ pub struct Api {
 
 impl fmt::Display for Api {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}/{} ({})", self.group, self.version, self.kind, self.plural)
+        write!(
+            formatter,
+            "{}/{}/{} ({})",
+            self.group, self.version, self.kind, self.plural
+        )
     }
 }
 
@@ -52,7 +56,10 @@ pub(crate) fn provided(objects: &[Value], csv: &Csv) -> Result<BTreeSet<Api>, Pr
     apis.extend(services(csv, "owned")?);
     for api in definitions(csv, "owned")? {
         if !apis.contains(&api) {
-            return Err(Problem::ApiMissing { api: Box::new(api), found: apis.into_iter().collect() });
+            return Err(Problem::ApiMissing {
+                api,
+                found: apis.into_iter().collect(),
+            });
         }
     }
     Ok(apis)
@@ -67,18 +74,32 @@ pub(crate) fn required(csv: &Csv) -> Result<BTreeSet<Api>, Problem> {
 
 /// The APIs a CRD defines, served or not; CRDs of unknown versions define nothing.
 fn defined(crd: &Value) -> Result<Vec<Api>, Problem> {
-    let api_version = crd.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let api_version = crd
+        .get("apiVersion")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     if !matches!(version, "v1" | "v1beta1") {
         return Ok(Vec::new());
     }
-    let name = crd.field("metadata").and_then(|metadata| metadata.field("name")).and_then(Value::as_str).unwrap_or_default();
+    let name = crd
+        .field("metadata")
+        .and_then(|metadata| metadata.field("name"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if group != "apiextensions.k8s.io" {
-        return Err(Problem::CrdGroup { name: name.to_owned(), api_version: api_version.to_owned() });
+        return Err(Problem::CrdGroup {
+            name: name.to_owned(),
+            api_version: api_version.to_owned(),
+        });
     }
     let place = &format!("the CRD `{name}`");
-    let Some(spec) = shape::path(crd, &["spec"], place)? else { return Ok(Vec::new()) };
-    let text = |object: &Value, field: &str| shape::text(object.field(field), &format!("spec.{field}"), place);
+    let Some(spec) = shape::path(crd, &["spec"], place)? else {
+        return Ok(Vec::new());
+    };
+    let text = |object: &Value, field: &str| {
+        shape::text(object.field(field), &format!("spec.{field}"), place)
+    };
     let names = shape::path(crd, &["spec", "names"], place)?.unwrap_or(&Value::Null);
     for field in ["singular", "listKind"] {
         text(names, field)?;
@@ -92,7 +113,11 @@ fn defined(crd: &Value) -> Result<Vec<Api>, Problem> {
     for item in shape::list(spec.field("versions"), "spec.versions", place)? {
         let item = shape::mapping(Some(item), "spec.versions[]", place)?.unwrap_or(&Value::Null);
         for field in ["served", "storage", "deprecated"] {
-            shape::check_bool(item.field(field), &format!("spec.versions[].{field}"), place)?;
+            shape::check_bool(
+                item.field(field),
+                &format!("spec.versions[].{field}"),
+                place,
+            )?;
         }
         versions.push(text(item, "name")?);
     }
@@ -100,8 +125,17 @@ fn defined(crd: &Value) -> Result<Vec<Api>, Problem> {
         let single = text(spec, "version")?;
         versions.extend((!single.is_empty()).then_some(single));
     }
-    let (group, kind, plural) = (text(spec, "group")?, text(names, "kind")?, text(names, "plural")?);
-    let api = |version| Api { group: group.clone(), version, kind: kind.clone(), plural: plural.clone() };
+    let (group, kind, plural) = (
+        text(spec, "group")?,
+        text(names, "kind")?,
+        text(names, "plural")?,
+    );
+    let api = |version| Api {
+        group: group.clone(),
+        version,
+        kind: kind.clone(),
+        plural: plural.clone(),
+    };
     Ok(versions.into_iter().map(api).collect())
 }
 
@@ -109,8 +143,15 @@ fn defined(crd: &Value) -> Result<Vec<Api>, Problem> {
 fn definitions(csv: &Csv, side: &str) -> Result<Vec<Api>, Problem> {
     entries(csv, "customresourcedefinitions", side, |item, text| {
         let name = text(item, "name")?;
-        let Some((plural, group)) = name.split_once('.') else { return Err(Problem::ApiName { name }) };
-        Ok(Api { group: group.to_owned(), version: text(item, "version")?, kind: text(item, "kind")?, plural: plural.to_owned() })
+        let Some((plural, group)) = name.split_once('.') else {
+            return Err(Problem::ApiName { name });
+        };
+        Ok(Api {
+            group: group.to_owned(),
+            version: text(item, "version")?,
+            kind: text(item, "kind")?,
+            plural: plural.to_owned(),
+        })
     })
 }
 
@@ -138,8 +179,14 @@ fn entries(
     let field = format!("{section_field}.{side}");
     // The section itself is looked up by its exact name, unlike everything inside it.
     let section = shape::mapping(csv.spec.get(section), &section_field, csv::PLACE)?;
-    let items = shape::list(section.and_then(|section| section.field(side)), &field, csv::PLACE)?;
-    let text = |item: &Value, name: &str| shape::text(item.field(name), &format!("{field}[].{name}"), csv::PLACE);
+    let items = shape::list(
+        section.and_then(|section| section.field(side)),
+        &field,
+        csv::PLACE,
+    )?;
+    let text = |item: &Value, name: &str| {
+        shape::text(item.field(name), &format!("{field}[].{name}"), csv::PLACE)
+    };
     items
         .iter()
         .filter(|item| !item.is_null())

@@ -25,12 +25,17 @@ pub(crate) struct Csv {
 impl Csv {
     pub(crate) fn read(csv: &Value) -> Result<Self, Problem> {
         let metadata = csv.field("metadata").unwrap_or(&Value::Null);
-        let name = metadata.field("name").and_then(Value::as_str).unwrap_or_default();
+        let name = metadata
+            .field("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if name.is_empty() {
             return Err(Problem::NoName);
         }
         let spec = csv.field("spec");
-        let Some(spec @ Value::Object(_)) = spec else { return Err(shape::not_mapping(spec, "spec", PLACE)) };
+        let Some(spec @ Value::Object(_)) = spec else {
+            return Err(shape::not_mapping(spec, "spec", PLACE));
+        };
         let text = |field: &str| shape::text(spec.get(field), &format!("spec.{field}"), PLACE);
         Ok(Self {
             name: name.to_owned(),

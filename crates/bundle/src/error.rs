@@ -26,33 +26,56 @@ impl Warning {
         };
         // The YAML errors begin with the line, which is told apart here.
         let line = error.line();
-        let reason = reason.strip_prefix(&format!("line {line}: ")).unwrap_or(&reason).to_owned();
-        Self { file: format!("{folder}/{name}"), line, reason }
+        let reason = reason
+            .strip_prefix(&format!("line {line}: "))
+            .unwrap_or(&reason)
+            .to_owned();
+        Self {
+            file: format!("{folder}/{name}"),
+            line,
+            reason,
+        }
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` line {}: {}", self.file, self.line, self.reason)
+        write!(
+            formatter,
+            "`{}` line {}: {}",
+            self.file, self.line, self.reason
+        )
     }
 }
 
 /// A bundle image that cannot be used in an index.
 #[derive(Debug, thiserror::Error)]
-#[error("bundle image `{path}` cannot be used: {problem}{}", Suspects(suspects))]
+#[error(
+    "bundle image `{path}` cannot be used: {problem}{}",
+    Suspects(suspects)
+)]
 pub struct BundleError {
     path: String,
-    problem: Problem,
+    problem: Box<Problem>,
     suspects: Vec<Warning>,
 }
 
 impl BundleError {
-    pub(crate) fn new(path: &str, problem: Problem, files: &BundleFiles, warnings: Vec<Warning>) -> Self {
+    pub(crate) fn new(
+        path: &str,
+        problem: Problem,
+        files: &BundleFiles,
+        warnings: Vec<Warning>,
+    ) -> Self {
         let suspects = match problem.wanted() {
             Some((folder, marker)) => suspects(folder, marker, files, warnings),
             None => Vec::new(),
         };
-        Self { path: path.to_owned(), problem, suspects }
+        Self {
+            path: path.to_owned(),
+            problem: Box::new(problem),
+            suspects,
+        }
     }
 
     /// The pull spec of the bundle.
@@ -72,16 +95,40 @@ impl BundleError {
 }
 
 /// The skipped files of a folder that mention what is missing; all skipped ones of the folder if none does.
-fn suspects(folder: &str, marker: &str, files: &BundleFiles, warnings: Vec<Warning>) -> Vec<Warning> {
-    let folder_files = if folder == "manifests" { &files.manifests } else { &files.metadata };
+fn suspects(
+    folder: &str,
+    marker: &str,
+    files: &BundleFiles,
+    warnings: Vec<Warning>,
+) -> Vec<Warning> {
+    let folder_files = if folder == "manifests" {
+        &files.manifests
+    } else {
+        &files.metadata
+    };
     let mentions = |warning: &Warning| {
-        let name = warning.file.strip_prefix(folder).and_then(|name| name.strip_prefix('/')).unwrap_or_default();
+        let name = warning
+            .file
+            .strip_prefix(folder)
+            .and_then(|name| name.strip_prefix('/'))
+            .unwrap_or_default();
         let bytes = folder_files.as_ref().and_then(|files| files.get(name));
         bytes.is_some_and(|bytes| String::from_utf8_lossy(bytes).contains(marker))
     };
-    let all: Vec<Warning> = warnings.into_iter().filter(|warning| warning.file.starts_with(folder)).collect();
-    let mentioning: Vec<Warning> = all.iter().filter(|warning| mentions(warning)).cloned().collect();
-    if mentioning.is_empty() { all } else { mentioning }
+    let all: Vec<Warning> = warnings
+        .into_iter()
+        .filter(|warning| warning.file.starts_with(folder))
+        .collect();
+    let mentioning: Vec<Warning> = all
+        .iter()
+        .filter(|warning| mentions(warning))
+        .cloned()
+        .collect();
+    if mentioning.is_empty() {
+        all
+    } else {
+        mentioning
+    }
 }
 
 struct Suspects<'a>(&'a [Warning]);
@@ -89,7 +136,11 @@ struct Suspects<'a>(&'a [Warning]);
 impl fmt::Display for Suspects<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, warning) in self.0.iter().enumerate() {
-            formatter.write_str(if index == 0 { "; likely cause, skipped as undecodable: " } else { ", " })?;
+            formatter.write_str(if index == 0 {
+                "; likely cause, skipped as undecodable: "
+            } else {
+                ", "
+            })?;
             warning.fmt(formatter)?;
         }
         Ok(())
@@ -101,7 +152,9 @@ impl fmt::Display for Suspects<'_> {
 #[non_exhaustive]
 pub enum Problem {
     /// The image has no such folder.
-    #[error("it has no folder `/{folder}`; copy it into the image (labels naming another folder are not followed)")]
+    #[error(
+        "it has no folder `/{folder}`; copy it into the image (labels naming another folder are not followed)"
+    )]
     FolderMissing {
         /// `manifests` or `metadata`.
         folder: &'static str,
@@ -110,7 +163,9 @@ pub enum Problem {
     #[error("no file in `/manifests` holds a Kubernetes object; add the CSV and the CRDs it owns")]
     NoObjects,
     /// No object is a CSV.
-    #[error("no file in `/manifests` holds a `ClusterServiceVersion`; add it as the first document of its file")]
+    #[error(
+        "no file in `/manifests` holds a `ClusterServiceVersion`; add it as the first document of its file"
+    )]
     NoCsv,
     /// The CSV has no name.
     #[error("the CSV has no `metadata.name`; every bundle needs one of its own")]
@@ -134,7 +189,9 @@ pub enum Problem {
         found: &'static str,
     },
     /// The name of an API is not `<plural>.<group>`.
-    #[error("the CSV names the API `{name}`, which is not of the form `<plural>.<group>`; correct it in `spec.customresourcedefinitions`")]
+    #[error(
+        "the CSV names the API `{name}`, which is not of the form `<plural>.<group>`; correct it in `spec.customresourcedefinitions`"
+    )]
     ApiName {
         /// The name.
         name: String,
@@ -147,12 +204,14 @@ pub enum Problem {
     )]
     ApiMissing {
         /// The owned API.
-        api: Box<Api>,
+        api: Api,
         /// What the CRDs define.
         found: Vec<Api>,
     },
     /// A CRD of a known version belongs to a foreign group.
-    #[error("the CRD `{name}` has apiVersion `{api_version}`; CRDs of `v1` and `v1beta1` belong to `apiextensions.k8s.io`")]
+    #[error(
+        "the CRD `{name}` has apiVersion `{api_version}`; CRDs of `v1` and `v1beta1` belong to `apiextensions.k8s.io`"
+    )]
     CrdGroup {
         /// The name of the CRD.
         name: String,

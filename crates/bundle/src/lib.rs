@@ -84,12 +84,20 @@ impl Bundle {
     /// or a field has the wrong type. The error names the skipped files that are its likely cause.
     pub fn read(files: &BundleFiles, path: &str) -> Result<Self, BundleError> {
         let mut warnings = Vec::new();
-        Self::read_with(files, path, &mut warnings).map_err(|problem| BundleError::new(path, problem, files, warnings))
+        Self::read_with(files, path, &mut warnings)
+            .map_err(|problem| BundleError::new(path, problem, files, warnings))
     }
 
-    fn read_with(files: &BundleFiles, path: &str, warnings: &mut Vec<Warning>) -> Result<Self, Problem> {
+    fn read_with(
+        files: &BundleFiles,
+        path: &str,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Problem> {
         let folder = |folder| Problem::FolderMissing { folder };
-        let manifests = files.manifests.as_ref().ok_or_else(|| folder("manifests"))?;
+        let manifests = files
+            .manifests
+            .as_ref()
+            .ok_or_else(|| folder("manifests"))?;
         let metadata = files.metadata.as_ref().ok_or_else(|| folder("metadata"))?;
         let manifests = Manifests::read(manifests, warnings)?;
         let metadata = Metadata::read(metadata, warnings)?;

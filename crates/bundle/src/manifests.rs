@@ -17,7 +17,10 @@ pub(crate) struct Manifests {
 
 impl Manifests {
     /// Keeps what decodes and has a kind; of several CSVs the first one.
-    pub(crate) fn read(files: &BTreeMap<String, Vec<u8>>, warnings: &mut Vec<Warning>) -> Result<Self, Problem> {
+    pub(crate) fn read(
+        files: &BTreeMap<String, Vec<u8>>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Problem> {
         let (mut objects, mut csv) = (Vec::new(), None);
         for (name, bytes) in files.iter().filter(|(name, _)| !name.starts_with('.')) {
             let object = match Document::read(bytes) {
@@ -29,7 +32,10 @@ impl Manifests {
             };
             match object.get("kind").and_then(Value::as_str) {
                 Some(CSV_KIND) if csv.is_some() => {
-                    warnings.push(skipped(name, "a second `ClusterServiceVersion`; only the first one counts"));
+                    warnings.push(skipped(
+                        name,
+                        "a second `ClusterServiceVersion`; only the first one counts",
+                    ));
                     continue;
                 }
                 Some(CSV_KIND) => csv = Some(objects.len()),
@@ -44,7 +50,10 @@ impl Manifests {
         if objects.is_empty() {
             return Err(Problem::NoObjects);
         }
-        Ok(Self { objects, csv: csv.ok_or(Problem::NoCsv)? })
+        Ok(Self {
+            objects,
+            csv: csv.ok_or(Problem::NoCsv)?,
+        })
     }
 
     pub(crate) fn objects(&self) -> &[Value] {
@@ -65,7 +74,11 @@ impl Manifests {
 }
 
 fn skipped(name: &str, reason: &str) -> Warning {
-    Warning { file: format!("manifests/{name}"), line: 1, reason: reason.to_owned() }
+    Warning {
+        file: format!("manifests/{name}"),
+        line: 1,
+        reason: reason.to_owned(),
+    }
 }
 
 fn line(object: &Value) -> String {

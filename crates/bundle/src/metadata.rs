@@ -37,7 +37,10 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// Tries every file as each of the three types; for each type the first file that has something to say wins.
     /// File names do not matter, and hidden files count.
-    pub(crate) fn read(files: &BTreeMap<String, Vec<u8>>, warnings: &mut Vec<Warning>) -> Result<Self, Problem> {
+    pub(crate) fn read(
+        files: &BTreeMap<String, Vec<u8>>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Problem> {
         let (mut annotations, mut dependencies, mut properties) = (None, Vec::new(), Vec::new());
         for (name, bytes) in files {
             let document = match Document::read(bytes) {
@@ -49,7 +52,11 @@ impl Metadata {
             };
             let mut keep = |read: Result<(), String>| {
                 if let Err(reason) = read {
-                    warnings.push(Warning { file: format!("metadata/{name}"), line: 1, reason });
+                    warnings.push(Warning {
+                        file: format!("metadata/{name}"),
+                        line: 1,
+                        reason,
+                    });
                 }
             };
             if annotations.is_none() {
@@ -62,18 +69,28 @@ impl Metadata {
                 keep(read_items(&document, "properties").map(|read| properties = read));
             }
         }
-        Ok(Self { annotations: annotations.ok_or(Problem::NoAnnotations)?, dependencies, properties })
+        Ok(Self {
+            annotations: annotations.ok_or(Problem::NoAnnotations)?,
+            dependencies,
+            properties,
+        })
     }
 }
 
 /// The annotations, if at least one of the three is given.
 fn read_annotations(document: &Document<'_>) -> Result<Option<Annotations>, String> {
-    let Some(annotations) = document.value().field("annotations") else { return Ok(None) };
+    let Some(annotations) = document.value().field("annotations") else {
+        return Ok(None);
+    };
     if annotations.as_object().is_none() {
-        return Err(format!("`annotations` must be a mapping, but is {}", annotations.kind()));
+        return Err(format!(
+            "`annotations` must be a mapping, but is {}",
+            annotations.kind()
+        ));
     }
     let text = |key: &str| text(annotations.field(key), key, document.format());
-    let (package, channels, default_channel) = (text(PACKAGE)?, text(CHANNELS)?, text(DEFAULT_CHANNEL)?);
+    let (package, channels, default_channel) =
+        (text(PACKAGE)?, text(CHANNELS)?, text(DEFAULT_CHANNEL)?);
     if package.is_empty() && channels.is_empty() && default_channel.is_empty() {
         return Ok(None);
     }
@@ -81,7 +98,11 @@ fn read_annotations(document: &Document<'_>) -> Result<Option<Annotations>, Stri
         "" => Vec::new(),
         names => names.split(',').map(str::to_owned).collect(),
     };
-    Ok(Some(Annotations { package, channels, default_channel: Some(default_channel).filter(|name| !name.is_empty()) }))
+    Ok(Some(Annotations {
+        package,
+        channels,
+        default_channel: Some(default_channel).filter(|name| !name.is_empty()),
+    }))
 }
 
 /// A text field; YAML scalars of other types become text, JSON ones are refused.
@@ -97,10 +118,20 @@ fn text(value: Option<&Value>, field: &str, format: Format<'_>) -> Result<String
 
 /// The list of types and values under `field`; empty if the file has no such field.
 fn read_items(document: &Document<'_>, field: &str) -> Result<Vec<Dependency>, String> {
-    let Some(items) = document.value().field(field) else { return Ok(Vec::new()) };
-    let Some(items) = items.as_array() else { return Err(format!("`{field}` must be a list, but is {}", items.kind())) };
-    if let Some(other) = items.iter().find(|item| !item.is_null() && item.as_object().is_none()) {
-        return Err(format!("`{field}` must hold mappings only, but holds {}", other.kind()));
+    let Some(items) = document.value().field(field) else {
+        return Ok(Vec::new());
+    };
+    let Some(items) = items.as_array() else {
+        return Err(format!("`{field}` must be a list, but is {}", items.kind()));
+    };
+    if let Some(other) = items
+        .iter()
+        .find(|item| !item.is_null() && item.as_object().is_none())
+    {
+        return Err(format!(
+            "`{field}` must hold mappings only, but holds {}",
+            other.kind()
+        ));
     }
     let mut written = match document.format() {
         Format::Yaml => Vec::new(),
@@ -120,10 +151,16 @@ fn read_items(document: &Document<'_>, field: &str) -> Result<Vec<Dependency>, S
 fn written_values(source: &[u8], field: &str) -> Result<Vec<Option<String>>, json::JsonError> {
     let find = |members: Vec<(String, &'_ [u8])>, name: &str| -> Option<Vec<u8>> {
         let exact = members.iter().rfind(|(key, _)| key == name);
-        let folded = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let folded = || {
+            members
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        };
         exact.or_else(folded).map(|(_, value)| value.to_vec())
     };
-    let Some(items) = find(raw::members(source)?, field) else { return Ok(Vec::new()) };
+    let Some(items) = find(raw::members(source)?, field) else {
+        return Ok(Vec::new());
+    };
     raw::elements(&items)?
         .into_iter()
         .map(|item| {

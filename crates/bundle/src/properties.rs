@@ -18,20 +18,33 @@ pub struct Property {
 }
 
 /// The declared properties and those derived from the rest of the bundle.
-pub(crate) fn collect(csv: &Csv, metadata: &Metadata, provided: &BTreeSet<Api>) -> Result<BTreeSet<Property>, Problem> {
+pub(crate) fn collect(
+    csv: &Csv,
+    metadata: &Metadata,
+    provided: &BTreeSet<Api>,
+) -> Result<BTreeSet<Property>, Problem> {
     let mut properties = BTreeSet::new();
     for property in &metadata.properties {
         let value = property.value.as_deref().unwrap_or("null");
-        properties.insert(Property { type_: property.type_.clone(), value: raw::compact(value.as_bytes()) });
+        properties.insert(Property {
+            type_: property.type_.clone(),
+            value: raw::compact(value.as_bytes()),
+        });
     }
     let package = &metadata.annotations.package;
     let (version, release) = version_and_release(csv)?;
     if !package.is_empty() {
-        properties.insert(Property { type_: "olm.package".to_owned(), value: package_json(package, version, release) });
+        properties.insert(Property {
+            type_: "olm.package".to_owned(),
+            value: package_json(package, version, release),
+        });
     }
     properties.extend(annotated(csv.annotation("olm.properties"))?);
     for api in provided {
-        properties.insert(Property { type_: "olm.gvk".to_owned(), value: api.gvk_json() });
+        properties.insert(Property {
+            type_: "olm.gvk".to_owned(),
+            value: api.gvk_json(),
+        });
     }
     Ok(properties)
 }
@@ -43,7 +56,10 @@ fn version_and_release(csv: &Csv) -> Result<(&str, &str), Problem> {
     }
     csv.version
         .split_once('+')
-        .ok_or_else(|| Problem::NoRelease { name: csv.name.clone(), version: csv.version.clone() })
+        .ok_or_else(|| Problem::NoRelease {
+            name: csv.name.clone(),
+            version: csv.version.clone(),
+        })
 }
 
 fn package_json(package: &str, version: &str, release: &str) -> String {
@@ -64,20 +80,36 @@ fn annotated(annotation: &str) -> Result<Vec<Property>, Problem> {
     if annotation.is_empty() {
         return Ok(Vec::new());
     }
-    let invalid = |error: json::JsonError| Problem::Properties { reason: error.to_string() };
+    let invalid = |error: json::JsonError| Problem::Properties {
+        reason: error.to_string(),
+    };
     let listed = |item: &[u8]| {
         let item_value = json::parse(item).map_err(invalid)?;
         let type_ = match item_value.field("type") {
             Some(Value::String(type_)) => type_.clone(),
             None => String::new(),
-            Some(other) => return Err(Problem::Properties { reason: format!("a `type` is {}", other.kind()) }),
+            Some(other) => {
+                return Err(Problem::Properties {
+                    reason: format!("a `type` is {}", other.kind()),
+                });
+            }
         };
         check_known(&type_, item_value.field("value"))?;
         let members = raw::members(item).map_err(invalid)?;
-        let value = members.iter().rfind(|(key, _)| key.eq_ignore_ascii_case("value")).map_or(&b"null"[..], |(_, value)| value);
-        Ok(Property { type_, value: raw::compact_escaped(value) })
+        let value = members
+            .iter()
+            .rfind(|(key, _)| key.eq_ignore_ascii_case("value"))
+            .map_or(&b"null"[..], |(_, value)| value);
+        Ok(Property {
+            type_,
+            value: raw::compact_escaped(value),
+        })
     };
-    raw::elements(annotation.as_bytes()).map_err(invalid)?.into_iter().map(listed).collect()
+    raw::elements(annotation.as_bytes())
+        .map_err(invalid)?
+        .into_iter()
+        .map(listed)
+        .collect()
 }
 
 /// Values of the types the reference tools know must be mappings whose known members are texts.
@@ -90,10 +122,17 @@ fn check_known(type_: &str, value: Option<&Value>) -> Result<(), Problem> {
     };
     let Some(value) = value else { return Ok(()) };
     let valid = value.as_object().is_some()
-        && known.iter().all(|field| value.field(field).is_none_or(|member| member.as_str().is_some()));
+        && known.iter().all(|field| {
+            value
+                .field(field)
+                .is_none_or(|member| member.as_str().is_some())
+        });
     if valid {
         return Ok(());
     }
-    let reason = format!("the value of an `{type_}` must be a mapping with texts under `{}`", known.join("`, `"));
+    let reason = format!(
+        "the value of an `{type_}` must be a mapping with texts under `{}`",
+        known.join("`, `")
+    );
     Err(Problem::Properties { reason })
 }

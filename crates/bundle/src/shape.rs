@@ -7,7 +7,12 @@ use catalog::json::Value;
 use crate::Problem;
 
 fn wrong(value: &Value, field: &str, place: &str, expected: &'static str) -> Problem {
-    Problem::WrongType { field: field.to_owned(), place: place.to_owned(), expected, found: value.kind() }
+    Problem::WrongType {
+        field: field.to_owned(),
+        place: place.to_owned(),
+        expected,
+        found: value.kind(),
+    }
 }
 
 /// A text; empty if absent.
@@ -20,7 +25,11 @@ pub(crate) fn text(value: Option<&Value>, field: &str, place: &str) -> Result<St
 }
 
 /// A list; empty if absent.
-pub(crate) fn list<'a>(value: Option<&'a Value>, field: &str, place: &str) -> Result<&'a [Value], Problem> {
+pub(crate) fn list<'a>(
+    value: Option<&'a Value>,
+    field: &str,
+    place: &str,
+) -> Result<&'a [Value], Problem> {
     match value {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(elements)) => Ok(elements),
@@ -29,7 +38,11 @@ pub(crate) fn list<'a>(value: Option<&'a Value>, field: &str, place: &str) -> Re
 }
 
 /// A mapping, if there is one.
-pub(crate) fn mapping<'a>(value: Option<&'a Value>, field: &str, place: &str) -> Result<Option<&'a Value>, Problem> {
+pub(crate) fn mapping<'a>(
+    value: Option<&'a Value>,
+    field: &str,
+    place: &str,
+) -> Result<Option<&'a Value>, Problem> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(object @ Value::Object(_)) => Ok(Some(object)),
@@ -38,15 +51,30 @@ pub(crate) fn mapping<'a>(value: Option<&'a Value>, field: &str, place: &str) ->
 }
 
 /// A list of texts.
-pub(crate) fn texts(value: Option<&Value>, field: &str, place: &str) -> Result<Vec<String>, Problem> {
-    list(value, field, place)?.iter().map(|item| text(Some(item), field, place)).collect()
+pub(crate) fn texts(
+    value: Option<&Value>,
+    field: &str,
+    place: &str,
+) -> Result<Vec<String>, Problem> {
+    list(value, field, place)?
+        .iter()
+        .map(|item| text(Some(item), field, place))
+        .collect()
 }
 
 /// The mapping reached by following fields from mapping to mapping, if there is one.
-pub(crate) fn path<'a>(start: &'a Value, fields: &[&str], place: &str) -> Result<Option<&'a Value>, Problem> {
+pub(crate) fn path<'a>(
+    start: &'a Value,
+    fields: &[&str],
+    place: &str,
+) -> Result<Option<&'a Value>, Problem> {
     let mut at = Some(start);
     for (index, field) in fields.iter().enumerate() {
-        at = mapping(at.and_then(|object| object.field(field)), &fields[..=index].join("."), place)?;
+        at = mapping(
+            at.and_then(|object| object.field(field)),
+            &fields[..=index].join("."),
+            place,
+        )?;
     }
     Ok(at)
 }
@@ -62,5 +90,10 @@ pub(crate) fn check_bool(value: Option<&Value>, field: &str, place: &str) -> Res
 /// The problem of a field that must be a mapping and is absent or something else.
 pub(crate) fn not_mapping(value: Option<&Value>, field: &str, place: &str) -> Problem {
     let found = value.map_or("missing", Value::kind);
-    Problem::WrongType { field: field.to_owned(), place: place.to_owned(), expected: "a mapping", found }
+    Problem::WrongType {
+        field: field.to_owned(),
+        place: place.to_owned(),
+        expected: "a mapping",
+        found,
+    }
 }

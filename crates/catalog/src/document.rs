@@ -24,7 +24,9 @@ pub struct Document<'a> {
 #[non_exhaustive]
 pub enum DocumentError {
     /// The first document is empty: no text, or comments only.
-    #[error("the first document is empty; only the first document of a file is read, so remove the `---` above the content")]
+    #[error(
+        "the first document is empty; only the first document of a file is read, so remove the `---` above the content"
+    )]
     Empty,
     /// The file begins like JSON but is not.
     #[error("not valid JSON")]
@@ -56,17 +58,27 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`DocumentError`] if there is none, or if it is not what the reference tools would read.
     pub fn read(bytes: &'a [u8]) -> Result<Self, DocumentError> {
-        let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b);
+        let start = bytes
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b);
         if let Some(start) = start.filter(|&start| bytes[start] == b'{') {
             let value = json::parse(bytes).map_err(|source| DocumentError::Json {
-                line: 1 + bytes[..source.offset.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count(),
+                line: bytes[..source.offset.min(bytes.len())]
+                    .split(|byte| *byte == b'\n')
+                    .count(),
                 source,
             })?;
-            return Ok(Self { value, format: Format::Json(&bytes[start..]) });
+            return Ok(Self {
+                value,
+                format: Format::Json(&bytes[start..]),
+            });
         }
         match yaml::parse(first_document(bytes))? {
             Value::Null => Err(DocumentError::Empty),
-            value => Ok(Self { value, format: Format::Yaml }),
+            value => Ok(Self {
+                value,
+                format: Format::Yaml,
+            }),
         }
     }
 
@@ -108,7 +120,8 @@ fn first_document(bytes: &[u8]) -> &[u8] {
 
 /// Three dashes at the beginning of a line, followed by nothing but a comment.
 fn is_separator(line: &[u8]) -> bool {
-    line.strip_prefix(b"---").is_some_and(|rest| matches!(rest.trim_ascii().first(), None | Some(b'#')))
+    line.strip_prefix(b"---")
+        .is_some_and(|rest| matches!(rest.trim_ascii().first(), None | Some(b'#')))
 }
 
 #[cfg(test)]
@@ -117,7 +130,11 @@ mod tests {
 
     fn check(input: &str, expected: Option<&str>) {
         let read = Document::read(input.as_bytes()).map(Document::into_object);
-        assert_eq!(read.as_ref().ok().map(json::to_text).as_deref(), expected, "{input:?} gave {read:?}");
+        assert_eq!(
+            read.as_ref().ok().map(json::to_text).as_deref(),
+            expected,
+            "{input:?} gave {read:?}"
+        );
     }
 
     #[test]
@@ -132,20 +149,35 @@ mod tests {
 
     #[test]
     fn a_first_document_without_content_is_not_skipped() {
-        for input in ["", "\n", "# only a comment\n", "# comment\n---\na: 1\n", "---\n---\na: 1\n", "null"] {
+        for input in [
+            "",
+            "\n",
+            "# only a comment\n",
+            "# comment\n---\na: 1\n",
+            "---\n---\na: 1\n",
+            "null",
+        ] {
             check(input, None);
         }
     }
 
     #[test]
     fn numbers_of_objects_are_signed_integers_or_doubles() {
-        check("a: 0xFFFFFFFFFFFFFFFF\nb: -0.0\nc: 1.0\n", Some(r#"{"a":18446744073709552000,"b":0,"c":1}"#));
+        check(
+            "a: 0xFFFFFFFFFFFFFFFF\nb: -0.0\nc: 1.0\n",
+            Some(r#"{"a":18446744073709552000,"b":0,"c":1}"#),
+        );
         check(r#"{"b":-0.0, "c":-0}"#, Some(r#"{"b":-0,"c":0}"#));
     }
 
     #[test]
     fn errors_name_the_line() {
-        assert_eq!(Document::read(b"a: 1\nb: [1, 2\nc: }\n").unwrap_err().line(), 3);
+        assert_eq!(
+            Document::read(b"a: 1\nb: [1, 2\nc: }\n")
+                .unwrap_err()
+                .line(),
+            3
+        );
         assert_eq!(Document::read(b"{\n\"a\": 1,\n}").unwrap_err().line(), 3);
     }
 }

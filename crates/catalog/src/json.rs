@@ -53,7 +53,12 @@ impl Value {
     /// Like [`Value::field`], but an explicit `null` is found.
     pub fn field_or_null(&self, name: &str) -> Option<&Value> {
         let object = self.as_object()?;
-        let folded = || object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let folded = || {
+            object
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        };
         object.get(name).or_else(folded)
     }
 
@@ -69,7 +74,9 @@ impl Value {
     pub fn as_array(&self) -> Option<&[Value]> {
         match self {
             Self::Array(elements) => Some(elements),
-            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Object(_) => None,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Object(_) => {
+                None
+            }
         }
     }
 

@@ -13,7 +13,9 @@ pub struct Version(semver::Version);
 
 /// A text that is not a strict semantic version.
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` is not a strict semantic version such as `1.2.3` or `1.2.3-rc.1+4`; correct `spec.version` of the CSV")]
+#[error(
+    "`{text}` is not a strict semantic version such as `1.2.3` or `1.2.3-rc.1+4`; correct `spec.version` of the CSV"
+)]
 pub struct VersionError {
     text: String,
     source: semver::Error,
@@ -38,7 +40,12 @@ impl FromStr for Version {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        semver::Version::parse(text).map(Self).map_err(|source| VersionError { text: text.to_owned(), source })
+        semver::Version::parse(text)
+            .map(Self)
+            .map_err(|source| VersionError {
+                text: text.to_owned(),
+                source,
+            })
     }
 }
 
@@ -50,7 +57,8 @@ impl fmt::Display for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.cmp_precedence(other).then_with(|| compare_build(self.0.build.as_str(), other.0.build.as_str()))
+        self.cmp_precedence(other)
+            .then_with(|| compare_build(self.0.build.as_str(), other.0.build.as_str()))
     }
 }
 
@@ -107,18 +115,41 @@ mod tests {
     #[test]
     fn versions_sort_by_precedence_then_build_metadata() {
         let sorted = [
-            "0.0.0-a", "0.0.0-z", "0.0.0", "1.0.0-1", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0",
-            "1.0.0+1", "1.0.0+2", "1.0.0+10", "1.0.0+10.a", "1.0.0+a", "1.0.1", "1.10.0", "2.0.0",
+            "0.0.0-a",
+            "0.0.0-z",
+            "0.0.0",
+            "1.0.0-1",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-rc.2",
+            "1.0.0-rc.10",
+            "1.0.0",
+            "1.0.0+1",
+            "1.0.0+2",
+            "1.0.0+10",
+            "1.0.0+10.a",
+            "1.0.0+a",
+            "1.0.1",
+            "1.10.0",
+            "2.0.0",
         ]
         .map(|text| text.parse::<Version>().unwrap());
         for pair in sorted.windows(2) {
-            assert!(pair[0] < pair[1], "{} should sort below {}", pair[0], pair[1]);
+            assert!(
+                pair[0] < pair[1],
+                "{} should sort below {}",
+                pair[0],
+                pair[1]
+            );
         }
     }
 
     #[test]
     fn only_strict_versions_are_read() {
-        for text in ["", "1", "1.0", "v1.0.0", "01.0.0", "1.0.0-01", "1.0.0 ", "1.x.0", "1.0.0+", "1.0.0-", "1.0.0.0"] {
+        for text in [
+            "", "1", "1.0", "v1.0.0", "01.0.0", "1.0.0-01", "1.0.0 ", "1.x.0", "1.0.0+", "1.0.0-",
+            "1.0.0.0",
+        ] {
             assert!(text.parse::<Version>().is_err(), "`{text}` was read");
         }
     }

@@ -17,7 +17,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::IndexDb;
 use crate::entries::Entries;
-use crate::error::{Doing, Error};
+use crate::error::{Doing, Error, Pruned};
 use crate::graph::Graph;
 
 /// How bundles are added.
@@ -81,29 +81,47 @@ impl IndexDb {
     /// [`Error`] says what is wrong with which bundle, package or channel; [`Error::Several`] if more than one thing is.
     pub fn add(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
         let mut paths = BTreeSet::new();
-        let bundles: Vec<&Bundle> = bundles.iter().filter(|bundle| paths.insert(bundle.path())).collect();
+        let bundles: Vec<&Bundle> = bundles
+            .iter()
+            .filter(|bundle| paths.insert(bundle.path()))
+            .collect();
         if bundles.is_empty() {
             return Ok(Added::default());
         }
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).doing("beginning a transaction")?;
-        let overwrites = if options.overwrite_latest { overwrite::recorded(&transaction, &bundles)? } else { Vec::new() };
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .doing("beginning a transaction")?;
+        let overwrites = if options.overwrite_latest {
+            overwrite::recorded(&transaction, &bundles)?
+        } else {
+            Vec::new()
+        };
         check::check(&transaction, &bundles, !overwrites.is_empty())?;
         match options.mode {
-            Mode::Replaces => replaces::add(&transaction, &bundles, &overwrites, options)?,
-            Mode::Semver | Mode::SemverSkippatch => semver::add(&transaction, &bundles, options)?,
+            Mode::Replaces => replaces::add(&transaction, &bundles, &overwrites, *options)?,
+            Mode::Semver | Mode::SemverSkippatch => semver::add(&transaction, &bundles, *options)?,
         }
         check_reachable(&transaction, &bundles)?;
         transaction.commit().doing("committing")?;
 
         let overwritten = match options.mode {
-            Mode::Replaces => overwrites.into_iter().map(|overwrite| overwrite.name).collect(),
+            Mode::Replaces => overwrites
+                .into_iter()
+                .map(|overwrite| overwrite.name)
+                .collect(),
             Mode::Semver | Mode::SemverSkippatch => BTreeSet::new(),
         };
         Ok(Added {
-            bundles: bundles.iter().map(|bundle| bundle.name().to_owned()).collect(),
+            bundles: bundles
+                .iter()
+                .map(|bundle| bundle.name().to_owned())
+                .collect(),
             overwritten,
-            packages: bundles.iter().map(|bundle| bundle.package().to_owned()).collect(),
+            packages: bundles
+                .iter()
+                .map(|bundle| bundle.package().to_owned())
+                .collect(),
         })
     }
 }
@@ -129,17 +147,18 @@ fn check_reachable(connection: &Connection, bundles: &[&Bundle]) -> Result<(), E
         for bundle in bundles.iter().filter(|bundle| bundle.package() == package) {
             for name in bundle.channels() {
                 let channel = graph.channels.get(name);
-                if channel.is_some_and(|channel| channel.reachable_paths().contains(bundle.path())) {
+                if channel.is_some_and(|channel| channel.reachable_paths().contains(bundle.path()))
+                {
                     continue;
                 }
-                errors.push(Error::Pruned {
+                errors.push(Error::Pruned(Box::new(Pruned {
                     bundle: bundle.name().to_owned(),
                     path: bundle.path().to_owned(),
                     package: package.to_owned(),
                     channel: name.clone(),
                     head: channel.map_or_else(String::new, |channel| channel.head.clone()),
                     edges: channel.map_or_else(Vec::new, |channel| channel.below(&channel.head)),
-                });
+                })));
             }
         }
     }

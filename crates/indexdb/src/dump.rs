@@ -49,7 +49,10 @@ impl IndexDb {
 
 /// Leaves out of a dump what depends on the order of skips, and sorts it again; lines that are no JSON stay as they are.
 pub fn loosen(lines: &[String]) -> Vec<String> {
-    let mut loose: Vec<String> = lines.iter().map(|line| loosen_line(line).unwrap_or_else(|| line.clone())).collect();
+    let mut loose: Vec<String> = lines
+        .iter()
+        .map(|line| loosen_line(line).unwrap_or_else(|| line.clone()))
+        .collect();
     loose.sort();
     loose
 }
@@ -90,7 +93,8 @@ fn line(table: &str, row: Map<String, Value>) -> String {
 }
 
 fn schema(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master")?;
+    let mut statement =
+        connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_master")?;
     let mut rows = statement.query([])?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
@@ -109,12 +113,23 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 
 fn rows(connection: &Connection, hash_over: Option<usize>) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
-    let tables: Vec<String> = connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let entries = if tables.iter().any(|name| name == "channel_entry") { entry_names(connection)? } else { BTreeMap::new() };
+    let tables: Vec<String> = connection
+        .prepare(sql)?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let entries = if tables.iter().any(|name| name == "channel_entry") {
+        entry_names(connection)?
+    } else {
+        BTreeMap::new()
+    };
     let mut lines = Vec::new();
     for table in tables {
         let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement
+            .column_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         let mut rows = statement.query([])?;
         let mut table_lines = Vec::new();
         while let Some(row) = rows.next()? {
@@ -122,10 +137,15 @@ fn rows(connection: &Connection, hash_over: Option<usize>) -> rusqlite::Result<V
             for (index, column) in columns.iter().enumerate() {
                 let value = row.get_ref(index)?;
                 let value = match (table.as_str(), column.as_str(), value) {
-                    ("schema_migrations", "timestamp", _) | ("channel_entry", "entry_id", _) => continue,
-                    ("channel_entry", "replaces", ValueRef::Integer(id)) => {
-                        Value::String(entries.get(&id).cloned().unwrap_or_else(|| "?dangling".to_owned()))
+                    ("schema_migrations", "timestamp", _) | ("channel_entry", "entry_id", _) => {
+                        continue;
                     }
+                    ("channel_entry", "replaces", ValueRef::Integer(id)) => Value::String(
+                        entries
+                            .get(&id)
+                            .cloned()
+                            .unwrap_or_else(|| "?dangling".to_owned()),
+                    ),
                     (_, _, value) => shown_value(value, hash_over),
                 };
                 shown.insert(column.clone(), value);
@@ -140,11 +160,20 @@ fn rows(connection: &Connection, hash_over: Option<usize>) -> rusqlite::Result<V
 
 /// Entries by number, as `<bundle>@<depth>`.
 fn entry_names(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, String>> {
-    let mut statement = connection.prepare("SELECT entry_id, operatorbundle_name, depth FROM channel_entry")?;
+    let mut statement =
+        connection.prepare("SELECT entry_id, operatorbundle_name, depth FROM channel_entry")?;
     let rows = statement.query_map([], |row| {
-        let (id, bundle, depth): (i64, Option<String>, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, bundle, depth): (i64, Option<String>, Option<i64>) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
         let shown = |text: Option<String>| text.unwrap_or_else(|| "None".to_owned());
-        Ok((id, format!("{}@{}", shown(bundle), shown(depth.map(|depth| depth.to_string())))))
+        Ok((
+            id,
+            format!(
+                "{}@{}",
+                shown(bundle),
+                shown(depth.map(|depth| depth.to_string()))
+            ),
+        ))
     })?;
     rows.collect()
 }
@@ -154,13 +183,14 @@ fn shown_value(value: ValueRef<'_>, hash_over: Option<usize>) -> Value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(int) => json!(int),
         ValueRef::Real(real) => json!(real),
-        ValueRef::Text(bytes) => {
-            hashed(bytes, hash_over, false).unwrap_or_else(|| Value::String(String::from_utf8_lossy(bytes).into_owned()))
+        ValueRef::Text(bytes) => hashed(bytes, hash_over, false)
+            .unwrap_or_else(|| Value::String(String::from_utf8_lossy(bytes).into_owned())),
+        ValueRef::Blob(bytes) => {
+            hashed(bytes, hash_over, true).unwrap_or_else(|| match std::str::from_utf8(bytes) {
+                Ok(text) => json!({ "blob": text }),
+                Err(_) => json!({ "blob_base64": STANDARD.encode(bytes) }),
+            })
         }
-        ValueRef::Blob(bytes) => hashed(bytes, hash_over, true).unwrap_or_else(|| match std::str::from_utf8(bytes) {
-            Ok(text) => json!({ "blob": text }),
-            Err(_) => json!({ "blob_base64": STANDARD.encode(bytes) }),
-        }),
     }
 }
 

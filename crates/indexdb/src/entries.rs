@@ -32,10 +32,18 @@ impl Entries {
         bundles: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Error> {
         let mut entries = Self {
-            packages: packages.into_iter().map(|name| (name.to_owned(), Vec::new())).collect(),
-            owners: bundles.into_iter().map(|name| (name.to_owned(), BTreeSet::new())).collect(),
+            packages: packages
+                .into_iter()
+                .map(|name| (name.to_owned(), Vec::new()))
+                .collect(),
+            owners: bundles
+                .into_iter()
+                .map(|name| (name.to_owned(), BTreeSet::new()))
+                .collect(),
         };
-        entries.fill(connection).doing("reading the upgrade graph")?;
+        entries
+            .fill(connection)
+            .doing("reading the upgrade graph")?;
         Ok(entries)
     }
 
@@ -71,7 +79,11 @@ impl Entries {
 
     /// The packages with an entry of a bundle that was asked for.
     pub(crate) fn owners(&self, bundle: &str) -> impl Iterator<Item = &str> {
-        self.owners.get(bundle).into_iter().flatten().map(String::as_str)
+        self.owners
+            .get(bundle)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 }
 

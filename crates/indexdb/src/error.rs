@@ -32,15 +32,19 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The database has a schema that is too old.
-    #[error("the index database has schema version {version}, but version 13 is needed; rebuild the index, or open it once with opm 1.23 or newer")]
+    #[error(
+        "the index database has schema version {version}, but version 13 is needed; rebuild the index, or let a newer opm that still edits SQLite indexes migrate it"
+    )]
     TooOld {
         /// Its version.
         version: i64,
     },
     /// The file is a database, but no index database.
-    #[error("the database has no schema version, so it is not an index database; check that it is the right file")]
+    #[error(
+        "the database has no schema version, so it is not an index database; check that it is the right file"
+    )]
     NoVersion,
-    /// SQLite failed.
+    /// `SQLite` failed.
     #[error("{action} in the index database failed")]
     Sqlite {
         /// What was being done.
@@ -53,7 +57,9 @@ pub enum Error {
     Several(Vec<Error>),
 
     /// The package has a bundle of this image already.
-    #[error("bundle image `{path}` already exists in package `{package}`; leave it out of the request")]
+    #[error(
+        "bundle image `{path}` already exists in package `{package}`; leave it out of the request"
+    )]
     PathExists {
         /// The bundle image.
         path: String,
@@ -89,7 +95,9 @@ pub enum Error {
         by: String,
     },
     /// More than one bundle of a package would be overwritten.
-    #[error("both `{first}` and `{second}` of package `{package}` would be overwritten, but only one at a time can be; add them one after another")]
+    #[error(
+        "both `{first}` and `{second}` of package `{package}` would be overwritten, but only one at a time can be; add them one after another"
+    )]
     OverwriteSeveral {
         /// The package.
         package: String,
@@ -99,7 +107,9 @@ pub enum Error {
         second: String,
     },
     /// A bundle to be overwritten did not come from an image.
-    #[error("bundle `{name}` cannot be overwritten: the one in the index does not come from a bundle image; remove its package first")]
+    #[error(
+        "bundle `{name}` cannot be overwritten: the one in the index does not come from a bundle image; remove its package first"
+    )]
     OverwriteWithoutImage {
         /// The bundle.
         name: String,
@@ -114,7 +124,10 @@ pub enum Error {
         name: String,
     },
     /// A name is used in several packages within one request.
-    #[error("bundle `{name}` must belong to exactly one package, but is named in {}; correct `replaces` and `skips`", Quoted(packages))]
+    #[error(
+        "bundle `{name}` must belong to exactly one package, but is named in {}; correct `replaces` and `skips`",
+        Quoted(packages)
+    )]
     EdgeAmbiguous {
         /// The bundle.
         name: String,
@@ -122,7 +135,9 @@ pub enum Error {
         packages: Vec<String>,
     },
     /// A bundle replaces or skips one of another package.
-    #[error("bundle `{name}` belongs to package `{owner}` in the index and cannot be replaced or skipped in package `{package}`; correct `replaces` and `skips`")]
+    #[error(
+        "bundle `{name}` belongs to package `{owner}` in the index and cannot be replaced or skipped in package `{package}`; correct `replaces` and `skips`"
+    )]
     EdgeForeign {
         /// The bundle.
         name: String,
@@ -132,7 +147,9 @@ pub enum Error {
         package: String,
     },
     /// A bundle replaces one that is not in the index.
-    #[error("bundle `{bundle}` of package `{package}` replaces `{replaces}`, which is not in the index; add that one first, or correct `spec.replaces` (channel head `{head}`)")]
+    #[error(
+        "bundle `{bundle}` of package `{package}` replaces `{replaces}`, which is not in the index; add that one first, or correct `spec.replaces` (channel head `{head}`)"
+    )]
     ReplacesMissing {
         /// The package.
         package: String,
@@ -144,7 +161,9 @@ pub enum Error {
         replaces: String,
     },
     /// The bundles replace each other in a circle.
-    #[error("the bundles of channel `{channel}` of package `{package}` form a cycle: `{bundle}` replaces `{replaces}`, which is above it; correct `spec.replaces`")]
+    #[error(
+        "the bundles of channel `{channel}` of package `{package}` form a cycle: `{bundle}` replaces `{replaces}`, which is above it; correct `spec.replaces`"
+    )]
     Cycle {
         /// The package.
         package: String,
@@ -156,7 +175,9 @@ pub enum Error {
         replaces: String,
     },
     /// The highest version of a package is not unique.
-    #[error("package `{package}` has more than one bundle with the maximum version `{version}`; give one of them another version, and list no channel twice")]
+    #[error(
+        "package `{package}` has more than one bundle with the maximum version `{version}`; give one of them another version, and list no channel twice"
+    )]
     MaximumTie {
         /// The package.
         package: String,
@@ -164,7 +185,9 @@ pub enum Error {
         version: String,
     },
     /// The highest version of a channel is not unique.
-    #[error("channel `{channel}` of package `{package}` has more than one potential head, all of version `{version}`; give one of them another version")]
+    #[error(
+        "channel `{channel}` of package `{package}` has more than one potential head, all of version `{version}`; give one of them another version"
+    )]
     HeadTie {
         /// The package.
         package: String,
@@ -189,7 +212,9 @@ pub enum Error {
         channels: Vec<String>,
     },
     /// The default channel has a deprecated head, so it disappears.
-    #[error("package `{package}` would lose its default channel `{channel}`, whose head `{head}` is deprecated; add a bundle above it, or choose another default")]
+    #[error(
+        "package `{package}` would lose its default channel `{channel}`, whose head `{head}` is deprecated; add a bundle above it, or choose another default"
+    )]
     DefaultDeprecated {
         /// The package.
         package: String,
@@ -209,28 +234,12 @@ pub enum Error {
         source: VersionError,
     },
     /// A bundle that was just added cannot be reached from its channel's head.
-    #[error(
-        "adding bundle `{bundle}` (`{path}`) prunes it: it cannot be reached from the head of channel `{channel}` of package `{package}`, which is {} \
-         and replaces or skips {}; a channel's head is its highest version, so let that one replace or skip the bundle",
-        Head(head),
-        Quoted(edges)
-    )]
-    Pruned {
-        /// The bundle.
-        bundle: String,
-        /// Its image.
-        path: String,
-        /// The package.
-        package: String,
-        /// The channel it declares.
-        channel: String,
-        /// The head of that channel; empty if the channel is not there.
-        head: String,
-        /// What the head replaces and skips.
-        edges: Vec<String>,
-    },
+    #[error("{0}")]
+    Pruned(Box<Pruned>),
     /// No bundle of a channel is above all others.
-    #[error("channel `{channel}` of package `{package}` has no head: every bundle is replaced or skipped by another; correct `replaces` and `skips`")]
+    #[error(
+        "channel `{channel}` of package `{package}` has no head: every bundle is replaced or skipped by another; correct `replaces` and `skips`"
+    )]
     NoHead {
         /// The package.
         package: String,
@@ -238,7 +247,10 @@ pub enum Error {
         channel: String,
     },
     /// Several bundles of a channel are above all others.
-    #[error("channel `{channel}` of package `{package}` has several heads: {}; let the highest replace or skip the others", Quoted(heads))]
+    #[error(
+        "channel `{channel}` of package `{package}` has several heads: {}; let the highest replace or skip the others",
+        Quoted(heads)
+    )]
     SeveralHeads {
         /// The package.
         package: String,
@@ -249,13 +261,17 @@ pub enum Error {
     },
 
     /// A bundle substitutes for another, but that is not enabled.
-    #[error("bundle `{bundle}` has `olm.substitutesFor`, an alpha feature that is not enabled; enable it, or drop the annotation")]
+    #[error(
+        "bundle `{bundle}` has `olm.substitutesFor`, an alpha feature that is not enabled; enable it, or drop the annotation"
+    )]
     SubstitutesForDisabled {
         /// The bundle.
         bundle: String,
     },
     /// Two substitutes for one bundle have the same version.
-    #[error("the latest substitute of `{base}` cannot be told: `{first}` and `{second}` have the same version; give one of them another release")]
+    #[error(
+        "the latest substitute of `{base}` cannot be told: `{first}` and `{second}` have the same version; give one of them another release"
+    )]
     SubstituteTie {
         /// The substituted bundle.
         base: String,
@@ -265,7 +281,10 @@ pub enum Error {
         second: String,
     },
     /// Several bundles substitute for the same one where only one may.
-    #[error("more than one bundle substitutes for `{base}`: {}; let each substitute for the one before it", Quoted(substitutes))]
+    #[error(
+        "more than one bundle substitutes for `{base}`: {}; let each substitute for the one before it",
+        Quoted(substitutes)
+    )]
     SeveralSubstitutes {
         /// The substituted bundle.
         base: String,
@@ -273,14 +292,18 @@ pub enum Error {
         substitutes: Vec<String>,
     },
     /// Bundles substitute for each other in a circle.
-    #[error("the chain of `olm.substitutesFor` that involves `{bundle}` is a cycle; correct the annotations")]
+    #[error(
+        "the chain of `olm.substitutesFor` that involves `{bundle}` is a cycle; correct the annotations"
+    )]
     SubstituteCycle {
         /// A bundle of the circle.
         bundle: String,
     },
 
     /// A channel has a bundle of this version already (semver modes).
-    #[error("version `{version}` of bundle `{bundle}` is already in channel `{channel}` of package `{package}` (build metadata does not count); publish another version")]
+    #[error(
+        "version `{version}` of bundle `{bundle}` is already in channel `{channel}` of package `{package}` (build metadata does not count); publish another version"
+    )]
     VersionExists {
         /// The package.
         package: String,
@@ -292,7 +315,9 @@ pub enum Error {
         version: String,
     },
     /// A bundle declares no channel, so there is no default (semver modes).
-    #[error("bundle `{bundle}` declares no channel and package `{package}` has no default channel; add the channel annotations")]
+    #[error(
+        "bundle `{bundle}` declares no channel and package `{package}` has no default channel; add the channel annotations"
+    )]
     DefaultUnknown {
         /// The package.
         package: String,
@@ -300,7 +325,9 @@ pub enum Error {
         bundle: String,
     },
     /// The default channel does not exist (semver modes).
-    #[error("the default channel `{channel}` of package `{package}` does not exist after adding `{bundle}`; correct `operators.operatorframework.io.bundle.channel.default.v1`")]
+    #[error(
+        "the default channel `{channel}` of package `{package}` does not exist after adding `{bundle}`; correct `operators.operatorframework.io.bundle.channel.default.v1`"
+    )]
     DefaultMissing {
         /// The package.
         package: String,
@@ -328,6 +355,44 @@ pub enum Error {
     },
 }
 
+/// A bundle that was just added and cannot be reached from its channel's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// The bundle.
+    pub bundle: String,
+    /// Its image.
+    pub path: String,
+    /// The package.
+    pub package: String,
+    /// The channel it declares.
+    pub channel: String,
+    /// The head of that channel; empty if the channel is not there.
+    pub head: String,
+    /// What the head replaces and skips.
+    pub edges: Vec<String>,
+}
+
+impl fmt::Display for Pruned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            bundle,
+            path,
+            package,
+            channel,
+            head,
+            edges,
+        } = self;
+        write!(
+            formatter,
+            "adding bundle `{bundle}` (`{path}`) prunes it: it cannot be reached from the head of channel `{channel}` of package \
+             `{package}`, which is {} and replaces or skips {}; a channel's head is its highest version, so let that one replace or \
+             skip the bundle",
+            Head(head),
+            Quoted(edges)
+        )
+    }
+}
+
 impl Error {
     /// Makes one error of all that is wrong; the same message is kept once.
     pub(crate) fn all(errors: Vec<Error>) -> Result<(), Error> {
@@ -346,7 +411,9 @@ impl Error {
 
     /// Whether trying again later could help: another process holds the database.
     pub fn is_transient(&self) -> bool {
-        let (Self::Sqlite { source, .. } | Self::Open { source, .. }) = self else { return false };
+        let (Self::Sqlite { source, .. } | Self::Open { source, .. }) = self else {
+            return false;
+        };
         matches!(
             source.sqlite_error_code(),
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
@@ -362,7 +429,7 @@ impl Error {
     }
 }
 
-/// Says what was being done when SQLite failed.
+/// Says what was being done when `SQLite` failed.
 pub(crate) trait Doing<T> {
     fn doing(self, action: &'static str) -> Result<T, Error>;
 }
@@ -379,7 +446,12 @@ impl fmt::Display for Listed<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} problems: ", self.0.len())?;
         for (index, error) in self.0.iter().enumerate() {
-            write!(formatter, "{}({}) {error}", if index == 0 { "" } else { "; " }, index + 1)?;
+            write!(
+                formatter,
+                "{}({}) {error}",
+                if index == 0 { "" } else { "; " },
+                index + 1
+            )?;
         }
         Ok(())
     }
@@ -403,7 +475,11 @@ struct Proposed<'a>(&'a str);
 
 impl fmt::Display for Proposed<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { formatter.write_str("none is proposed") } else { write!(formatter, "`{}` is proposed", self.0) }
+        if self.0.is_empty() {
+            formatter.write_str("none is proposed")
+        } else {
+            write!(formatter, "`{}` is proposed", self.0)
+        }
     }
 }
 
@@ -411,6 +487,10 @@ struct Head<'a>(&'a str);
 
 impl fmt::Display for Head<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { formatter.write_str("missing") } else { write!(formatter, "`{}`", self.0) }
+        if self.0.is_empty() {
+            formatter.write_str("missing")
+        } else {
+            write!(formatter, "`{}`", self.0)
+        }
     }
 }

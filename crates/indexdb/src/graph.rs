@@ -25,12 +25,19 @@ pub(crate) struct Channel {
 
 impl Graph {
     /// Makes the graph of a package of its entries; empty if the package has no default channel.
-    pub(crate) fn load(connection: &Connection, package: &str, entries: &[Entry]) -> Result<Self, Error> {
+    pub(crate) fn load(
+        connection: &Connection,
+        package: &str,
+        entries: &[Entry],
+    ) -> Result<Self, Error> {
         let default_channel = lookup::default_channel(connection, package)?;
         if default_channel.is_none() {
             return Ok(Self::default());
         }
-        let names: BTreeMap<i64, &str> = entries.iter().map(|entry| (entry.id, entry.bundle.as_str())).collect();
+        let names: BTreeMap<i64, &str> = entries
+            .iter()
+            .map(|entry| (entry.id, entry.bundle.as_str()))
+            .collect();
         let mut facts: BTreeMap<&str, Option<Facts>> = BTreeMap::new();
         let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
         for entry in entries {
@@ -39,37 +46,65 @@ impl Graph {
                 facts.insert(&entry.bundle, lookup::facts(connection, &entry.bundle)?);
             }
             if let Some(Some(facts)) = facts.get(entry.bundle.as_str()) {
-                channel.nodes.entry(entry.bundle.clone()).or_insert_with(|| facts.clone());
+                channel
+                    .nodes
+                    .entry(entry.bundle.clone())
+                    .or_insert_with(|| facts.clone());
             }
             if let Some(target) = entry.replaces.and_then(|id| names.get(&id)) {
-                channel.edges.entry(entry.bundle.clone()).or_default().insert((*target).to_owned());
+                channel
+                    .edges
+                    .entry(entry.bundle.clone())
+                    .or_default()
+                    .insert((*target).to_owned());
             }
         }
         for (name, channel) in &mut channels {
             channel.head = channel.find_head(package, name)?;
         }
-        Ok(Self { default_channel, channels })
+        Ok(Self {
+            default_channel,
+            channels,
+        })
     }
 }
 
 impl Channel {
     fn find_head(&self, package: &str, channel: &str) -> Result<String, Error> {
         let below: BTreeSet<&String> = self.edges.values().flatten().collect();
-        let mut heads: Vec<&String> = self.nodes.keys().filter(|name| !below.contains(name)).collect();
+        let mut heads: Vec<&String> = self
+            .nodes
+            .keys()
+            .filter(|name| !below.contains(name))
+            .collect();
         let (package, channel) = (package.to_owned(), channel.to_owned());
         match (heads.pop(), heads.is_empty()) {
             (None, _) => Err(Error::NoHead { package, channel }),
             (Some(head), true) => Ok(head.clone()),
             (Some(_), false) => {
-                let heads = self.nodes.keys().filter(|name| !below.contains(name)).cloned().collect();
-                Err(Error::SeveralHeads { package, channel, heads })
+                let heads = self
+                    .nodes
+                    .keys()
+                    .filter(|name| !below.contains(name))
+                    .cloned()
+                    .collect();
+                Err(Error::SeveralHeads {
+                    package,
+                    channel,
+                    heads,
+                })
             }
         }
     }
 
     /// What a bundle replaces and skips.
     pub(crate) fn below(&self, bundle: &str) -> Vec<String> {
-        self.edges.get(bundle).into_iter().flatten().cloned().collect()
+        self.edges
+            .get(bundle)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// The images of the bundles that lie on some way down from the head.
@@ -79,7 +114,13 @@ impl Channel {
         while let Some(name) = ahead.pop() {
             if seen.insert(name) {
                 paths.extend(self.nodes.get(name).map(|facts| facts.path.as_str()));
-                ahead.extend(self.edges.get(name).into_iter().flatten().map(String::as_str));
+                ahead.extend(
+                    self.edges
+                        .get(name)
+                        .into_iter()
+                        .flatten()
+                        .map(String::as_str),
+                );
             }
         }
         paths

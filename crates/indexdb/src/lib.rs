@@ -1,6 +1,6 @@
-//! The SQLite index database and how it changes when bundles are added.
+//! The `SQLite` index database and how it changes when bundles are added.
 //!
-//! An index image of the older kind holds its catalog in one SQLite file. This crate answers *which rows does that file
+//! An index image of the older kind holds its catalog in one `SQLite` file. This crate answers *which rows does that file
 //! have after these bundles are added*, with the same rows in every table as the reference tool leaves there (index
 //! database specification), and in one transaction: a failed call changes nothing.
 //!
@@ -33,5 +33,5 @@ mod lookup;
 
 pub use add::{AddOptions, Added, Mode, UnknownMode};
 pub use database::IndexDb;
-pub use error::Error;
+pub use error::{Error, Pruned};
 pub use list::{BundleEntry, ChannelEntry, PackageEntry};

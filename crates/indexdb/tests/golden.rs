@@ -2,8 +2,15 @@
 //!
 //! The recordings lie beside the project in `../shared`; without them the test is skipped, except where `CI` is set.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests may fail them and say why they skip"
+)]
+
 mod golden {
     pub(crate) mod corpus;
+    pub(crate) mod meaning;
     pub(crate) mod scenario;
 }
 
@@ -23,7 +30,9 @@ fn schema_equals_the_recorded_one() {
 
 #[test]
 fn additions_leave_the_recorded_rows() {
-    let Some(mut corpus) = Corpus::find() else { return };
+    let Some(mut corpus) = Corpus::find() else {
+        return;
+    };
     let mut tally = Tally::default();
     for scenario in Scenario::all(&corpus.recordings()) {
         scenario.replay(&mut corpus, &mut tally);
@@ -32,6 +41,34 @@ fn additions_leave_the_recorded_rows() {
     for difference in &tally.differences {
         println!("{difference}");
     }
-    assert!(tally.differences.is_empty(), "{} steps differ", tally.differences.len());
+    assert!(
+        tally.differences.is_empty(),
+        "{} steps differ",
+        tally.differences.len()
+    );
     assert!(tally.equal > 0, "no step was compared");
+}
+
+/// Also covers bundles whose addition failed: the reference tool had stored them by then.
+#[test]
+fn bundles_are_stored_as_the_recorded_json() {
+    let Some(mut corpus) = Corpus::find() else {
+        return;
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for row in golden::scenario::recorded_bundles(&corpus.recordings()) {
+        let image = row["bundlepath"].as_str().unwrap();
+        let (Some(csv), Some(objects)) =
+            (row["csv"]["blob"].as_str(), row["bundle"]["blob"].as_str())
+        else {
+            continue;
+        };
+        if seen.insert(image.to_owned()) {
+            let bundle = corpus.bundle(image).unwrap();
+            assert_eq!(bundle.csv_json(), csv, "CSV of {image}");
+            assert_eq!(bundle.objects_json(), objects, "objects of {image}");
+        }
+    }
+    println!("{} bundles are stored as recorded", seen.len());
+    assert!(!seen.is_empty(), "no bundle was compared");
 }

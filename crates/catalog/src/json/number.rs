@@ -46,7 +46,10 @@ impl Number {
             Self::Int(int) => int.to_string(),
             Self::Unsigned(int) => int.to_string(),
             Self::Float(float) => {
-                #[expect(clippy::cast_possible_truncation, reason = "the reference tools print keys in single precision")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "the reference tools print keys in single precision"
+                )]
                 let single = float as f32;
                 general(&format!("{single:e}"), || single.to_string())
             }
@@ -57,7 +60,10 @@ impl Number {
     pub(crate) fn settled(self) -> Self {
         match self {
             Self::Int(_) => self,
-            #[expect(clippy::cast_precision_loss, reason = "the reference tools lose the same digits")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "the reference tools lose the same digits"
+            )]
             Self::Unsigned(int) => i64::try_from(int).map_or(Self::Float(int as f64), Self::Int),
             Self::Float(_) => self.to_text().parse().map_or(self, Self::Int),
         }

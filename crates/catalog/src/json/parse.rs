@@ -31,11 +31,18 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0 }
+        Self {
+            bytes,
+            at: 0,
+            depth: 0,
+        }
     }
 
     fn error<T>(&self, reason: &'static str) -> Result<T, JsonError> {
-        Err(JsonError { offset: self.at, reason })
+        Err(JsonError {
+            offset: self.at,
+            reason,
+        })
     }
 
     pub(super) fn skip_blanks(&mut self) {
@@ -101,7 +108,11 @@ impl<'a> Reader<'a> {
 
     fn descend(&mut self) -> Result<(), JsonError> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { self.error("the nesting is too deep") } else { Ok(()) }
+        if self.depth > MAX_DEPTH {
+            self.error("the nesting is too deep")
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads an object, which must come next; `member` is called behind each colon and must read the value.
@@ -174,7 +185,11 @@ impl<'a> Reader<'a> {
         while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
             self.at += 1;
         }
-        if self.at == from { self.error("a digit was expected") } else { Ok(()) }
+        if self.at == from {
+            self.error("a digit was expected")
+        } else {
+            Ok(())
+        }
     }
 
     fn number(&mut self) -> Result<Value, JsonError> {
@@ -197,7 +212,8 @@ impl<'a> Reader<'a> {
             self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
             self.digits()?;
         }
-        let text = std::str::from_utf8(&self.bytes[from..self.at]).expect("only ASCII was accepted");
+        let text =
+            std::str::from_utf8(&self.bytes[from..self.at]).expect("only ASCII was accepted");
         if whole && let Ok(int) = text.parse() {
             return Ok(Value::Number(Number::Int(int)));
         }
@@ -212,7 +228,11 @@ impl<'a> Reader<'a> {
         let mut text = String::new();
         loop {
             let from = self.at;
-            while self.bytes.get(self.at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+            while self
+                .bytes
+                .get(self.at)
+                .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
+            {
                 self.at += 1;
             }
             push_lossy(&mut text, &self.bytes[from..self.at]);
@@ -242,7 +262,9 @@ impl<'a> Reader<'a> {
             Some(&byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
             Some(b'u') => {
                 self.at += 1;
-                let Some(first) = self.hex() else { return self.error("four hexadecimal digits were expected") };
+                let Some(first) = self.hex() else {
+                    return self.error("four hexadecimal digits were expected");
+                };
                 return Ok(self.surrogate(first));
             }
             _ => return self.error("unknown escape"),
@@ -255,7 +277,10 @@ impl<'a> Reader<'a> {
         if (0xd800..0xdc00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
             let back = self.at;
             self.at += 2;
-            if let Some(second) = self.hex().filter(|second| (0xdc00..0xe000).contains(second)) {
+            if let Some(second) = self
+                .hex()
+                .filter(|second| (0xdc00..0xe000).contains(second))
+            {
                 let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
                 return char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
             }
@@ -291,7 +316,10 @@ mod tests {
     #[test]
     fn canonical_text_is_the_one_of_the_reference_tools() {
         for (input, expected) in [
-            (r#"{"b":1,"a":{"z":null,"y":[]}}"#, r#"{"a":{"y":[],"z":null},"b":1}"#),
+            (
+                r#"{"b":1,"a":{"z":null,"y":[]}}"#,
+                r#"{"a":{"y":[],"z":null},"b":1}"#,
+            ),
             (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
             ("-0", "0"),
             ("-0.0", "-0"),
@@ -303,21 +331,38 @@ mod tests {
             ("0.0000001", "1e-7"),
             ("1e21", "1e+21"),
             ("1.5e300", "1.5e+300"),
-            (r#""<a>&\u2028\u0001\b\/""#, r#""\u003ca\u003e\u0026\u2028\u0001\b/""#),
+            (
+                r#""<a>&\u2028\u0001\b\/""#,
+                r#""\u003ca\u003e\u0026\u2028\u0001\b/""#,
+            ),
             (r#""\ud83d\ude00\ud800x""#, "\"\u{1f600}\u{fffd}x\""),
             ("\"\u{7f}\u{e9}\"", "\"\u{7f}\u{e9}\""),
             ("[1] trailing", "[1]"),
         ] {
-            assert_eq!(parse(input.as_bytes()).map(|value| to_text(&value)).as_deref(), Ok(expected), "{input}");
+            assert_eq!(
+                parse(input.as_bytes())
+                    .map(|value| to_text(&value))
+                    .as_deref(),
+                Ok(expected),
+                "{input}"
+            );
         }
-        assert_eq!(parse(b"\"\xe2\x82\""), Ok(Value::String("\u{fffd}\u{fffd}".into())));
+        assert_eq!(
+            parse(b"\"\xe2\x82\""),
+            Ok(Value::String("\u{fffd}\u{fffd}".into()))
+        );
     }
 
     #[test]
     fn what_is_not_json_is_refused() {
-        for input in ["", "{", "[1,]", "{a:1}", "01x", "1e999", "\"\n\"", "tru", "\"\\x\"", "-", "1."] {
+        for input in [
+            "", "{", "[1,]", "{a:1}", "01x", "1e999", "\"\n\"", "tru", "\"\\x\"", "-", "1.",
+        ] {
             let complete = parse(input.as_bytes());
-            assert!(complete.is_err() || input == "01x", "{input} gave {complete:?}");
+            assert!(
+                complete.is_err() || input == "01x",
+                "{input} gave {complete:?}"
+            );
         }
         assert!(parse("[".repeat(100_000).as_bytes()).is_err());
     }

@@ -1,6 +1,7 @@
 //! JSON text taken apart without changing how its parts are written.
 
 use super::parse::{JsonError, Reader, push_lossy};
+use super::write::unicode_escape;
 
 /// The elements of a JSON array, each as it is written.
 ///
@@ -54,7 +55,7 @@ fn squeeze(value: &[u8], escape: bool) -> String {
             quoted = character == '"';
         }
         if escape && matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
-            squeezed.push_str(&format!("\\u{:04x}", u32::from(character)));
+            squeezed.push_str(&unicode_escape(character));
         } else {
             squeezed.push(character);
         }
@@ -70,15 +71,24 @@ mod tests {
     fn parts_are_given_as_written() {
         let list = b" [ 1.50, {\"b\": 1,  \"a\" : [ ] } , \"x]\" ] rest";
         let parts = elements(list).unwrap();
-        assert_eq!(parts, [&b"1.50"[..], b"{\"b\": 1,  \"a\" : [ ] }", b"\"x]\""]);
+        assert_eq!(
+            parts,
+            [&b"1.50"[..], b"{\"b\": 1,  \"a\" : [ ] }", b"\"x]\""]
+        );
         let object = members(parts[1]).unwrap();
-        assert_eq!(object, [("b".to_owned(), &b"1"[..]), ("a".to_owned(), b"[ ]")]);
+        assert_eq!(
+            object,
+            [("b".to_owned(), &b"1"[..]), ("a".to_owned(), b"[ ]")]
+        );
         assert!(elements(b"{}").is_err() && members(b"[]").is_err() && elements(b"[1").is_err());
     }
 
     #[test]
     fn compacting_keeps_order_spelling_and_blanks_in_strings() {
-        assert_eq!(compact(b"{ \"b\" : 1.50 , \"a\" : \"x \\\" <y\" }"), r#"{"b":1.50,"a":"x \" <y"}"#);
+        assert_eq!(
+            compact(b"{ \"b\" : 1.50 , \"a\" : \"x \\\" <y\" }"),
+            r#"{"b":1.50,"a":"x \" <y"}"#
+        );
         assert_eq!(compact_escaped(b"[ \"<\" ]"), r#"["\u003c"]"#);
     }
 }

@@ -47,13 +47,20 @@ pub fn quote(text: &mut String, string: &str) {
     text.push('"');
     let mut clean_from = 0;
     for (at, character) in string.char_indices() {
-        let Some(escape) = escape(character) else { continue };
+        let Some(escape) = escape(character) else {
+            continue;
+        };
         text.push_str(&string[clean_from..at]);
         text.push_str(&escape);
         clean_from = at + character.len_utf8();
     }
     text.push_str(&string[clean_from..]);
     text.push('"');
+}
+
+/// The escape `\uXXXX` of a character of the basic plane.
+pub(super) fn unicode_escape(character: char) -> String {
+    format!("\\u{:04x}", u32::from(character))
 }
 
 fn escape(character: char) -> Option<String> {
@@ -66,7 +73,7 @@ fn escape(character: char) -> Option<String> {
         '\r' => "\\r",
         '\t' => "\\t",
         '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-            return Some(format!("\\u{:04x}", u32::from(character)));
+            return Some(unicode_escape(character));
         }
         _ => return None,
     };

@@ -29,7 +29,10 @@ enum Open {
 /// Lines are judged by their looks. The caller must check that none of the lines lies in a block scalar, where blanks matter;
 /// everywhere else they do not.
 pub(super) fn indent(text: &str) -> Option<Indented> {
-    let mut indented = Indented { text: String::with_capacity(text.len()), lines: BTreeSet::new() };
+    let mut indented = Indented {
+        text: String::with_capacity(text.len()),
+        lines: BTreeSet::new(),
+    };
     let mut open = Open::Nothing;
     let mut allowance = text.len().saturating_add(ALLOWANCE);
     for (index, line) in text.split_inclusive('\n').enumerate() {
@@ -72,12 +75,16 @@ fn left_open(line: &str) -> Open {
     let value = match rest.as_bytes().first() {
         Some(&quote @ (b'\'' | b'"')) => match closing(&rest.as_bytes()[1..], quote) {
             // A quoted key, whose value follows the colon.
-            Some(end) => rest.get(end + 1..).and_then(|rest| rest.trim_start().strip_prefix(": ")),
+            Some(end) => rest
+                .get(end + 1..)
+                .and_then(|rest| rest.trim_start().strip_prefix(": ")),
             None => None,
         },
         _ => rest.split_once(": ").map(|(_, value)| value),
     };
-    value.and_then(|value| value_open(value.trim_start(), column, column)).unwrap_or(Open::Nothing)
+    value
+        .and_then(|value| value_open(value.trim_start(), column, column))
+        .unwrap_or(Open::Nothing)
 }
 
 /// What a value leaves open; `None` if it does not begin a scalar that can.
@@ -88,7 +95,9 @@ fn value_open(value: &str, parent: usize, column: usize) -> Option<Open> {
     }
     match *value.as_bytes().first()? {
         b'|' | b'>' => Some(Open::Block(parent)),
-        quote @ (b'\'' | b'"') if closing(&value.as_bytes()[1..], quote).is_none() => Some(Open::Quoted(quote, column + 1)),
+        quote @ (b'\'' | b'"') if closing(&value.as_bytes()[1..], quote).is_none() => {
+            Some(Open::Quoted(quote, column + 1))
+        }
         _ => None,
     }
 }

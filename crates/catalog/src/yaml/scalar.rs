@@ -34,7 +34,9 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
         | ("bool", Scalar::Value(value @ Value::Bool(_)))
         | ("null", Scalar::Value(value @ Value::Null)) => Ok(value),
         ("float", Scalar::Infinite) => finite(Scalar::Infinite, text),
-        ("int" | "bool" | "null" | "float", _) => Err(format!("`{}` is not a `!!{wanted}`", excerpt(text))),
+        ("int" | "bool" | "null" | "float", _) => {
+            Err(format!("`{}` is not a `!!{wanted}`", excerpt(text)))
+        }
         _ => Ok(string()),
     }
 }
@@ -48,16 +50,23 @@ enum Scalar {
 fn finite(scalar: Scalar, text: &str) -> Result<Value, String> {
     match scalar {
         Scalar::Value(value) => Ok(value),
-        Scalar::Infinite => Err(format!("`{text}` has no JSON form; write it in quotes if it is text")),
+        Scalar::Infinite => Err(format!(
+            "`{text}` has no JSON form; write it in quotes if it is text"
+        )),
     }
 }
 
 fn implicit(text: &str) -> Scalar {
     let value = match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::Bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Value::Bool(false),
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" => {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Value::Bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Value::Bool(false)
+        }
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
+        | "-.inf" | "-.Inf" | "-.INF" => {
             return Scalar::Infinite;
         }
         _ => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
@@ -117,7 +126,10 @@ fn integer(text: &str) -> Option<Number> {
 fn float(text: &str) -> Option<Number> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        ),
         None => (digits, None),
     };
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -129,13 +141,21 @@ fn float(text: &str) -> Option<Number> {
     if !valid {
         return None;
     }
-    text.parse().ok().filter(|float: &f64| float.is_finite()).map(Number::Float)
+    text.parse()
+        .ok()
+        .filter(|float: &f64| float.is_finite())
+        .map(Number::Float)
 }
 
 fn binary(text: &str) -> Result<Value, String> {
     // Line breaks are part of a long value, never of its meaning.
-    let joined: String = text.chars().filter(|character| !matches!(character, '\n' | '\r')).collect();
-    let bytes = STANDARD.decode(joined).map_err(|error| format!("`!!binary` value is not base64: {error}"))?;
+    let joined: String = text
+        .chars()
+        .filter(|character| !matches!(character, '\n' | '\r'))
+        .collect();
+    let bytes = STANDARD
+        .decode(joined)
+        .map_err(|error| format!("`!!binary` value is not base64: {error}"))?;
     let mut decoded = String::new();
     push_lossy(&mut decoded, &bytes);
     Ok(Value::String(decoded))

@@ -11,7 +11,11 @@ use crate::error::Error;
 use crate::lookup;
 
 /// Checks the new bundles against the database and each other; `overwriting` says that some are to replace bundles of their name.
-pub(super) fn check(connection: &Connection, bundles: &[&Bundle], overwriting: bool) -> Result<(), Error> {
+pub(super) fn check(
+    connection: &Connection,
+    bundles: &[&Bundle],
+    overwriting: bool,
+) -> Result<(), Error> {
     let edges = edges(bundles);
     let entries = Entries::load(connection, packages(bundles), edges.keys().copied())?;
     let mut errors = Vec::new();
@@ -21,13 +25,21 @@ pub(super) fn check(connection: &Connection, bundles: &[&Bundle], overwriting: b
     for (name, owners) in edges {
         if owners.len() > 1 {
             let packages = owners.into_iter().map(str::to_owned).collect();
-            errors.push(Error::EdgeAmbiguous { name: name.to_owned(), packages });
+            errors.push(Error::EdgeAmbiguous {
+                name: name.to_owned(),
+                packages,
+            });
             continue;
         }
         for package in owners {
             if let Some(owner) = entries.owners(name).find(|owner| *owner != package) {
-                let (name, owner, package) = (name.to_owned(), owner.to_owned(), package.to_owned());
-                errors.push(Error::EdgeForeign { name, owner, package });
+                let (name, owner, package) =
+                    (name.to_owned(), owner.to_owned(), package.to_owned());
+                errors.push(Error::EdgeForeign {
+                    name,
+                    owner,
+                    package,
+                });
             }
         }
     }
@@ -39,7 +51,10 @@ fn edges<'a>(bundles: &[&'a Bundle]) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for bundle in bundles {
         let skips = bundle.skips().iter().map(String::as_str);
-        for name in skips.chain([bundle.name(), bundle.replaces()]).filter(|name| !name.is_empty()) {
+        for name in skips
+            .chain([bundle.name(), bundle.replaces()])
+            .filter(|name| !name.is_empty())
+        {
             edges.entry(name).or_default().insert(bundle.package());
         }
     }
@@ -60,23 +75,48 @@ fn presence(
     for bundle in bundles {
         let package = bundle.package();
         if !present.contains_key(package) {
-            present.insert(package, Present::load(connection, package, entries.of(package))?);
+            present.insert(
+                package,
+                Present::load(connection, package, entries.of(package))?,
+            );
         }
         let present = &present[package];
         if present.paths.contains("") {
             return Ok(false);
         }
-        for path in present.paths.iter().filter(|path| new_paths.contains(path.as_str())) {
-            errors.push(Error::PathExists { path: path.clone(), package: package.to_owned() });
+        for path in present
+            .paths
+            .iter()
+            .filter(|path| new_paths.contains(path.as_str()))
+        {
+            errors.push(Error::PathExists {
+                path: path.clone(),
+                package: package.to_owned(),
+            });
         }
-        let Some(channels) = present.channels_of(bundle.name()) else { continue };
+        let Some(channels) = present.channels_of(bundle.name()) else {
+            continue;
+        };
         let (name, package_name) = (bundle.name().to_owned(), package.to_owned());
         if !overwriting {
-            errors.push(Error::NameExists { name, package: package_name, channel: channels[0].to_owned() });
+            errors.push(Error::NameExists {
+                name,
+                package: package_name,
+                channel: channels[0].to_owned(),
+            });
         } else if let Some((channel, by)) = present.above(bundle.name(), entries.of(package)) {
-            errors.push(Error::OverwriteNotHead { name, package: package_name, channel, by });
+            errors.push(Error::OverwriteNotHead {
+                name,
+                package: package_name,
+                channel,
+                by,
+            });
         } else if let Some(first) = overwritten.insert(package, bundle.name()) {
-            errors.push(Error::OverwriteSeveral { package: package_name, first: first.to_owned(), second: name });
+            errors.push(Error::OverwriteSeveral {
+                package: package_name,
+                first: first.to_owned(),
+                second: name,
+            });
             break;
         }
     }
@@ -92,8 +132,14 @@ struct Present {
 
 impl Present {
     fn load(connection: &Connection, package: &str, entries: &[Entry]) -> Result<Self, Error> {
-        let channels: BTreeSet<String> = lookup::channels(connection, package)?.into_iter().map(|(name, _)| name).collect();
-        let mut present = Self { paths: BTreeSet::new(), bundles: BTreeMap::new() };
+        let channels: BTreeSet<String> = lookup::channels(connection, package)?
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        let mut present = Self {
+            paths: BTreeSet::new(),
+            bundles: BTreeMap::new(),
+        };
         let names: BTreeSet<&str> = entries.iter().map(|entry| entry.bundle.as_str()).collect();
         for name in names {
             if let Some(facts) = lookup::facts(connection, name)? {
@@ -101,7 +147,10 @@ impl Present {
                 present.bundles.insert(name.to_owned(), BTreeSet::new());
             }
         }
-        for entry in entries.iter().filter(|entry| channels.contains(&entry.channel)) {
+        for entry in entries
+            .iter()
+            .filter(|entry| channels.contains(&entry.channel))
+        {
             if let Some(channels) = present.bundles.get_mut(&entry.bundle) {
                 channels.insert(entry.channel.clone());
             }
@@ -111,16 +160,28 @@ impl Present {
 
     /// The channels a real bundle is in, sorted; `None` if there are none.
     fn channels_of(&self, bundle: &str) -> Option<Vec<&str>> {
-        let channels: Vec<&str> = self.bundles.get(bundle)?.iter().map(String::as_str).collect();
+        let channels: Vec<&str> = self
+            .bundles
+            .get(bundle)?
+            .iter()
+            .map(String::as_str)
+            .collect();
         (!channels.is_empty()).then_some(channels)
     }
 
     /// The first channel in which a real bundle replaces or skips `bundle`, and that bundle.
     fn above(&self, bundle: &str, entries: &[Entry]) -> Option<(String, String)> {
-        let ids: BTreeSet<i64> = entries.iter().filter(|entry| entry.bundle == bundle).map(|entry| entry.id).collect();
+        let ids: BTreeSet<i64> = entries
+            .iter()
+            .filter(|entry| entry.bundle == bundle)
+            .map(|entry| entry.id)
+            .collect();
         entries
             .iter()
-            .filter(|entry| entry.replaces.is_some_and(|id| ids.contains(&id)) && self.bundles.contains_key(&entry.bundle))
+            .filter(|entry| {
+                entry.replaces.is_some_and(|id| ids.contains(&id))
+                    && self.bundles.contains_key(&entry.bundle)
+            })
             .map(|entry| (entry.channel.clone(), entry.bundle.clone()))
             .min()
     }

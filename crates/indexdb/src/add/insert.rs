@@ -9,12 +9,20 @@ use crate::error::{Doing, Error};
 use crate::lookup;
 
 /// Stores a bundle with everything that hangs on it, but no upgrade graph.
-pub(super) fn bundle(connection: &Connection, bundle: &Bundle, substitutes_for: bool) -> Result<(), Error> {
+pub(super) fn bundle(
+    connection: &Connection,
+    bundle: &Bundle,
+    substitutes_for: bool,
+) -> Result<(), Error> {
     if !bundle.substitutes_for().is_empty() && !substitutes_for {
-        return Err(Error::SubstitutesForDisabled { bundle: bundle.name().to_owned() });
+        return Err(Error::SubstitutesForDisabled {
+            bundle: bundle.name().to_owned(),
+        });
     }
     if lookup::is_real(connection, bundle.name())? {
-        return Err(Error::BundleExists { name: bundle.name().to_owned() });
+        return Err(Error::BundleExists {
+            name: bundle.name().to_owned(),
+        });
     }
     let deprecated = lookup::is_deprecated(connection, bundle.name())?;
     rows(connection, bundle, deprecated).doing("storing a bundle")
@@ -38,7 +46,8 @@ fn rows(connection: &Connection, bundle: &Bundle, deprecated: bool) -> rusqlite:
             bundle.substitutes_for(),
         ])?;
 
-    let mut image = connection.prepare_cached("INSERT INTO related_image (image, operatorbundle_name) VALUES (?1, ?2)")?;
+    let mut image = connection
+        .prepare_cached("INSERT INTO related_image (image, operatorbundle_name) VALUES (?1, ?2)")?;
     for related in bundle.related_images() {
         image.execute([related, bundle.name()])?;
     }
@@ -59,10 +68,19 @@ fn dependencies(connection: &Connection, bundle: &Bundle) -> rusqlite::Result<()
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     let mut add = |type_: &str, value: Option<&[u8]>| {
-        insert.execute(params![type_, value, bundle.name(), or_null(bundle.version()), or_null(bundle.path())])
+        insert.execute(params![
+            type_,
+            value,
+            bundle.name(),
+            or_null(bundle.version()),
+            or_null(bundle.path())
+        ])
     };
     for dependency in bundle.dependencies() {
-        add(&dependency.type_, dependency.value.as_deref().map(str::as_bytes))?;
+        add(
+            &dependency.type_,
+            dependency.value.as_deref().map(str::as_bytes),
+        )?;
     }
     for api in bundle.required_apis() {
         add("olm.gvk", Some(api.gvk_json().as_bytes()))?;
@@ -71,10 +89,22 @@ fn dependencies(connection: &Connection, bundle: &Bundle) -> rusqlite::Result<()
 }
 
 fn properties(connection: &Connection, bundle: &Bundle, deprecated: bool) -> rusqlite::Result<()> {
-    let declared = bundle.properties().iter().map(|property| (property.type_.as_str(), property.value.as_str()));
-    let properties: BTreeSet<(&str, &str)> = declared.chain(deprecated.then_some(("olm.deprecated", "{}"))).collect();
+    let declared = bundle
+        .properties()
+        .iter()
+        .map(|property| (property.type_.as_str(), property.value.as_str()));
+    let properties: BTreeSet<(&str, &str)> = declared
+        .chain(deprecated.then_some(("olm.deprecated", "{}")))
+        .collect();
     for (type_, value) in properties {
-        property(connection, type_, value, bundle.name(), bundle.version(), bundle.path())?;
+        property(
+            connection,
+            type_,
+            value,
+            bundle.name(),
+            bundle.version(),
+            bundle.path(),
+        )?;
     }
     Ok(())
 }
@@ -97,10 +127,16 @@ pub(super) fn property(
     Ok(())
 }
 
-fn apis(connection: &Connection, table: &str, apis: &BTreeSet<Api>, bundle: &Bundle) -> rusqlite::Result<()> {
+fn apis(
+    connection: &Connection,
+    table: &str,
+    apis: &BTreeSet<Api>,
+    bundle: &Bundle,
+) -> rusqlite::Result<()> {
     // The plural of an API that is known already stays.
-    let mut api_row =
-        connection.prepare_cached("INSERT OR IGNORE INTO api (group_name, version, kind, plural) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut api_row = connection.prepare_cached(
+        "INSERT OR IGNORE INTO api (group_name, version, kind, plural) VALUES (?1, ?2, ?3, ?4)",
+    )?;
     let mut use_row = connection.prepare_cached(&format!(
         "INSERT INTO {table} (group_name, version, kind, operatorbundle_name, operatorbundle_version, operatorbundle_path) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
@@ -108,7 +144,14 @@ fn apis(connection: &Connection, table: &str, apis: &BTreeSet<Api>, bundle: &Bun
     for api in apis {
         api_row.execute([&api.group, &api.version, &api.kind, &api.plural])?;
         let (version, path) = (or_null(bundle.version()), or_null(bundle.path()));
-        use_row.execute(params![api.group, api.version, api.kind, bundle.name(), version, path])?;
+        use_row.execute(params![
+            api.group,
+            api.version,
+            api.kind,
+            bundle.name(),
+            version,
+            path
+        ])?;
     }
     Ok(())
 }

@@ -17,14 +17,24 @@ pub(super) struct Overwrite {
 }
 
 /// Which of the new bundles have the name of a bundle in the database, whatever package that one belongs to.
-pub(super) fn recorded(connection: &Connection, bundles: &[&Bundle]) -> Result<Vec<Overwrite>, Error> {
+pub(super) fn recorded(
+    connection: &Connection,
+    bundles: &[&Bundle],
+) -> Result<Vec<Overwrite>, Error> {
     let mut overwrites = Vec::new();
     for bundle in bundles {
-        let Some(facts) = lookup::facts(connection, bundle.name())? else { continue };
+        let Some(facts) = lookup::facts(connection, bundle.name())? else {
+            continue;
+        };
         if facts.path.is_empty() {
-            return Err(Error::OverwriteWithoutImage { name: bundle.name().to_owned() });
+            return Err(Error::OverwriteWithoutImage {
+                name: bundle.name().to_owned(),
+            });
         }
-        overwrites.push(Overwrite { package: bundle.package().to_owned(), name: bundle.name().to_owned() });
+        overwrites.push(Overwrite {
+            package: bundle.package().to_owned(),
+            name: bundle.name().to_owned(),
+        });
     }
     Ok(overwrites)
 }
@@ -40,12 +50,18 @@ pub(super) fn remove(connection: &Connection, overwrites: &[Overwrite]) -> Resul
 }
 
 /// Moves channel heads down from the bundle, so that the cascades of its deletion spare the channels.
-fn move_heads(connection: &Connection, overwrite: &Overwrite, entries: &[Entry]) -> Result<(), Error> {
+fn move_heads(
+    connection: &Connection,
+    overwrite: &Overwrite,
+    entries: &[Entry],
+) -> Result<(), Error> {
     let by_id: BTreeMap<i64, &Entry> = entries.iter().map(|entry| (entry.id, entry)).collect();
     let is_old = |entry: &Entry| entry.bundle == overwrite.name;
     for entry in entries {
         let target = entry.replaces.and_then(|id| by_id.get(&id));
-        if target.is_some_and(|target| is_old(target)) && lookup::is_real(connection, &entry.bundle)? {
+        if target.is_some_and(|target| is_old(target))
+            && lookup::is_real(connection, &entry.bundle)?
+        {
             return Err(Error::OverwriteNotHead {
                 name: overwrite.name.clone(),
                 package: overwrite.package.clone(),
@@ -55,22 +71,35 @@ fn move_heads(connection: &Connection, overwrite: &Overwrite, entries: &[Entry])
         }
     }
     let default = lookup::default_channel(connection, &overwrite.package)?;
-    let channels: BTreeSet<&str> = entries.iter().filter(|entry| is_old(entry)).map(|entry| entry.channel.as_str()).collect();
+    let channels: BTreeSet<&str> = entries
+        .iter()
+        .filter(|entry| is_old(entry))
+        .map(|entry| entry.channel.as_str())
+        .collect();
     for channel in channels {
-        let top = entries.iter().filter(|entry| is_old(entry) && entry.channel == channel).min_by_key(|entry| entry.depth);
+        let top = entries
+            .iter()
+            .filter(|entry| is_old(entry) && entry.channel == channel)
+            .min_by_key(|entry| entry.depth);
         let below = top.and_then(|top| by_id.get(&top.replaces?));
         let below = match below {
-            Some(below) if lookup::is_real(connection, &below.bundle)? => Some(below.bundle.as_str()),
+            Some(below) if lookup::is_real(connection, &below.bundle)? => {
+                Some(below.bundle.as_str())
+            }
             Some(_) | None => None,
         };
         let (package, name) = (overwrite.package.as_str(), overwrite.name.as_str());
         if let Some(below) = below {
             let sql = "UPDATE channel SET head_operatorbundle_name = ?1 \
                        WHERE package_name = ?2 AND name = ?3 AND head_operatorbundle_name = ?4";
-            connection.execute(sql, [below, package, channel, name]).doing("moving a channel head")?;
+            connection
+                .execute(sql, [below, package, channel, name])
+                .doing("moving a channel head")?;
         } else if default.as_deref() == Some(channel) {
             let sql = "UPDATE channel SET head_operatorbundle_name = NULL WHERE package_name = ?1 AND name = ?2";
-            connection.execute(sql, [package, channel]).doing("moving a channel head")?;
+            connection
+                .execute(sql, [package, channel])
+                .doing("moving a channel head")?;
         }
     }
     Ok(())
@@ -85,7 +114,10 @@ fn delete(connection: &Connection, name: &str) -> rusqlite::Result<()> {
         ("channel_entry", "operatorbundle_name"),
         ("deprecated", "operatorbundle_name"),
     ] {
-        connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), params![name])?;
+        connection.execute(
+            &format!("DELETE FROM {table} WHERE {column} = ?1"),
+            params![name],
+        )?;
     }
     Ok(())
 }

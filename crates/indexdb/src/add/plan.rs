@@ -30,7 +30,12 @@ pub(super) struct Plan {
 impl Plan {
     /// Adds a row and gives its place.
     pub(super) fn push(&mut self, channel: &str, bundle: &str, depth: i64) -> usize {
-        self.rows.push(Row { channel: channel.to_owned(), bundle: bundle.to_owned(), replaces: None, depth });
+        self.rows.push(Row {
+            channel: channel.to_owned(),
+            bundle: bundle.to_owned(),
+            replaces: None,
+            depth,
+        });
         self.rows.len() - 1
     }
 
@@ -44,18 +49,29 @@ impl Plan {
     /// Brings the rows of the package to what the plan says; `old` are its present entries.
     ///
     /// The reference tool deletes and inserts everything. Nothing tells the difference afterwards, but every deleted entry makes
-    /// SQLite search the whole table for rows that point at it, so rows are changed in place and only surplus ones deleted.
+    /// `SQLite` search the whole table for rows that point at it, so rows are changed in place and only surplus ones deleted.
     pub(super) fn write(&self, connection: &Connection, old: &[Entry]) -> Result<(), Error> {
         let channels = lookup::channels(connection, &self.package)?;
-        self.write_channels(connection, &channels).doing("writing channels")?;
-        self.write_entries(connection, old).doing("writing channel entries")?;
-        self.drop_channels(connection, &channels).doing("dropping channels")
+        self.write_channels(connection, &channels)
+            .doing("writing channels")?;
+        self.write_entries(connection, old)
+            .doing("writing channel entries")?;
+        self.drop_channels(connection, &channels)
+            .doing("dropping channels")
     }
 
-    fn write_channels(&self, connection: &Connection, old: &[(String, Option<String>)]) -> rusqlite::Result<()> {
-        connection.prepare_cached("INSERT OR IGNORE INTO package (name) VALUES (?1)")?.execute([&self.package])?;
-        let present: BTreeMap<&str, Option<&str>> =
-            old.iter().map(|(name, head)| (name.as_str(), head.as_deref())).collect();
+    fn write_channels(
+        &self,
+        connection: &Connection,
+        old: &[(String, Option<String>)],
+    ) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO package (name) VALUES (?1)")?
+            .execute([&self.package])?;
+        let present: BTreeMap<&str, Option<&str>> = old
+            .iter()
+            .map(|(name, head)| (name.as_str(), head.as_deref()))
+            .collect();
         let mut insert = connection
             .prepare_cached("INSERT INTO channel (name, package_name, head_operatorbundle_name) VALUES (?1, ?2, ?3)")?;
         let mut update = connection
@@ -63,12 +79,17 @@ impl Plan {
         for (channel, head) in &self.channels {
             match present.get(channel.as_str()) {
                 None => insert.execute([channel, &self.package, head])?,
-                Some(present) if *present != Some(head) => update.execute([channel, &self.package, head])?,
+                Some(present) if *present != Some(head) => {
+                    update.execute([channel, &self.package, head])?
+                }
                 Some(_) => 0,
             };
         }
-        let sql = "UPDATE package SET default_channel = ?2 WHERE name = ?1 AND default_channel IS NOT ?2";
-        connection.prepare_cached(sql)?.execute([&self.package, &self.default_channel])?;
+        let sql =
+            "UPDATE package SET default_channel = ?2 WHERE name = ?1 AND default_channel IS NOT ?2";
+        connection
+            .prepare_cached(sql)?
+            .execute([&self.package, &self.default_channel])?;
         Ok(())
     }
 
@@ -76,7 +97,12 @@ impl Plan {
         let highest: i64 = connection
             .prepare_cached("SELECT coalesce(max(entry_id), 0) FROM channel_entry")?
             .query_row([], |row| row.get(0))?;
-        let ids: Vec<i64> = old.iter().map(|entry| entry.id).chain(highest + 1..).take(self.rows.len()).collect();
+        let ids: Vec<i64> = old
+            .iter()
+            .map(|entry| entry.id)
+            .chain(highest + 1..)
+            .take(self.rows.len())
+            .collect();
         let mut insert = connection.prepare_cached(
             "INSERT INTO channel_entry (entry_id, channel_name, package_name, operatorbundle_name, replaces, depth) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -93,21 +119,41 @@ impl Plan {
                 depth: row.depth,
             };
             match old.get(place) {
-                None => insert.execute(params![new.id, new.channel, self.package, new.bundle, new.replaces, new.depth])?,
-                Some(old) if *old != new => update.execute(params![new.id, new.channel, new.bundle, new.replaces, new.depth])?,
+                None => insert.execute(params![
+                    new.id,
+                    new.channel,
+                    self.package,
+                    new.bundle,
+                    new.replaces,
+                    new.depth
+                ])?,
+                Some(old) if *old != new => update.execute(params![
+                    new.id,
+                    new.channel,
+                    new.bundle,
+                    new.replaces,
+                    new.depth
+                ])?,
                 Some(_) => 0,
             };
         }
         for surplus in old.iter().skip(self.rows.len()) {
-            connection.prepare_cached("DELETE FROM channel_entry WHERE entry_id = ?1")?.execute([surplus.id])?;
+            connection
+                .prepare_cached("DELETE FROM channel_entry WHERE entry_id = ?1")?
+                .execute([surplus.id])?;
         }
         Ok(())
     }
 
     /// Deletes the channels that are no more; by now no entry belongs to them.
-    fn drop_channels(&self, connection: &Connection, old: &[(String, Option<String>)]) -> rusqlite::Result<()> {
+    fn drop_channels(
+        &self,
+        connection: &Connection,
+        old: &[(String, Option<String>)],
+    ) -> rusqlite::Result<()> {
         let kept: BTreeSet<&String> = self.channels.keys().collect();
-        let mut delete = connection.prepare_cached("DELETE FROM channel WHERE name = ?1 AND package_name = ?2")?;
+        let mut delete = connection
+            .prepare_cached("DELETE FROM channel WHERE name = ?1 AND package_name = ?2")?;
         for (name, _) in old.iter().filter(|(name, _)| !kept.contains(name)) {
             delete.execute([name, &self.package])?;
         }

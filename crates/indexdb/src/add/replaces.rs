@@ -21,15 +21,21 @@ pub(super) fn add(
     connection: &Connection,
     bundles: &[&Bundle],
     overwrites: &[Overwrite],
-    options: &AddOptions,
+    options: AddOptions,
 ) -> Result<(), Error> {
     overwrite::remove(connection, overwrites)?;
-    let mut substitutes = if options.substitutes_for { Some(Substitutes::load(connection)?) } else { None };
+    let mut substitutes = if options.substitutes_for {
+        Some(Substitutes::load(connection)?)
+    } else {
+        None
+    };
     let mut errors = Vec::new();
     for bundle in bundles {
-        let inserted = insert::bundle(connection, bundle, options.substitutes_for).and_then(|()| match &mut substitutes {
-            Some(substitutes) => substitutes.insert(connection, bundle),
-            None => Ok(()),
+        let inserted = insert::bundle(connection, bundle, options.substitutes_for).and_then(|()| {
+            match &mut substitutes {
+                Some(substitutes) => substitutes.insert(connection, bundle),
+                None => Ok(()),
+            }
         });
         errors.extend(inserted.err());
     }
@@ -39,7 +45,10 @@ pub(super) fn add(
     let entries = Entries::load(connection, packages.iter().copied(), [])?;
     let mut errors = Vec::new();
     for package in packages {
-        let new = bundles.iter().copied().filter(|bundle| bundle.package() == package);
+        let new = bundles
+            .iter()
+            .copied()
+            .filter(|bundle| bundle.package() == package);
         errors.extend(rebuild(connection, package, new, entries.of(package)).err());
     }
     Error::all(errors)
@@ -78,10 +87,20 @@ fn rebuild<'a>(
         if !lookup::is_deprecated(connection, &head)? {
             plan.channels.insert(channel, head);
         } else if channel == plan.default_channel {
-            return Err(Error::DefaultDeprecated { package: package.to_owned(), channel, head });
+            return Err(Error::DefaultDeprecated {
+                package: package.to_owned(),
+                channel,
+                head,
+            });
         }
     }
-    let mut walker = Walker { connection, plan, visited: Vec::new(), edges: BTreeMap::new(), errors: Vec::new() };
+    let mut walker = Walker {
+        connection,
+        plan,
+        visited: Vec::new(),
+        edges: BTreeMap::new(),
+        errors: Vec::new(),
+    };
     walker.walk_all()?;
     Error::all(walker.errors)?;
     walker.plan.write(connection, entries)?;
@@ -92,15 +111,24 @@ fn rebuild<'a>(
 }
 
 /// The real bundles that have an entry in the package, with the channels their entries are in.
-fn existing(connection: &Connection, package: &str, entries: &[Entry]) -> Result<Vec<Candidate>, Error> {
+fn existing(
+    connection: &Connection,
+    package: &str,
+    entries: &[Entry],
+) -> Result<Vec<Candidate>, Error> {
     let default_channel = lookup::default_channel(connection, package)?;
     let mut channels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for entry in entries {
-        channels.entry(&entry.bundle).or_default().insert(&entry.channel);
+        channels
+            .entry(&entry.bundle)
+            .or_default()
+            .insert(&entry.channel);
     }
     let mut candidates = Vec::new();
     for (name, channels) in channels {
-        let Some(facts) = lookup::facts(connection, name)? else { continue };
+        let Some(facts) = lookup::facts(connection, name)? else {
+            continue;
+        };
         candidates.push(Candidate {
             name: name.to_owned(),
             version: lookup::version(connection, name, &facts)?,
@@ -139,7 +167,9 @@ impl Walker<'_> {
             if lookup::is_deprecated(self.connection, &current)? {
                 return Ok(());
             }
-            let Some(edges) = self.edges(&current)? else { return Ok(()) };
+            let Some(edges) = self.edges(&current)? else {
+                return Ok(());
+            };
             for skipped in &edges.skips {
                 self.plan.push_skip(channel, &current, skipped, depth);
                 depth += 1;
@@ -150,12 +180,22 @@ impl Walker<'_> {
             let package = self.plan.package.clone();
             if seen.contains(&edges.replaces) {
                 let (channel, bundle, replaces) = (channel.to_owned(), current, edges.replaces);
-                self.errors.push(Error::Cycle { package, channel, bundle, replaces });
+                self.errors.push(Error::Cycle {
+                    package,
+                    channel,
+                    bundle,
+                    replaces,
+                });
                 return Ok(());
             }
             if self.edges(&edges.replaces)?.is_none() {
                 let (head, bundle, replaces) = (head.to_owned(), current, edges.replaces);
-                self.errors.push(Error::ReplacesMissing { package, head, bundle, replaces });
+                self.errors.push(Error::ReplacesMissing {
+                    package,
+                    head,
+                    bundle,
+                    replaces,
+                });
                 return Ok(());
             }
             let next = self.plan.push(channel, &edges.replaces, depth);
@@ -179,12 +219,26 @@ impl Walker<'_> {
 }
 
 /// The property a bundle gains each time the graph of its package is made: package and whole version, without a release (2.8).
-fn store_package_property(connection: &Connection, package: &str, bundle: &str) -> Result<(), Error> {
-    let Some(facts) = lookup::facts(connection, bundle)? else { return Ok(()) };
+fn store_package_property(
+    connection: &Connection,
+    package: &str,
+    bundle: &str,
+) -> Result<(), Error> {
+    let Some(facts) = lookup::facts(connection, bundle)? else {
+        return Ok(());
+    };
     let mut value = String::from("{\"packageName\":");
     quote(&mut value, package);
     value.push_str(",\"version\":");
     quote(&mut value, &facts.version);
     value.push('}');
-    insert::property(connection, "olm.package", &value, bundle, &facts.version, &facts.path).doing("storing a property")
+    insert::property(
+        connection,
+        "olm.package",
+        &value,
+        bundle,
+        &facts.version,
+        &facts.path,
+    )
+    .doing("storing a property")
 }

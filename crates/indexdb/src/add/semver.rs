@@ -15,8 +15,16 @@ use crate::graph::{Channel, Graph};
 use crate::lookup::{self, Facts};
 
 /// Adds the bundles one after another, then clears what only channel heads keep.
-pub(super) fn add(connection: &Connection, bundles: &[&Bundle], options: &AddOptions) -> Result<(), Error> {
-    let mut substitutes = if options.substitutes_for { Some(Substitutes::load(connection)?) } else { None };
+pub(super) fn add(
+    connection: &Connection,
+    bundles: &[&Bundle],
+    options: AddOptions,
+) -> Result<(), Error> {
+    let mut substitutes = if options.substitutes_for {
+        Some(Substitutes::load(connection)?)
+    } else {
+        None
+    };
     for bundle in bundles {
         let package = bundle.package();
         let entries = Entries::load(connection, [package], [])?;
@@ -27,18 +35,24 @@ pub(super) fn add(connection: &Connection, bundles: &[&Bundle], options: &AddOpt
         if let Some(substitutes) = &mut substitutes {
             substitutes.insert(connection, bundle)?;
         }
-        plan(connection, &graph, bundle, default_channel)?.write(connection, entries.of(package))?;
+        plan(connection, &graph, bundle, default_channel)?
+            .write(connection, entries.of(package))?;
     }
     clear_blobs(connection)
 }
 
 fn default_channel(bundle: &Bundle, graph: &Graph) -> Result<String, Error> {
-    let proposed = bundle.default_channel().or(graph.default_channel.as_deref());
+    let proposed = bundle
+        .default_channel()
+        .or(graph.default_channel.as_deref());
     let first = || bundle.channels().iter().min().map(String::as_str);
-    proposed.or_else(first).map(str::to_owned).ok_or_else(|| Error::DefaultUnknown {
-        package: bundle.package().to_owned(),
-        bundle: bundle.name().to_owned(),
-    })
+    proposed
+        .or_else(first)
+        .map(str::to_owned)
+        .ok_or_else(|| Error::DefaultUnknown {
+            package: bundle.package().to_owned(),
+            bundle: bundle.name().to_owned(),
+        })
 }
 
 /// Puts the bundle between its neighbours in each channel it declares (5.2).
@@ -63,46 +77,88 @@ fn place(graph: &mut Graph, bundle: &Bundle, mode: Mode) -> Result<(), Error> {
                 }
             };
         }
-        let mut edges: BTreeSet<String> = lower.last_key_value().map(|(_, node)| node.clone()).into_iter().collect();
+        let mut edges: BTreeSet<String> = lower
+            .last_key_value()
+            .map(|(_, node)| node.clone())
+            .into_iter()
+            .collect();
         match higher.first_key_value() {
             Some((_, above)) => {
-                channel.edges.insert(above.clone(), BTreeSet::from([bundle.name().to_owned()]));
+                channel
+                    .edges
+                    .insert(above.clone(), BTreeSet::from([bundle.name().to_owned()]));
             }
-            None => channel.head = bundle.name().to_owned(),
+            None => bundle.name().clone_into(&mut channel.head),
         }
         if mode == Mode::SemverSkippatch {
-            for node in lower.iter().filter(|(version, _)| version.same_minor(&new)).map(|(_, node)| node) {
+            for node in lower
+                .iter()
+                .filter(|(version, _)| version.same_minor(&new))
+                .map(|(_, node)| node)
+            {
                 edges.insert(node.clone());
                 channel.nodes.remove(node);
             }
         }
         channel.edges.insert(bundle.name().to_owned(), edges);
-        let facts = Facts { version: bundle.version().to_owned(), path: bundle.path().to_owned() };
+        let facts = Facts {
+            version: bundle.version().to_owned(),
+            path: bundle.path().to_owned(),
+        };
         channel.nodes.insert(bundle.name().to_owned(), facts);
     }
     Ok(())
 }
 
 /// The rows that say what the graph says (5.3).
-fn plan(connection: &Connection, graph: &Graph, bundle: &Bundle, default_channel: String) -> Result<Plan, Error> {
+fn plan(
+    connection: &Connection,
+    graph: &Graph,
+    bundle: &Bundle,
+    default_channel: String,
+) -> Result<Plan, Error> {
     let package = bundle.package().to_owned();
     if !graph.channels.contains_key(&default_channel) {
-        return Err(Error::DefaultMissing { package, bundle: bundle.name().to_owned(), channel: default_channel });
+        return Err(Error::DefaultMissing {
+            package,
+            bundle: bundle.name().to_owned(),
+            channel: default_channel,
+        });
     }
-    let heads = graph.channels.iter().map(|(name, channel)| (name.clone(), channel.head.clone())).collect();
-    let mut plan = Plan { package: package.clone(), default_channel, channels: heads, rows: Vec::new() };
+    let heads = graph
+        .channels
+        .iter()
+        .map(|(name, channel)| (name.clone(), channel.head.clone()))
+        .collect();
+    let mut plan = Plan {
+        package: package.clone(),
+        default_channel,
+        channels: heads,
+        rows: Vec::new(),
+    };
     for (name, channel) in &graph.channels {
         let reached = walk(connection, &mut plan, name, channel)?;
         if reached != channel.nodes.len() {
             let (channel, nodes) = (name.clone(), channel.nodes.len());
-            return Err(Error::InvalidGraph { package, channel, bundle: bundle.name().to_owned(), reached, nodes });
+            return Err(Error::InvalidGraph {
+                package,
+                channel,
+                bundle: bundle.name().to_owned(),
+                reached,
+                nodes,
+            });
         }
     }
     Ok(plan)
 }
 
 /// Writes a channel from its head down; gives the number of bundles on the way.
-fn walk(connection: &Connection, plan: &mut Plan, name: &str, channel: &Channel) -> Result<usize, Error> {
+fn walk(
+    connection: &Connection,
+    plan: &mut Plan,
+    name: &str,
+    channel: &Channel,
+) -> Result<usize, Error> {
     let (mut depth, mut reached) = (0, 0);
     let mut previous: Option<usize> = None;
     let mut current = Some(channel.head.as_str());
@@ -134,7 +190,11 @@ fn walk(connection: &Connection, plan: &mut Plan, name: &str, channel: &Channel)
 }
 
 /// What a bundle has edges to: names outside the channel first, by ascending version and name, then bundles of it.
-fn targets<'a>(connection: &Connection, channel: &'a Channel, bundle: &str) -> Result<Vec<&'a str>, Error> {
+fn targets<'a>(
+    connection: &Connection,
+    channel: &'a Channel,
+    bundle: &str,
+) -> Result<Vec<&'a str>, Error> {
     let mut targets = Vec::new();
     for target in channel.edges.get(bundle).into_iter().flatten() {
         let facts = lookup::facts(connection, target)?;
@@ -155,5 +215,9 @@ fn clear_blobs(connection: &Connection) -> Result<(), Error> {
 }
 
 fn parsed(package: &str, bundle: &str, version: &str) -> Result<Version, Error> {
-    version.parse().map_err(|source| Error::Version { package: package.to_owned(), bundle: bundle.to_owned(), source })
+    version.parse().map_err(|source| Error::Version {
+        package: package.to_owned(),
+        bundle: bundle.to_owned(),
+        source,
+    })
 }

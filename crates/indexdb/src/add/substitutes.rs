@@ -20,9 +20,13 @@ impl Substitutes {
         let read = || {
             let sql = "SELECT name, substitutesfor FROM operatorbundle WHERE substitutesfor <> ''";
             let mut statement = connection.prepare(sql)?;
-            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()
+            statement
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()
         };
-        Ok(Self { bases: read().doing("reading substitutes")? })
+        Ok(Self {
+            bases: read().doing("reading substitutes")?,
+        })
     }
 
     /// Works a bundle in that was just stored: redirects what replaces its base, and settles the skips of all substitutes concerned.
@@ -30,9 +34,12 @@ impl Substitutes {
         let name = bundle.name();
         let mut skips = Names::of(lookup::split_skips(&bundle.skips().join(",")));
         if !bundle.substitutes_for().is_empty() {
-            self.bases.insert(name.to_owned(), bundle.substitutes_for().to_owned());
+            self.bases
+                .insert(name.to_owned(), bundle.substitutes_for().to_owned());
             let sql = "UPDATE operatorbundle SET replaces = ?1 WHERE replaces = ?2";
-            connection.execute(sql, [name, bundle.substitutes_for()]).doing("redirecting bundles to a substitute")?;
+            connection
+                .execute(sql, [name, bundle.substitutes_for()])
+                .doing("redirecting bundles to a substitute")?;
             self.find_place(connection, bundle, &skips)?;
         }
         for base in self.chain_down(name)? {
@@ -40,12 +47,16 @@ impl Substitutes {
         }
         let mut gained = skips.clone();
         gained.push(name.to_owned());
-        let Some(above) = self.chain_up(name)? else { return Ok(()) };
+        let Some(above) = self.chain_up(name)? else {
+            return Ok(());
+        };
         for substitute in above {
             add_skips(connection, &substitute, &gained)?;
         }
         for skipped in skips.0.clone() {
-            let Some(substitutes) = self.chain_up(&skipped)? else { return Ok(()) };
+            let Some(substitutes) = self.chain_up(&skipped)? else {
+                return Ok(());
+            };
             for substitute in substitutes {
                 if substitute != name {
                     skips.push(substitute);
@@ -59,12 +70,19 @@ impl Substitutes {
             replaces = latest;
         }
         let sql = "UPDATE operatorbundle SET replaces = ?2, skips = ?3 WHERE name = ?1";
-        connection.execute(sql, [name, &replaces, &skips.0.join(",")]).doing("storing the edges of a substitute")?;
+        connection
+            .execute(sql, [name, &replaces, &skips.0.join(",")])
+            .doing("storing the edges of a substitute")?;
         Ok(())
     }
 
     /// Finds the place of a new substitute among those its base has already, by version.
-    fn find_place(&mut self, connection: &Connection, bundle: &Bundle, skips: &Names) -> Result<(), Error> {
+    fn find_place(
+        &mut self,
+        connection: &Connection,
+        bundle: &Bundle,
+        skips: &Names,
+    ) -> Result<(), Error> {
         let name = bundle.name();
         let version = parsed(bundle.package(), name, bundle.version())?;
         let mut waiting = self.direct(bundle.substitutes_for());
@@ -84,7 +102,10 @@ impl Substitutes {
                     self.set_base(connection, &other, name)?;
                     let substitutes = self.direct(name);
                     if substitutes.len() > 1 {
-                        return Err(Error::SeveralSubstitutes { base: name.to_owned(), substitutes });
+                        return Err(Error::SeveralSubstitutes {
+                            base: name.to_owned(),
+                            substitutes,
+                        });
                     }
                     let mut gained = skips.clone();
                     gained.push(name.to_owned());
@@ -92,7 +113,11 @@ impl Substitutes {
                 }
                 std::cmp::Ordering::Equal => {
                     let base = bundle.substitutes_for().to_owned();
-                    return Err(Error::SubstituteTie { base, first: other, second: name.to_owned() });
+                    return Err(Error::SubstituteTie {
+                        base,
+                        first: other,
+                        second: name.to_owned(),
+                    });
                 }
             }
         }
@@ -102,13 +127,19 @@ impl Substitutes {
     fn set_base(&mut self, connection: &Connection, name: &str, base: &str) -> Result<(), Error> {
         self.bases.insert(name.to_owned(), base.to_owned());
         let sql = "UPDATE operatorbundle SET substitutesfor = ?2 WHERE name = ?1";
-        connection.execute(sql, [name, base]).doing("chaining substitutes")?;
+        connection
+            .execute(sql, [name, base])
+            .doing("chaining substitutes")?;
         Ok(())
     }
 
     /// The bundles that name `base` as what they substitute for, by name.
     fn direct(&self, base: &str) -> Vec<String> {
-        self.bases.iter().filter(|(_, other)| *other == base).map(|(name, _)| name.clone()).collect()
+        self.bases
+            .iter()
+            .filter(|(_, other)| *other == base)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// What `name` substitutes for, what that one substitutes for, and so on.
@@ -116,7 +147,9 @@ impl Substitutes {
         let (mut chain, mut at) = (Vec::new(), name);
         while let Some(base) = self.bases.get(at) {
             if base == name || chain.contains(base) {
-                return Err(Error::SubstituteCycle { bundle: base.clone() });
+                return Err(Error::SubstituteCycle {
+                    bundle: base.clone(),
+                });
             }
             chain.push(base.clone());
             at = base;
@@ -132,7 +165,9 @@ impl Substitutes {
             if direct.len() > 1 {
                 return Ok(None);
             }
-            let Some(next) = direct.pop() else { return Ok(Some(chain)) };
+            let Some(next) = direct.pop() else {
+                return Ok(Some(chain));
+            };
             if next == name || chain.contains(&next) {
                 return Err(Error::SubstituteCycle { bundle: next });
             }
@@ -148,7 +183,9 @@ struct Names(Vec<String>);
 impl Names {
     fn of(names: Vec<String>) -> Self {
         let mut unique = Self(Vec::new());
-        names.into_iter().for_each(|name| unique.push(name));
+        for name in names {
+            unique.push(name);
+        }
         unique
     }
 
@@ -161,14 +198,24 @@ impl Names {
 
 /// Appends to the stored skips of a bundle.
 fn add_skips(connection: &Connection, name: &str, gained: &Names) -> Result<(), Error> {
-    let Some(edges) = lookup::edges(connection, name)? else { return Ok(()) };
+    let Some(edges) = lookup::edges(connection, name)? else {
+        return Ok(());
+    };
     let mut skips = Names::of(edges.skips);
-    gained.0.iter().for_each(|gained| skips.push(gained.clone()));
+    for name in &gained.0 {
+        skips.push(name.clone());
+    }
     let sql = "UPDATE operatorbundle SET skips = ?2 WHERE name = ?1";
-    connection.execute(sql, [name, &skips.0.join(",")]).doing("storing the skips of a substitute")?;
+    connection
+        .execute(sql, [name, &skips.0.join(",")])
+        .doing("storing the skips of a substitute")?;
     Ok(())
 }
 
 fn parsed(package: &str, bundle: &str, version: &str) -> Result<Version, Error> {
-    version.parse().map_err(|source| Error::Version { package: package.to_owned(), bundle: bundle.to_owned(), source })
+    version.parse().map_err(|source| Error::Version {
+        package: package.to_owned(),
+        bundle: bundle.to_owned(),
+        source,
+    })
 }

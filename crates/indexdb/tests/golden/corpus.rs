@@ -17,15 +17,27 @@ impl Corpus {
         let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
         let list = shared.join("conformance/opm/images.txt");
         let Ok(list) = std::fs::read_to_string(&list) else {
-            #[expect(clippy::disallowed_methods, reason = "whether a skipped test is an error is up to the caller")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "whether a skipped test is an error is up to the caller"
+            )]
             let required = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!required, "the recordings are missing: {} cannot be read", list.display());
-            eprintln!("SKIPPED: the recordings are missing ({} cannot be read)", list.display());
+            assert!(
+                !required,
+                "the recordings are missing: {} cannot be read",
+                list.display()
+            );
+            eprintln!(
+                "SKIPPED: the recordings are missing ({} cannot be read)",
+                list.display()
+            );
             return None;
         };
         let mut images = BTreeMap::new();
         for line in list.lines() {
-            let [package, version, image] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("odd line {line:?}") };
+            let [package, version, image] = line.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("odd line {line:?}")
+            };
             let folder = ["bundles", "synthetic"]
                 .map(|kind| shared.join("corpus").join(kind).join(package).join(version))
                 .into_iter()
@@ -33,7 +45,11 @@ impl Corpus {
                 .unwrap_or_else(|| panic!("no folder for {line:?}"));
             images.insert(image.to_owned(), folder);
         }
-        Some(Self { shared, images, read: BTreeMap::new() })
+        Some(Self {
+            shared,
+            images,
+            read: BTreeMap::new(),
+        })
     }
 
     pub(crate) fn recordings(&self) -> PathBuf {
@@ -42,12 +58,21 @@ impl Corpus {
 
     /// The bundle of an image, or why there is none.
     pub(crate) fn bundle(&mut self, image: &str) -> Result<Bundle, String> {
-        let folder = self.images.get(image).ok_or_else(|| format!("image `{image}` not found"))?;
+        let folder = self
+            .images
+            .get(image)
+            .ok_or_else(|| format!("image `{image}` not found"))?;
         let read = || {
-            let files = BundleFiles { manifests: files(&folder.join("manifests")), metadata: files(&folder.join("metadata")) };
+            let files = BundleFiles {
+                manifests: files(&folder.join("manifests")),
+                metadata: files(&folder.join("metadata")),
+            };
             Bundle::read(&files, image).map_err(|error| error.to_string())
         };
-        self.read.entry(image.to_owned()).or_insert_with(read).clone()
+        self.read
+            .entry(image.to_owned())
+            .or_insert_with(read)
+            .clone()
     }
 }
 
@@ -56,7 +81,10 @@ fn files(folder: &Path) -> Option<BTreeMap<String, Vec<u8>>> {
     for entry in std::fs::read_dir(folder).ok()? {
         let path = entry.unwrap().path();
         if path.is_file() {
-            files.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap());
+            files.insert(
+                path.file_name().unwrap().to_str().unwrap().to_owned(),
+                std::fs::read(&path).unwrap(),
+            );
         }
     }
     Some(files)

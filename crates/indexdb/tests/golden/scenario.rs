@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::corpus::Corpus;
+use super::meaning;
 
 /// What came of all replays.
 #[derive(Default)]
@@ -49,14 +50,26 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// All scenarios that begin with an addition.
     pub(crate) fn all(recordings: &Path) -> Vec<Self> {
-        let mut folders: Vec<PathBuf> = std::fs::read_dir(recordings).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut folders: Vec<PathBuf> = std::fs::read_dir(recordings)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         folders.sort();
-        folders.iter().filter_map(|folder| Self::read(folder)).collect()
+        folders
+            .iter()
+            .filter_map(|folder| Self::read(folder))
+            .collect()
     }
 
     fn read(folder: &Path) -> Option<Self> {
-        let value: Value = serde_json::from_slice(&std::fs::read(folder.join("scenario.json")).ok()?).unwrap();
-        let steps = value["steps"].as_array().unwrap().iter().take_while(|step| step["op"] == "add").cloned();
+        let value: Value =
+            serde_json::from_slice(&std::fs::read(folder.join("scenario.json")).ok()?).unwrap();
+        let steps = value["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .take_while(|step| step["op"] == "add")
+            .cloned();
         let steps: Vec<Value> = steps.collect();
         if steps.is_empty() {
             return None;
@@ -66,8 +79,15 @@ impl Scenario {
             name: value["name"].as_str().unwrap().to_owned(),
             steps,
             start: value["start"].as_str().map(str::to_owned),
-            hash_over: value["hash_over"].as_u64().map(|limit| usize::try_from(limit).unwrap()),
-            unstable: value["unstable_steps"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect(),
+            hash_over: value["hash_over"]
+                .as_u64()
+                .map(|limit| usize::try_from(limit).unwrap()),
+            unstable: value["unstable_steps"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_u64)
+                .collect(),
         })
     }
 
@@ -76,12 +96,18 @@ impl Scenario {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.db");
         if let Some(start) = &self.start {
-            let packed = std::fs::File::open(self.folder.join("..").join(start).join("index.db.gz")).unwrap();
-            std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut std::fs::File::create(&path).unwrap()).unwrap();
+            let packed =
+                std::fs::File::open(self.folder.join("..").join(start).join("index.db.gz"))
+                    .unwrap();
+            std::io::copy(
+                &mut flate2::read::GzDecoder::new(packed),
+                &mut std::fs::File::create(&path).unwrap(),
+            )
+            .unwrap();
         } else {
             std::fs::File::create(&path).unwrap();
         }
-        let mut database = IndexDb::open(&path, 0).unwrap();
+        let mut database = IndexDb::open(&path, 0).unwrap().without_sync().unwrap();
         let mut rows = database.dump(&DumpOptions::default()).unwrap();
         for step in &self.steps {
             if !self.step(step, &mut database, &mut rows, corpus, tally) {
@@ -108,14 +134,19 @@ impl Scenario {
         let after = database.dump(&DumpOptions::default()).unwrap();
         let digest = digest(&after);
         if added.is_err() && *before != after {
-            tally.differences.push(format!("{title}: a refused step changed the database"));
+            tally
+                .differences
+                .push(format!("{title}: a refused step changed the database"));
             return false;
         }
         *before = after;
         let recorded_failure = step["exit"] != 0;
         match &added {
             Ok(()) if recorded_failure && !unstable => {
-                tally.differences.push(format!("{title}: succeeded, but was recorded as `{}`", step["error"]));
+                tally.differences.push(format!(
+                    "{title}: succeeded, but was recorded as `{}`",
+                    step["error"]
+                ));
                 false
             }
             Err(error) if !recorded_failure && !unstable && !permissive => {
@@ -124,8 +155,14 @@ impl Scenario {
             }
             Err(error) => {
                 tally.refused += 1;
-                if recorded_failure && let Some(difference) = missing_names(step["error"].as_str().unwrap_or_default(), error) {
-                    tally.differences.push(format!("{title}: {difference}\n  recorded: {}\n  ours: {error}", step["error"]));
+                if recorded_failure
+                    && let Some(difference) =
+                        meaning::difference(step["error"].as_str().unwrap_or_default(), error)
+                {
+                    tally.differences.push(format!(
+                        "{title}: {difference}\n  recorded: {}\n  ours: {error}",
+                        step["error"]
+                    ));
                 }
                 // The reference tool leaves half of its work behind; what rests on that is not compared.
                 let clean = digest == step["db_sha256"];
@@ -144,15 +181,29 @@ impl Scenario {
                 false
             }
             Ok(()) => {
-                let ours = database.dump(&DumpOptions { hash_over: self.hash_over, loose: true }).unwrap();
-                let variants = step["db_dump_variants"].as_array().into_iter().flatten().chain([&step["db_dump"]]);
-                let recorded: Vec<Vec<String>> =
-                    variants.filter_map(Value::as_str).map(|name| loosen(&lines(&self.folder.join(name)))).collect();
+                let ours = database
+                    .dump(&DumpOptions {
+                        hash_over: self.hash_over,
+                        loose: true,
+                    })
+                    .unwrap();
+                let variants = step["db_dump_variants"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .chain([&step["db_dump"]]);
+                let recorded: Vec<Vec<String>> = variants
+                    .filter_map(Value::as_str)
+                    .map(|name| loosen(&lines(&self.folder.join(name))))
+                    .collect();
                 if recorded.contains(&ours) {
                     tally.equal += 1;
                     return true;
                 }
-                tally.differences.push(format!("{title}: the rows differ{}", compare(&ours, &recorded)));
+                tally.differences.push(format!(
+                    "{title}: the rows differ{}",
+                    compare(&ours, &recorded)
+                ));
                 false
             }
         }
@@ -161,11 +212,19 @@ impl Scenario {
 
 /// The digests recorded for a step, of all its runs.
 fn digests(step: &Value) -> impl Iterator<Item = &Value> {
-    step["unstable"]["db_sha256"].as_array().into_iter().flatten().chain([&step["db_sha256"]])
+    step["unstable"]["db_sha256"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain([&step["db_sha256"]])
 }
 
 fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
-    let mode: Mode = step["mode"].as_str().unwrap_or("replaces").parse().map_err(|error| format!("{error}"))?;
+    let mode: Mode = step["mode"]
+        .as_str()
+        .unwrap_or("replaces")
+        .parse()
+        .map_err(|error| format!("{error}"))?;
     let options = AddOptions {
         mode,
         overwrite_latest: step["overwrite_latest"] == true,
@@ -176,7 +235,10 @@ fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), 
         let image = image.as_str().unwrap();
         bundles.push(corpus.bundle(image)?);
     }
-    database.add(&bundles, &options).map(drop).map_err(|error| with_causes(&error))
+    database
+        .add(&bundles, &options)
+        .map(drop)
+        .map_err(|error| with_causes(&error))
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
@@ -190,13 +252,6 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Bundles the recorded error calls pruned must be named in ours.
-fn missing_names(recorded: &str, ours: &str) -> Option<String> {
-    let names = recorded.split("add prunes bundle ").skip(1).filter_map(|rest| rest.split(' ').next());
-    let missing: Vec<&str> = names.filter(|name| !ours.contains(&format!("`{name}`"))).collect();
-    (!missing.is_empty()).then(|| format!("the error does not name {}", missing.join(", ")))
-}
-
 fn digest(lines: &[String]) -> String {
     let mut text = lines.join("\n");
     text.push('\n');
@@ -207,7 +262,9 @@ fn lines(path: &Path) -> Vec<String> {
     let bytes = std::fs::read(path).unwrap();
     let mut text = String::new();
     if path.extension().is_some_and(|extension| extension == "gz") {
-        flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(&bytes[..])
+            .read_to_string(&mut text)
+            .unwrap();
     } else {
         text = String::from_utf8(bytes).unwrap();
     }
@@ -215,10 +272,42 @@ fn lines(path: &Path) -> Vec<String> {
 }
 
 fn compare(ours: &[String], recorded: &[Vec<String>]) -> String {
-    let Some(recorded) = recorded.first() else { return " (no dump was recorded to show where)".to_owned() };
+    let Some(recorded) = recorded.first() else {
+        return " (no dump was recorded to show where)".to_owned();
+    };
     let only = |these: &[String], those: &[String], mark: &str| {
         let lines = these.iter().filter(|line| !those.contains(line)).take(6);
-        lines.map(|line| format!("\n  {mark} {}", line.chars().take(400).collect::<String>())).collect::<String>()
+        let mut shown = String::new();
+        for line in lines {
+            shown.push_str("\n  ");
+            shown.push_str(mark);
+            shown.push(' ');
+            shown.extend(line.chars().take(400));
+        }
+        shown
     };
     only(ours, recorded, "ours") + &only(recorded, ours, "recorded")
+}
+
+/// The rows of bundles in all recorded dumps that were stored whole.
+pub(crate) fn recorded_bundles(recordings: &Path) -> Vec<Value> {
+    let mut bundles = Vec::new();
+    for scenario in Scenario::all(recordings)
+        .iter()
+        .filter(|scenario| scenario.hash_over.is_none())
+    {
+        for dump in scenario
+            .steps
+            .iter()
+            .filter_map(|step| step["db_dump"].as_str())
+        {
+            for line in lines(&scenario.folder.join(dump)) {
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if line["table"] == "operatorbundle" {
+                    bundles.push(line["row"].clone());
+                }
+            }
+        }
+    }
+    bundles
 }
