@@ -1,5 +1,7 @@
 //! What holds for every endpoint: paths, methods, headers, errors, the way to stop.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
+
 mod support;
 
 use std::time::Duration;
