@@ -57,16 +57,14 @@ impl<'a> Fields<'a> {
 
     /// A boolean when present; `null` is no boolean.
     pub(crate) fn strict_flag(&mut self, name: &str) -> Option<bool> {
-        match self.present(name)? {
-            Value::Bool(flag) => Some(*flag),
-            _ => {
-                self.findings.invalid(
-                    name,
-                    "must be a boolean; leave it out instead of sending another type",
-                );
-                None
-            }
+        let flag = self.present(name)?.as_bool();
+        if flag.is_none() {
+            self.findings.invalid(
+                name,
+                "must be a boolean; leave it out instead of sending another type",
+            );
         }
+        flag
     }
 
     /// A string; absent or falsy is none.

@@ -60,6 +60,10 @@ impl Payload {
     }
 
     /// The stored form: JSON text with a version, without secrets.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "serializing these types cannot fail"
+    )]
     pub fn to_stored(&self) -> String {
         let envelope = Envelope {
             version: Self::STORED_VERSION,

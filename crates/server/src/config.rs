@@ -63,7 +63,7 @@ impl Default for ServerConfig {
             request_data_days_to_live: 3,
             request_logs_dir: None,
             max_body_bytes: 4 * 1024 * 1024,
-            request_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_mins(1),
             header_timeout: Duration::from_secs(30),
             max_connections: 1024,
             drain_timeout: Duration::from_secs(20),

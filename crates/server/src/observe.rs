@@ -23,13 +23,8 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
     let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path());
     let limit = app.config.request_timeout;
     let answer = async move {
-        let mut response = match tokio::time::timeout(limit, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
-                let text = "the request took too long and was given up; nothing is known of its outcome, so look before trying again";
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-            }
-        };
+        let ran = tokio::time::timeout(limit, next.run(request)).await;
+        let mut response = ran.unwrap_or_else(|_| out_of_time());
         let status = response.status().as_u16();
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(http.status = status, elapsed_ms, "answered with {status}");
@@ -40,6 +35,11 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
         response
     };
     answer.instrument(span).await
+}
+
+fn out_of_time() -> Response {
+    let text = "the request took too long and was given up; its outcome is unknown, so look before trying again";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
 /// The caller's id when it is harmless, so that it can be followed across services; else a fresh one.

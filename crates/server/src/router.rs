@@ -101,3 +101,36 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for RequestId {
         Ok(Self(digits.and_then(|text| text.parse().ok())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::StatusCode;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    async fn broken() -> &'static str {
+        panic!("the inner details")
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_error_answer_without_details() {
+        let app = Router::new()
+            .route("/", get(broken))
+            .layer(CatchPanicLayer::custom(crate::observe::after_panic));
+        let answer = app
+            .oneshot(http::Request::new(Body::empty()))
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(
+            text.starts_with("{\"error\":\"") && !text.contains("inner"),
+            "{text}"
+        );
+    }
+}

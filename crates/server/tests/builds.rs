@@ -1,5 +1,7 @@
 //! The endpoints of requests: add, show, list, logs.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
+
 mod support;
 
 use std::time::Duration;
@@ -231,7 +233,7 @@ async fn logs_follow_the_state_and_the_expiry_of_a_request() {
     );
     std::fs::remove_file(&file).unwrap();
     server.get(&path).await.is_error(500);
-    server.pass(Duration::from_secs(25 * 3600));
+    server.pass(Duration::from_hours(25));
     server.get(&path).await.is_error(410);
     std::fs::write(&file, "still here").unwrap();
     assert_eq!(server.get(&path).await.body, "still here");

@@ -1,5 +1,12 @@
 //! Replays the recorded cases of `../shared/conformance/api` for the endpoints this service has.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a test, helpers included"
+)]
+
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -131,28 +138,24 @@ async fn recorded_cases_are_answered_as_recorded() {
     assert!(!text.contains("SKIP"), "{text}");
 }
 
+fn take<T: serde::de::DeserializeOwned>(field: &mut T, value: &Value) {
+    *field = serde_json::from_value(value.clone()).unwrap();
+}
+
 /// The settings of a profile that concern this server; the others are about queues, messages and endpoints to come.
 fn config(settings: &Map<String, Value>, state: &Path) -> ServerConfig {
     let mut config = ServerConfig::default();
     for (name, value) in settings {
         match name.as_str() {
             "LOGIN_DISABLED" => config.login_disabled = value.as_bool().unwrap(),
-            "IIB_WORKER_USERNAMES" => {
-                config.worker_usernames = serde_json::from_value(value.clone()).unwrap()
-            }
-            "IIB_BINARY_IMAGE_CONFIG" => {
-                config.binary_image_config = serde_json::from_value(value.clone()).unwrap()
-            }
-            "IIB_GRAPH_MODE_OPTIONS" => {
-                config.graph_mode_options = serde_json::from_value(value.clone()).unwrap()
-            }
+            "IIB_WORKER_USERNAMES" => take(&mut config.worker_usernames, value),
+            "IIB_BINARY_IMAGE_CONFIG" => take(&mut config.binary_image_config, value),
+            "IIB_GRAPH_MODE_OPTIONS" => take(&mut config.graph_mode_options, value),
             "IIB_GRAPH_MODE_INDEX_ALLOW_LIST" => {
-                config.graph_mode_index_allow_list = serde_json::from_value(value.clone()).unwrap()
+                take(&mut config.graph_mode_index_allow_list, value);
             }
             "IIB_MAX_PER_PAGE" => config.max_per_page = value.as_u64().unwrap(),
-            "IIB_REQUEST_DATA_DAYS_TO_LIVE" => {
-                config.request_data_days_to_live = serde_json::from_value(value.clone()).unwrap()
-            }
+            "IIB_REQUEST_DATA_DAYS_TO_LIVE" => take(&mut config.request_data_days_to_live, value),
             "IIB_REQUEST_LOGS_DIR" => {
                 let directory = value
                     .as_str()

@@ -1,5 +1,7 @@
 //! What holds for every endpoint: paths, methods, headers, errors, the way to stop.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
+
 mod support;
 
 use std::time::Duration;
@@ -59,7 +61,9 @@ async fn unknown_paths_and_ids_are_404_and_wrong_methods_405() {
         ("POST", "/"),
         ("POST", "/api/v1/builds/1/logs"),
     ] {
-        server.send(method, path, "", "").await.is_error(405);
+        let answer = server.send(method, path, "", "").await;
+        answer.is_error(405);
+        assert!(answer.header("allow").is_some(), "{method} {path}");
     }
     server
         .send("POST", "/api/v1/builds/typo", JSON, "{}")

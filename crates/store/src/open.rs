@@ -30,7 +30,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Store(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    /// One connection: SQLite has one writer at a time, and queueing here is fair while its own lock is not.
+    /// One connection: `SQLite` has one writer at a time, and queueing here is fair while its own lock is not.
     writer: DatabaseConnection,
     readers: DatabaseConnection,
     pub(crate) sealing_key: SealingKey,
@@ -149,7 +149,7 @@ impl Store {
         Ok(known.len().saturating_sub(applied.len()))
     }
 
-    /// A transaction that writes. It takes SQLite's write lock at once: taking it later fails when somebody else wrote in between.
+    /// A transaction that writes. It takes `SQLite`'s write lock at once: taking it later fails when somebody else wrote in between.
     pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, Error> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

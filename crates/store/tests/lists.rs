@@ -1,5 +1,7 @@
 //! Lists: filters, pages, and what they cost.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
+
 mod support;
 
 use std::sync::atomic::Ordering;
@@ -99,109 +101,42 @@ async fn filters_combine() {
     };
     fixture.finish(&job, State::Complete, fields).await;
 
-    let all = ListFilter::default;
-    assert_eq!(
-        ids(
-            &fixture,
-            ListFilter {
+    let check = async |fill: &dyn Fn(&mut ListFilter), expected: &[i64]| {
+        let mut filter = ListFilter::default();
+        fill(&mut filter);
+        assert_eq!(ids(&fixture, filter.clone()).await, expected, "{filter:?}");
+    };
+    check(&|filter| filter.state = Some(State::Complete), &[one.id]).await;
+    check(
+        &|filter| filter.request_type = Some(RequestType::Add),
+        &[two.id, one.id],
+    )
+    .await;
+    check(&|filter| filter.request_type = Some(RequestType::Rm), &[]).await;
+    check(&|filter| filter.batch = Some(two.batch), &[two.id]).await;
+    check(&|filter| filter.user = Some("alice".into()), &[one.id]).await;
+    check(&|filter| filter.user = Some("nobody".into()), &[]).await;
+    check(
+        &|filter| filter.from_index = Some("r/two:1".into()),
+        &[two.id],
+    )
+    .await;
+    check(
+        &|filter| filter.index_image = Some("r/built:1".into()),
+        &[one.id],
+    )
+    .await;
+    let complete_of = |batch: i64| {
+        move |filter: &mut ListFilter| {
+            *filter = ListFilter {
                 state: Some(State::Complete),
-                ..all()
-            }
-        )
-        .await,
-        [one.id]
-    );
-    assert_eq!(
-        ids(
-            &fixture,
-            ListFilter {
-                request_type: Some(RequestType::Add),
-                ..all()
-            }
-        )
-        .await,
-        [two.id, one.id]
-    );
-    assert!(
-        ids(
-            &fixture,
-            ListFilter {
-                request_type: Some(RequestType::Rm),
-                ..all()
-            }
-        )
-        .await
-        .is_empty()
-    );
-    assert_eq!(
-        ids(
-            &fixture,
-            ListFilter {
-                batch: Some(two.batch),
-                ..all()
-            }
-        )
-        .await,
-        [two.id]
-    );
-    assert_eq!(
-        ids(
-            &fixture,
-            ListFilter {
-                user: Some("alice".into()),
-                ..all()
-            }
-        )
-        .await,
-        [one.id]
-    );
-    assert!(
-        ids(
-            &fixture,
-            ListFilter {
-                user: Some("nobody".into()),
-                ..all()
-            }
-        )
-        .await
-        .is_empty()
-    );
-    assert_eq!(ids(&fixture, from_index("r/two:1")).await, [two.id]);
-    assert_eq!(
-        ids(
-            &fixture,
-            ListFilter {
-                index_image: Some("r/built:1".into()),
-                ..all()
-            }
-        )
-        .await,
-        [one.id]
-    );
-    assert!(
-        ids(
-            &fixture,
-            ListFilter {
-                state: Some(State::Complete),
-                batch: Some(two.batch),
-                ..all()
-            }
-        )
-        .await
-        .is_empty()
-    );
-    assert_eq!(
-        ids(
-            &fixture,
-            ListFilter {
-                state: Some(State::Complete),
-                batch: Some(one.batch),
+                batch: Some(batch),
                 ..prefix("r/")
-            }
-        )
-        .await,
-        [one.id]
-    );
+            };
+        }
+    };
+    check(&complete_of(two.batch), &[]).await;
+    check(&complete_of(one.batch), &[one.id]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Requests: what a submit writes, what reports change, what is kept secret.
 
+#![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -135,7 +135,7 @@ impl Server {
     pub async fn end_oldest(&self, state: State) -> i64 {
         let job = self
             .store
-            .claim(&WorkerId::random(), Duration::from_secs(60))
+            .claim(&WorkerId::random(), Duration::from_mins(1))
             .await
             .unwrap()
             .unwrap();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use store::{Clock, Job, ResultFields, SealingKey, State, Store, StoreConfig, Update, WorkerId};
 use tempfile::TempDir;
 
-pub const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_mins(1);
 
 pub struct Fixture {
     pub store: Store,
