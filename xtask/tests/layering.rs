@@ -11,7 +11,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("builder", &["bundle", "indexdb", "oci"]),
     ("bundle", &["catalog"]),
     ("catalog", &[]),
-    ("iib", &["api", "builder", "oci", "registry", "samples", "server", "store", "worker"]),
+    (
+        "iib",
+        &[
+            "api", "builder", "oci", "registry", "samples", "server", "store", "worker",
+        ],
+    ),
     ("indexdb", &["bundle", "catalog"]),
     ("oci", &[]),
     ("registry", &[]),
@@ -22,14 +27,28 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &["indexdb"]),
 ];
 
-#[expect(clippy::disallowed_methods, reason = "cargo is asked for the workspace's own shape")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo is asked for the workspace's own shape"
+)]
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+            "--manifest-path",
+        ])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
@@ -37,7 +56,10 @@ fn metadata() -> Value {
 fn edges() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().expect("packages");
-    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let names: BTreeSet<&str> = packages
+        .iter()
+        .filter_map(|package| package["name"].as_str())
+        .collect();
     packages
         .iter()
         .map(|package| {
@@ -56,11 +78,17 @@ fn edges() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn crates_use_only_what_the_drawing_allows() {
-    let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        ALLOWED.iter().map(|(name, uses)| (*name, uses.iter().copied().collect())).collect();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> = ALLOWED
+        .iter()
+        .map(|(name, uses)| (*name, uses.iter().copied().collect()))
+        .collect();
     let edges = edges();
     let members: BTreeSet<&str> = edges.keys().map(String::as_str).collect();
-    assert_eq!(members, allowed.keys().copied().collect(), "a crate is missing from the drawing, or gone");
+    assert_eq!(
+        members,
+        allowed.keys().copied().collect(),
+        "a crate is missing from the drawing, or gone"
+    );
     for (name, uses) in &edges {
         for used in uses {
             assert!(
@@ -76,7 +104,10 @@ fn every_allowed_arrow_is_used() {
     let edges = edges();
     for (name, uses) in ALLOWED {
         for used in *uses {
-            assert!(edges[*name].contains(*used), "`{name}` does not use `{used}` any more: take the arrow out of the drawing");
+            assert!(
+                edges[*name].contains(*used),
+                "`{name}` does not use `{used}` any more: take the arrow out of the drawing"
+            );
         }
     }
 }

@@ -57,15 +57,31 @@ impl Builder {
         let config = &self.config;
         let directory = work_dir::create(config).await?;
 
-        let prepared = prepare::prepare(&index_client, config, request, reporter, &mut checkpoint).await?;
+        let prepared =
+            prepare::prepare(&index_client, config, request, reporter, &mut checkpoint).await?;
         let arches = prepared.platforms.keys().cloned().collect();
-        reporter.phase(&crate::Phase::Building(arches), &prepared.facts).await?;
-        let edited =
-            edit::edit(config, request.graph_update_mode, &prepared, reporter, directory.path()).await?;
+        reporter
+            .phase(&crate::Phase::Building(arches), &prepared.facts)
+            .await?;
+        let edited = edit::edit(
+            config,
+            request.graph_update_mode,
+            &prepared,
+            reporter,
+            directory.path(),
+        )
+        .await?;
         let assembled = assemble::assemble(config, &prepared, &edited, directory.path()).await?;
         let binary_image = &prepared.binary_image.repository;
-        let blobs =
-            publish::publish(&self.client, config, &request.output, binary_image, &assembled, reporter).await?;
+        let blobs = publish::publish(
+            &self.client,
+            config,
+            &request.output,
+            binary_image,
+            &assembled,
+            reporter,
+        )
+        .await?;
 
         let overwritten = overwritten_index(request);
         if let (Some(_), Some(index)) = (overwritten, &prepared.from_index) {
@@ -81,7 +97,12 @@ impl Builder {
             .await?;
         }
         Ok(Added {
-            facts: publish::result_facts(config, &request.output, overwritten, &assembled.list.digest),
+            facts: publish::result_facts(
+                config,
+                &request.output,
+                overwritten,
+                &assembled.list.digest,
+            ),
             digest: assembled.list.digest.clone(),
             images: assembled
                 .images
@@ -100,7 +121,10 @@ impl Builder {
         match (&request.overwrite, &request.from_index) {
             (Overwrite::WithToken(token), Some(ImageName::Registry(spec))) => {
                 let key = spec.repository().to_string();
-                let credentials = self.credentials.clone().with(&key, &token.user, token.password.clone());
+                let credentials =
+                    self.credentials
+                        .clone()
+                        .with(&key, &token.user, token.password.clone());
                 self.client.with_credentials(credentials)
             }
             (Overwrite::WithToken(_) | Overwrite::Yes | Overwrite::No, _) => self.client.clone(),
@@ -116,7 +140,9 @@ fn check_request(request: &AddRequest) -> Result<(), Error> {
     if let Some(index @ ImageName::Registry(spec)) = overwritten_index(request)
         && spec.tag_ref().is_none_or(|_| spec.digest().is_some())
     {
-        return Err(Error::OverwriteNeedsTag { index: index.clone() });
+        return Err(Error::OverwriteNeedsTag {
+            index: index.clone(),
+        });
     }
     Ok(())
 }
@@ -127,4 +153,3 @@ fn overwritten_index(request: &AddRequest) -> Option<&ImageName> {
         Overwrite::Yes | Overwrite::WithToken(_) => request.from_index.as_ref(),
     }
 }
-

@@ -34,7 +34,9 @@ pub enum Error {
         source: Box<oci::Error>,
     },
     /// An image is of a type that cannot be used.
-    #[error("the {role} `{image}` is of type `{media_type}`; push it as a Docker v2 schema 2 or OCI image")]
+    #[error(
+        "the {role} `{image}` is of type `{media_type}`; push it as a Docker v2 schema 2 or OCI image"
+    )]
     UnsupportedType {
         /// What the image is to the request.
         role: Role,
@@ -44,7 +46,9 @@ pub enum Error {
         media_type: MediaType,
     },
     /// A manifest list has no entry that could be used.
-    #[error("the {role} `{image}` is an empty manifest list; push it with at least one architecture")]
+    #[error(
+        "the {role} `{image}` is an empty manifest list; push it with at least one architecture"
+    )]
     EmptyList {
         /// What the image is to the request.
         role: Role,
@@ -75,7 +79,9 @@ pub enum Error {
         problem: String,
     },
     /// A bundle lacks a label that the configuration demands.
-    #[error("the bundle `{bundle}` must carry the label `{label}` with the value `{expected}`, but it {found}; build the bundle with it")]
+    #[error(
+        "the bundle `{bundle}` must carry the label `{label}` with the value `{expected}`, but it {found}; build the bundle with it"
+    )]
     RequiredLabel {
         /// The bundle.
         bundle: PullSpec,
@@ -87,7 +93,9 @@ pub enum Error {
         found: String,
     },
     /// The requested scope is wider than the index's.
-    #[error("the index image `{index}` is limited to the scope `{current}` and cannot be given the wider scope `{requested}`; request `{current}` or a narrower scope")]
+    #[error(
+        "the index image `{index}` is limited to the scope `{current}` and cannot be given the wider scope `{requested}`; request `{current}` or a narrower scope"
+    )]
     ScopeTooWide {
         /// The index image.
         index: ImageName,
@@ -97,7 +105,9 @@ pub enum Error {
         requested: Scope,
     },
     /// No binary image is named or configured.
-    #[error("no binary image is configured for the scope `{scope}` and the version `{version}`; name one with `binary_image`")]
+    #[error(
+        "no binary image is configured for the scope `{scope}` and the version `{version}`; name one with `binary_image`"
+    )]
     NoBinaryImage {
         /// The result's scope.
         scope: Scope,
@@ -105,7 +115,9 @@ pub enum Error {
         version: String,
     },
     /// The named binary image contradicts the configuration about being binaryless.
-    #[error("the index for scope `{scope}` and version `{version}` {demand}, but the request names `{requested}`; leave `binary_image` out to use the configured one")]
+    #[error(
+        "the index for scope `{scope}` and version `{version}` {demand}, but the request names `{requested}`; leave `binary_image` out to use the configured one"
+    )]
     BinaryImageMismatch {
         /// The result's scope.
         scope: Scope,
@@ -117,13 +129,18 @@ pub enum Error {
         requested: String,
     },
     /// An SQLite index cannot be served without the program in the binary image.
-    #[error("an SQLite index image needs a binary image with the catalog server, but `scratch` is asked for; name a binary image")]
+    #[error(
+        "an SQLite index image needs a binary image with the catalog server, but `scratch` is asked for; name a binary image"
+    )]
     BinarylessDatabase,
     /// Nothing says for which architectures to build.
     #[error("no architectures are given: name a from-index or add architectures with `add_arches`")]
     NoArches,
     /// The binary image does not exist for some architectures.
-    #[error("the binary image `{image}` is not available for {}; use a binary image that has them, or build for fewer architectures", list(missing))]
+    #[error(
+        "the binary image `{image}` is not available for {}; use a binary image that has them, or build for fewer architectures",
+        list(missing)
+    )]
     ArchesMissing {
         /// The binary image.
         image: ImageName,
@@ -131,7 +148,9 @@ pub enum Error {
         missing: BTreeSet<Arch>,
     },
     /// The binary image contradicts itself about its architecture.
-    #[error("the binary image `{image}` says `{found}` where it is listed for `{arch}`; rebuild the binary image")]
+    #[error(
+        "the binary image `{image}` says `{found}` where it is listed for `{arch}`; rebuild the binary image"
+    )]
     WrongArch {
         /// The binary image.
         image: ImageName,
@@ -141,7 +160,9 @@ pub enum Error {
         found: String,
     },
     /// A layer's type has no name in the format to be written.
-    #[error("the binary image `{image}` has a layer of type `{media_type}`, which Docker v2 schema 2 has no name for; publish in the OCI format or rebuild the binary image with gzip layers")]
+    #[error(
+        "the binary image `{image}` has a layer of type `{media_type}`, which Docker v2 schema 2 has no name for; publish in the OCI format or rebuild the binary image with gzip layers"
+    )]
     LayerType {
         /// The binary image.
         image: ImageName,
@@ -149,19 +170,29 @@ pub enum Error {
         media_type: MediaType,
     },
     /// The from-index is no SQLite index image.
-    #[error("the index image `{index}` is a file-based catalog (label `{}`); only SQLite index images can be added to so far", crate::labels::CONFIGS)]
+    #[error(
+        "the index image `{index}` is a file-based catalog (label `{}`); only SQLite index images can be added to so far",
+        crate::labels::CONFIGS
+    )]
     FileBasedIndex {
         /// The index image.
         index: ImageName,
     },
     /// The from-index has no label that says where its database is.
-    #[error("the image `{index}` is no index image: it has neither the label `{}` nor `{}`; check the name", crate::labels::DATABASE, crate::labels::CONFIGS)]
+    #[error(
+        "the image `{index}` is no index image: it has neither the label `{}` nor `{}`; check the name",
+        crate::labels::DATABASE,
+        crate::labels::CONFIGS
+    )]
     NotAnIndex {
         /// The image.
         index: ImageName,
     },
     /// The database is not where the label says.
-    #[error("the index image `{index}` has no file `{path}`, which its label `{}` names; rebuild the index image", crate::labels::DATABASE)]
+    #[error(
+        "the index image `{index}` has no file `{path}`, which its label `{}` names; rebuild the index image",
+        crate::labels::DATABASE
+    )]
     DatabaseMissing {
         /// The index image.
         index: ImageName,
@@ -194,7 +225,9 @@ pub enum Error {
         source: Box<indexdb::Error>,
     },
     /// The from-index's tag was moved by somebody else while the request ran.
-    #[error("the index image `{index}` was changed since this request started: it was `{expected}` and is `{found}` now; submit the request again to build on the new one")]
+    #[error(
+        "the index image `{index}` was changed since this request started: it was `{expected}` and is `{found}` now; submit the request again to build on the new one"
+    )]
     IndexChanged {
         /// The index image.
         index: ImageName,
@@ -204,7 +237,9 @@ pub enum Error {
         found: String,
     },
     /// The from-index is named by digest alone.
-    #[error("the index image `{index}` is named by digest, which cannot be overwritten; name it by tag")]
+    #[error(
+        "the index image `{index}` is named by digest, which cannot be overwritten; name it by tag"
+    )]
     OverwriteNeedsTag {
         /// The index image.
         index: ImageName,
@@ -218,7 +253,9 @@ pub enum Error {
         arch: Arch,
     },
     /// A file of the request's private directory could not be read or written.
-    #[error("the file `{path}` could not be read or written; check the disk's space and permissions")]
+    #[error(
+        "the file `{path}` could not be read or written; check the disk's space and permissions"
+    )]
     Io {
         /// The file.
         path: PathBuf,
@@ -288,5 +325,9 @@ impl Error {
 }
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    items.into_iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+    items
+        .into_iter()
+        .map(|item| format!("`{item}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{
-    Arch, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName, ImageRepository, ManifestList,
-    RawManifest, Reference,
+    Arch, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName,
+    ImageRepository, ManifestList, RawManifest, Reference,
 };
 
 use crate::error::{Error, Role};
@@ -38,15 +38,32 @@ impl FoundImage {
         role: Role,
         digest: Option<&Digest>,
     ) -> Result<Self, Error> {
-        let read = |source: oci::Error| Error::Read { role, image: name.to_string(), source: Box::new(source) };
+        let read = |source: oci::Error| Error::Read {
+            role,
+            image: name.to_string(),
+            source: Box::new(source),
+        };
         let repository = name.open(client).await.map_err(read)?;
-        let reference = digest.map_or_else(|| name.reference(), |digest| Reference::Digest(digest.clone()));
+        let reference = digest.map_or_else(
+            || name.reference(),
+            |digest| Reference::Digest(digest.clone()),
+        );
         let raw = repository.manifest(&reference).await.map_err(read)?;
         if !raw.media_type.is_list() && !raw.media_type.is_image() {
-            return Err(Error::UnsupportedType { role, image: name.to_string(), media_type: raw.media_type });
+            return Err(Error::UnsupportedType {
+                role,
+                image: name.to_string(),
+                media_type: raw.media_type,
+            });
         }
         let document = raw.parse().map_err(|source| read(source.into()))?;
-        Ok(Self { name: name.clone(), role, repository, raw, document })
+        Ok(Self {
+            name: name.clone(),
+            role,
+            repository,
+            raw,
+            document,
+        })
     }
 
     pub(crate) fn digest(&self) -> &Digest {
@@ -61,9 +78,9 @@ impl FoundImage {
     /// The architectures the image exists for: every entry's of a list, the config's of a single image.
     pub(crate) async fn arches(&self) -> Result<BTreeSet<Arch>, Error> {
         match &self.document {
-            Document::List(list) => {
-                entries_with_arch(list).map(|(text, _)| self.parse_arch(text)).collect::<Result<_, _>>()
-            }
+            Document::List(list) => entries_with_arch(list)
+                .map(|(text, _)| self.parse_arch(text))
+                .collect::<Result<_, _>>(),
             Document::Image(manifest) => {
                 let config = self.config(manifest).await?;
                 Ok(BTreeSet::from([self.parse_arch(&config.architecture)?]))
@@ -76,8 +93,11 @@ impl FoundImage {
         match &self.document {
             Document::Image(manifest) => self.single(manifest).await,
             Document::List(list) => {
-                let amd64 = entries_with_arch(list).find(|(arch, _)| *arch == Arch::amd64().as_str());
-                let entry = amd64.map(|(_, entry)| entry).or_else(|| list.manifests.first());
+                let amd64 =
+                    entries_with_arch(list).find(|(arch, _)| *arch == Arch::amd64().as_str());
+                let entry = amd64
+                    .map(|(_, entry)| entry)
+                    .or_else(|| list.manifests.first());
                 self.entry(entry.ok_or_else(|| self.empty_list())?).await
             }
         }
@@ -87,7 +107,10 @@ impl FoundImage {
     pub(crate) async fn first(&self) -> Result<PlatformImage, Error> {
         match &self.document {
             Document::Image(manifest) => self.single(manifest).await,
-            Document::List(list) => self.entry(list.manifests.first().ok_or_else(|| self.empty_list())?).await,
+            Document::List(list) => {
+                self.entry(list.manifests.first().ok_or_else(|| self.empty_list())?)
+                    .await
+            }
         }
     }
 
@@ -95,25 +118,39 @@ impl FoundImage {
     pub(crate) async fn for_arch(&self, arch: &Arch) -> Result<Option<PlatformImage>, Error> {
         match &self.document {
             Document::Image(manifest) => Ok(Some(self.single(manifest).await?)),
-            Document::List(list) => match entries_with_arch(list).find(|(text, _)| *text == arch.as_str()) {
-                Some((_, entry)) => Ok(Some(self.entry(entry).await?)),
-                None => Ok(None),
-            },
+            Document::List(list) => {
+                match entries_with_arch(list).find(|(text, _)| *text == arch.as_str()) {
+                    Some((_, entry)) => Ok(Some(self.entry(entry).await?)),
+                    None => Ok(None),
+                }
+            }
         }
     }
 
     async fn single(&self, manifest: &ImageManifest) -> Result<PlatformImage, Error> {
         let config = self.config(manifest).await?;
-        Ok(PlatformImage { digest: self.raw.digest.clone(), manifest: manifest.clone(), config })
+        Ok(PlatformImage {
+            digest: self.raw.digest.clone(),
+            manifest: manifest.clone(),
+            config,
+        })
     }
 
     async fn entry(&self, entry: &Descriptor) -> Result<PlatformImage, Error> {
         let reference = Reference::Digest(entry.digest.clone());
-        let raw = self.repository.manifest(&reference).await.map_err(|source| self.read(source))?;
+        let raw = self
+            .repository
+            .manifest(&reference)
+            .await
+            .map_err(|source| self.read(source))?;
         match raw.parse().map_err(|source| self.read(source.into()))? {
             Document::Image(manifest) => {
                 let config = self.config(&manifest).await?;
-                Ok(PlatformImage { digest: raw.digest, manifest, config })
+                Ok(PlatformImage {
+                    digest: raw.digest,
+                    manifest,
+                    config,
+                })
             }
             // A list within a list has no meaning for index or bundle images.
             Document::List(_) => Err(Error::UnsupportedType {
@@ -125,8 +162,11 @@ impl FoundImage {
     }
 
     async fn config(&self, manifest: &ImageManifest) -> Result<ImageConfig, Error> {
-        let bytes =
-            self.repository.blob_bytes(&manifest.config, MAX_CONFIG_BYTES).await.map_err(|source| self.read(source))?;
+        let bytes = self
+            .repository
+            .blob_bytes(&manifest.config, MAX_CONFIG_BYTES)
+            .await
+            .map_err(|source| self.read(source))?;
         serde_json::from_slice(&bytes).map_err(|source| Error::BadConfig {
             role: self.role,
             image: self.name.to_string(),
@@ -135,20 +175,28 @@ impl FoundImage {
     }
 
     fn parse_arch(&self, text: &str) -> Result<Arch, Error> {
-        text.parse().map_err(|problem: oci::ParseArchError| Error::BadLabel {
-            image: self.name.to_string(),
-            label: crate::labels::ARCHITECTURE,
-            value: text.to_owned(),
-            problem: problem.to_string(),
-        })
+        text.parse()
+            .map_err(|problem: oci::ParseArchError| Error::BadLabel {
+                image: self.name.to_string(),
+                label: crate::labels::ARCHITECTURE,
+                value: text.to_owned(),
+                problem: problem.to_string(),
+            })
     }
 
     pub(crate) fn read(&self, source: oci::Error) -> Error {
-        Error::Read { role: self.role, image: self.name.to_string(), source: Box::new(source) }
+        Error::Read {
+            role: self.role,
+            image: self.name.to_string(),
+            source: Box::new(source),
+        }
     }
 
     fn empty_list(&self) -> Error {
-        Error::EmptyList { role: self.role, image: self.name.to_string() }
+        Error::EmptyList {
+            role: self.role,
+            image: self.name.to_string(),
+        }
     }
 }
 
@@ -169,6 +217,12 @@ pub(crate) fn pinned_name(name: &ImageName, digest: &Digest) -> String {
 }
 
 /// A label's value; a missing label reads as nothing.
-pub(crate) fn label<'labels>(labels: &'labels BTreeMap<String, String>, name: &str) -> Option<&'labels str> {
-    labels.get(name).map(String::as_str).filter(|value| !value.is_empty())
+pub(crate) fn label<'labels>(
+    labels: &'labels BTreeMap<String, String>,
+    name: &str,
+) -> Option<&'labels str> {
+    labels
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
 }

@@ -54,14 +54,23 @@ impl Builder {
         .await
         .map_err(|source| index.image.read(source))?;
         let Some(database_bytes) = found else {
-            return Err(Error::DatabaseMissing { index: name.clone(), path: index.database_path });
+            return Err(Error::DatabaseMissing {
+                index: name.clone(),
+                path: index.database_path,
+            });
         };
         let epoch = self.config.epoch;
         let failed_name = name.clone();
         let (packages, bundles) = crate::add::blocking(move || {
-            let failed = |source| Error::Database { index: failed_name.clone(), source: Box::new(source) };
+            let failed = |source| Error::Database {
+                index: failed_name.clone(),
+                source: Box::new(source),
+            };
             let database = IndexDb::open(&path, epoch).map_err(failed)?;
-            Ok((database.packages().map_err(failed)?, database.bundles().map_err(failed)?))
+            Ok((
+                database.packages().map_err(failed)?,
+                database.bundles().map_err(failed)?,
+            ))
         })
         .await?;
         Ok(IndexSummary {
@@ -79,12 +88,25 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error`] when the image cannot be read, is no SQLite index image, or the file cannot be written.
-    pub async fn extract_database(&self, name: &ImageName, to: &std::path::Path) -> Result<u64, Error> {
+    pub async fn extract_database(
+        &self,
+        name: &ImageName,
+        to: &std::path::Path,
+    ) -> Result<u64, Error> {
         let index = find_index(&self.client, name, None).await?;
         let limits = Limits::index();
-        oci::extract_file(&index.image.repository, &index.platform.manifest, &index.database_path, to, &limits)
-            .await
-            .map_err(|source| index.image.read(source))?
-            .ok_or_else(|| Error::DatabaseMissing { index: name.clone(), path: index.database_path.clone() })
+        oci::extract_file(
+            &index.image.repository,
+            &index.platform.manifest,
+            &index.database_path,
+            to,
+            &limits,
+        )
+        .await
+        .map_err(|source| index.image.read(source))?
+        .ok_or_else(|| Error::DatabaseMissing {
+            index: name.clone(),
+            path: index.database_path.clone(),
+        })
     }
 }

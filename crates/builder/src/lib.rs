@@ -28,7 +28,8 @@ pub use error::{Error, Role};
 pub use inspect::{BundleEntry, IndexSummary, PackageEntry};
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};
 pub use request::{
-    AddRequest, BinaryImage, GraphUpdateMode, Output, OutputRepository, Overwrite, OverwriteToken, ParseTokenError,
+    AddRequest, BinaryImage, GraphUpdateMode, Output, OutputRepository, Overwrite, OverwriteToken,
+    ParseTokenError,
 };
 pub use scope::{ParseScopeError, Scope};
 pub use work_dir::remove_leftovers;
@@ -44,7 +45,11 @@ pub struct Builder {
 impl Builder {
     /// A builder that speaks through `client`, whose credentials are `credentials`.
     pub fn new(client: Client, credentials: Credentials, config: BuilderConfig) -> Self {
-        Self { client, credentials, config }
+        Self {
+            client,
+            credentials,
+            config,
+        }
     }
 
     /// The client, for counting what it did.

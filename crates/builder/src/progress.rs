@@ -39,7 +39,9 @@ impl fmt::Display for Phase {
                 }
                 Ok(())
             }
-            Self::CheckingPresentBundles => f.write_str("Checking if bundles are already present in the index image"),
+            Self::CheckingPresentBundles => {
+                f.write_str("Checking if bundles are already present in the index image")
+            }
             Self::CreatingManifestList => f.write_str("Creating the manifest list"),
             Self::Overwriting => f.write_str("Overwriting the index image with the new one"),
         }

@@ -105,7 +105,10 @@ impl Output {
             OutputRepository::Registry(repository) => {
                 ImageName::Registry(repository.with_tag(tag.clone()).into())
             }
-            OutputRepository::Layout(path) => ImageName::Layout { path: path.clone(), tag: Some(tag.clone()) },
+            OutputRepository::Layout(path) => ImageName::Layout {
+                path: path.clone(),
+                tag: Some(tag.clone()),
+            },
         }
     }
 }
@@ -137,9 +140,10 @@ impl OverwriteToken {
     /// [`ParseTokenError`] when there is no colon or nothing before it.
     pub fn parse(text: &str) -> Result<Self, ParseTokenError> {
         match text.split_once(':') {
-            Some((user, password)) if !user.is_empty() => {
-                Ok(Self { user: user.to_owned(), password: password.to_owned().into() })
-            }
+            Some((user, password)) if !user.is_empty() => Ok(Self {
+                user: user.to_owned(),
+                password: password.to_owned().into(),
+            }),
             _ => Err(ParseTokenError),
         }
     }

@@ -40,7 +40,9 @@ impl FromStr for Scope {
             "dev" => Ok(Self::Dev),
             "stage" => Ok(Self::Stage),
             "prod" => Ok(Self::Prod),
-            other => Err(ParseScopeError { text: other.to_owned() }),
+            other => Err(ParseScopeError {
+                text: other.to_owned(),
+            }),
         }
     }
 }

@@ -24,7 +24,13 @@ pub(crate) struct LogArgs {
     #[arg(long, global = true, env = "IIB_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// How to log
-    #[arg(long, global = true, env = "IIB_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        env = "IIB_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     pub(crate) log_format: LogFormat,
 }
 
@@ -68,7 +74,9 @@ pub(crate) enum IndexCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
     /// Serve an image registry from a directory
-    #[command(after_help = "Example:\n  iib registry serve --listen 127.0.0.1:5000 --root ./registry")]
+    #[command(
+        after_help = "Example:\n  iib registry serve --listen 127.0.0.1:5000 --root ./registry"
+    )]
     Serve(RegistryServeArgs),
 }
 
@@ -114,7 +122,13 @@ pub(crate) struct IndexAddArgs {
     #[arg(long, requires = "from_index")]
     pub(crate) overwrite_from_index: bool,
     /// `user:password` for the from-index's repository alone; better given in the environment than on the command line
-    #[arg(long, env = "IIB_OVERWRITE_FROM_INDEX_TOKEN", hide_env_values = true, requires = "overwrite_from_index", value_name = "TOKEN")]
+    #[arg(
+        long,
+        env = "IIB_OVERWRITE_FROM_INDEX_TOKEN",
+        hide_env_values = true,
+        requires = "overwrite_from_index",
+        value_name = "TOKEN"
+    )]
     pub(crate) overwrite_from_index_token: Option<String>,
     /// The scope to label the result with: dev, stage or prod; default: the from-index's
     #[arg(long, value_name = "SCOPE")]
@@ -218,8 +232,13 @@ pub(crate) struct QuickstartArgs {
 }
 
 fn parse_alias(text: &str) -> Result<(RegistryHost, RegistryHost), String> {
-    let (name, address) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form NAME=ADDRESS"))?;
-    let parse = |part: &str| part.parse::<RegistryHost>().map_err(|error| error.to_string());
+    let (name, address) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not of the form NAME=ADDRESS"))?;
+    let parse = |part: &str| {
+        part.parse::<RegistryHost>()
+            .map_err(|error| error.to_string())
+    };
     Ok((parse(name)?, parse(address)?))
 }
 

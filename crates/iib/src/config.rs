@@ -56,7 +56,9 @@ impl Default for ServerSection {
             worker_usernames: BTreeSet::new(),
             max_per_page: 20,
             request_data_days_to_live: 3,
-            graph_mode_options: ["replaces", "semver", "semver-skippatch"].map(str::to_owned).to_vec(),
+            graph_mode_options: ["replaces", "semver", "semver-skippatch"]
+                .map(str::to_owned)
+                .to_vec(),
             graph_mode_index_allow_list: Vec::new(),
             drain_seconds: 10,
         }
@@ -110,7 +112,12 @@ pub(crate) struct WorkerSection {
 
 impl Default for WorkerSection {
     fn default() -> Self {
-        Self { lease_seconds: 30, poll_seconds: 2, drain_seconds: 20, max_attempts: 5 }
+        Self {
+            lease_seconds: 30,
+            poll_seconds: 2,
+            drain_seconds: 20,
+            max_attempts: 5,
+        }
     }
 }
 
@@ -148,8 +155,18 @@ impl RegistriesSection {
         RegistryArgs {
             authfile: args.authfile.or_else(|| self.authfile.clone()),
             ca: self.ca.iter().cloned().chain(args.ca).collect(),
-            insecure: self.insecure.iter().map(host).chain(args.insecure).collect(),
-            aliases: self.aliases.iter().map(|(name, address)| (host(name), host(address))).chain(args.aliases).collect(),
+            insecure: self
+                .insecure
+                .iter()
+                .map(host)
+                .chain(args.insecure)
+                .collect(),
+            aliases: self
+                .aliases
+                .iter()
+                .map(|(name, address)| (host(name), host(address)))
+                .chain(args.aliases)
+                .collect(),
         }
     }
 }
@@ -157,10 +174,13 @@ impl RegistriesSection {
 impl Config {
     /// Reads `path`, or the defaults when there is none.
     pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else { return Ok(Self::default()) };
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("the configuration `{}` could not be read", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("the configuration `{}` has a mistake", path.display()))
+        toml::from_str(&text)
+            .with_context(|| format!("the configuration `{}` has a mistake", path.display()))
     }
 }
 
@@ -172,13 +192,21 @@ mod tests {
     fn the_example_is_understood_whole() {
         let text = include_str!("../../../docs/iib.example.toml");
         let config: Config = toml::from_str(text).unwrap();
-        assert_eq!(config.build.registry.unwrap().0.as_str(), "registry.example.com");
-        assert_eq!(config.build.binary_images["prod"]["v4.19"], "registry.example.com/opm:v4.19");
+        assert_eq!(
+            config.build.registry.unwrap().0.as_str(),
+            "registry.example.com"
+        );
+        assert_eq!(
+            config.build.binary_images["prod"]["v4.19"],
+            "registry.example.com/opm:v4.19"
+        );
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = toml::from_str::<Config>("[server]\nlissten = 1").unwrap_err().to_string();
+        let error = toml::from_str::<Config>("[server]\nlissten = 1")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("lissten"), "{error}");
     }
 }

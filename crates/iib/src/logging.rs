@@ -16,7 +16,10 @@ pub(crate) fn for_commands(args: LogArgs) -> anyhow::Result<()> {
 }
 
 /// For the service: milestones on standard error, and each request's lines to its own file.
-pub(crate) fn for_service(args: LogArgs, request_logs: Option<RequestLogLayer>) -> anyhow::Result<()> {
+pub(crate) fn for_service(
+    args: LogArgs,
+    request_logs: Option<RequestLogLayer>,
+) -> anyhow::Result<()> {
     start(args, "info", request_logs)
 }
 
@@ -25,17 +28,27 @@ pub(crate) fn for_quickstart(args: LogArgs, request_logs: RequestLogLayer) -> an
     start(args, "warn", Some(request_logs))
 }
 
-fn start(args: LogArgs, default: &str, request_logs: Option<RequestLogLayer>) -> anyhow::Result<()> {
+fn start(
+    args: LogArgs,
+    default: &str,
+    request_logs: Option<RequestLogLayer>,
+) -> anyhow::Result<()> {
     let directives = args.log.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(directives)
-        .with_context(|| format!("`{directives}` is no log filter; use a level or directives such as `info,oci=debug`"))?;
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let filter = EnvFilter::try_new(directives).with_context(|| {
+        format!(
+            "`{directives}` is no log filter; use a level or directives such as `info,oci=debug`"
+        )
+    })?;
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let lines = match args.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).boxed(),
     };
     // Requests' own logs are public and complete whatever the terminal shows, but hold no library's chatter.
-    let request_filter = EnvFilter::new("off,builder=debug,worker=debug,oci=info,bundle=debug,indexdb=debug");
+    let request_filter =
+        EnvFilter::new("off,builder=debug,worker=debug,oci=info,bundle=debug,indexdb=debug");
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .with(request_logs.map(|layer| layer.with_filter(request_filter)))

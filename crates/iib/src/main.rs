@@ -16,9 +16,14 @@ use crate::cli::{Cli, Command, IndexCommand, RegistryCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::new(error).context("the runtime could not be started")),
+        Err(error) => {
+            return fail(&anyhow::Error::new(error).context("the runtime could not be started"));
+        }
     };
     let result = runtime.block_on(run(cli));
     // Blocking work that nobody waits for any more (a dropped request's compression) must not delay the exit.

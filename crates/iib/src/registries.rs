@@ -18,8 +18,12 @@ pub(crate) fn client(args: &RegistryArgs) -> anyhow::Result<(Client, Credentials
         ..ClientConfig::default()
     };
     for path in &args.ca {
-        let pem = std::fs::read(path)
-            .with_context(|| format!("the certificate authority `{}` could not be read", path.display()))?;
+        let pem = std::fs::read(path).with_context(|| {
+            format!(
+                "the certificate authority `{}` could not be read",
+                path.display()
+            )
+        })?;
         config.extra_ca_pem.push(pem);
     }
     let client = Client::new(config).context("the registry client could not be made")?;
@@ -38,9 +42,16 @@ fn credentials(args: &RegistryArgs) -> anyhow::Result<Credentials> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the configuration that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the configuration that reads the environment"
+)]
 fn default_files() -> Vec<PathBuf> {
-    let directory = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let directory = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let containers = directory("XDG_RUNTIME_DIR").map(|path| path.join("containers/auth.json"));
     let docker = directory("DOCKER_CONFIG").map(|path| path.join("config.json"));
     let home = directory("HOME").map(|path| path.join(".docker/config.json"));
@@ -48,14 +59,21 @@ fn default_files() -> Vec<PathBuf> {
 }
 
 /// `SOURCE_DATE_EPOCH`, or 0: the time written wherever a time is written.
-#[expect(clippy::disallowed_methods, reason = "this is the configuration that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the configuration that reads the environment"
+)]
 pub(crate) fn source_date_epoch() -> anyhow::Result<i64> {
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) if !text.is_empty() => text
             .parse()
             .ok()
             .filter(|seconds| *seconds >= 0)
-            .with_context(|| format!("SOURCE_DATE_EPOCH is `{text}`; it must be whole seconds since 1970, or unset")),
+            .with_context(|| {
+                format!(
+                    "SOURCE_DATE_EPOCH is `{text}`; it must be whole seconds since 1970, or unset"
+                )
+            }),
         _ => Ok(0),
     }
 }

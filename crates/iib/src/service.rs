@@ -29,7 +29,9 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the directories that are missing.
     pub(crate) fn create(root: &Path) -> anyhow::Result<Self> {
-        let data = Self { root: root.to_owned() };
+        let data = Self {
+            root: root.to_owned(),
+        };
         for path in [data.logs(), data.work()] {
             std::fs::create_dir_all(&path)
                 .with_context(|| format!("the directory `{}` could not be made", path.display()))?;
@@ -80,11 +82,21 @@ impl Service {
             .context("the key that seals requests' secrets could not be read or made")?;
         let store = Store::open(&store_config(data.database(), sealing_key))
             .await
-            .with_context(|| format!("the state in `{}` could not be opened", data.database().display()))?;
+            .with_context(|| {
+                format!(
+                    "the state in `{}` could not be opened",
+                    data.database().display()
+                )
+            })?;
 
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let worker = Worker::new(worker_config(config)?, store.clone(), builder.clone(), Some(Arc::new(logs)));
+        let worker = Worker::new(
+            worker_config(config)?,
+            store.clone(),
+            builder.clone(),
+            Some(Arc::new(logs)),
+        );
         let stop = shutdown.clone();
         tasks.spawn(async move {
             worker.run(stop).await;
@@ -93,9 +105,15 @@ impl Service {
         let server_config = server_config(config, data)?;
         let stop = shutdown.clone();
         tasks.spawn(async move {
-            server::serve(listener, server_config, store, stop).await.context("the REST API ended")
+            server::serve(listener, server_config, store, stop)
+                .await
+                .context("the REST API ended")
         });
-        Ok(Self { shutdown, tasks, builder })
+        Ok(Self {
+            shutdown,
+            tasks,
+            builder,
+        })
     }
 
     /// The builder that the worker uses.
@@ -104,7 +122,10 @@ impl Service {
     }
 
     /// Runs until `end` completes or a part fails, then shuts everything down in order.
-    pub(crate) async fn run_until(mut self, end: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    pub(crate) async fn run_until(
+        mut self,
+        end: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
         let ended = tokio::select! {
             ended = end => ended,
             Some(part) = self.tasks.join_next() => match part {
@@ -139,7 +160,10 @@ pub(crate) async fn termination() -> anyhow::Result<()> {
 }
 
 fn store_config(path: PathBuf, sealing_key: SealingKey) -> StoreConfig {
-    StoreConfig { migrate: true, ..StoreConfig::new(Database::Sqlite(path), sealing_key) }
+    StoreConfig {
+        migrate: true,
+        ..StoreConfig::new(Database::Sqlite(path), sealing_key)
+    }
 }
 
 fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
@@ -154,15 +178,22 @@ fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConf
     })
 }
 
-fn binary_images(build: &BuildSection) -> anyhow::Result<BTreeMap<Scope, BTreeMap<String, BinaryImage>>> {
+fn binary_images(
+    build: &BuildSection,
+) -> anyhow::Result<BTreeMap<Scope, BTreeMap<String, BinaryImage>>> {
     let mut images: BTreeMap<Scope, BTreeMap<String, BinaryImage>> = BTreeMap::new();
     for (scope, versions) in &build.binary_images {
-        let scope: Scope = scope.parse().context("`build.binary_images` has a wrong key")?;
+        let scope: Scope = scope
+            .parse()
+            .context("`build.binary_images` has a wrong key")?;
         for (version, image) in versions {
-            let image = image
-                .parse()
-                .map_err(|error| anyhow::anyhow!("`build.binary_images.{scope}.{version}` is wrong: {error}"))?;
-            images.entry(scope).or_default().insert(version.clone(), image);
+            let image = image.parse().map_err(|error| {
+                anyhow::anyhow!("`build.binary_images.{scope}.{version}` is wrong: {error}")
+            })?;
+            images
+                .entry(scope)
+                .or_default()
+                .insert(version.clone(), image);
         }
     }
     Ok(images)
@@ -181,12 +212,17 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         poll: seconds(config.worker.poll_seconds),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
-        ..WorkerConfig::new(WorkerId::random(), push_template(&config.build.image_push_template, registry)?)
+        ..WorkerConfig::new(
+            WorkerId::random(),
+            push_template(&config.build.image_push_template, registry)?,
+        )
     })
 }
 
 fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
-    text.replace("{registry}", registry.as_str()).parse().context("`build.image_push_template` is wrong")
+    text.replace("{registry}", registry.as_str())
+        .parse()
+        .context("`build.image_push_template` is wrong")
 }
 
 fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
@@ -208,13 +244,16 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
 }
 
 /// The same table as [`binary_images`], in the API's words: it only asks whether an image is configured.
-fn configured_binary_images(build: &BuildSection) -> anyhow::Result<BTreeMap<api::Scope, BTreeMap<String, String>>> {
+fn configured_binary_images(
+    build: &BuildSection,
+) -> anyhow::Result<BTreeMap<api::Scope, BTreeMap<String, String>>> {
     build
         .binary_images
         .iter()
         .map(|(scope, versions)| {
             let known = api::Scope::from_name(scope);
-            let known = known.with_context(|| format!("`build.binary_images` has the wrong key `{scope}`"))?;
+            let known = known
+                .with_context(|| format!("`build.binary_images` has the wrong key `{scope}`"))?;
             Ok((known, versions.clone()))
         })
         .collect()

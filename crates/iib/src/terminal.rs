@@ -55,9 +55,13 @@ mod tests {
 
     #[test]
     fn sizes_are_readable() {
-        for (count, expected) in
-            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_572_864, "1.5 MiB"), (u64::MAX, "16777216.0 TiB")]
-        {
+        for (count, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_572_864, "1.5 MiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
             assert_eq!(bytes(count), expected);
         }
     }

@@ -10,25 +10,65 @@ use support::{World, assert_names};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_index_is_made_and_bundles_are_added_to_it() {
     let world = World::start().await;
-    let first = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await;
-    let second = world.bundle(&Bundle::simple("alpha", "1.1.0", "stable", Some("alpha.v1.0.0"))).await;
+    let first = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
+    let second = world
+        .bundle(&Bundle::simple(
+            "alpha",
+            "1.1.0",
+            "stable",
+            Some("alpha.v1.0.0"),
+        ))
+        .await;
     let index = world.index("one", &[&first]).await;
 
     let binary = format!("{}/binary:latest", world.host);
     let to = format!("{}/index:two", world.host);
     let bundles = second.to_string();
-    let args = ["index", "add", "--binary-image", &binary, "--from-index", &index, "--to", &to, "--bundles", &bundles];
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--from-index",
+        &index,
+        "--to",
+        &to,
+        "--bundles",
+        &bundles,
+    ];
     let text = world.iib(&args).await.ok();
     assert_names(&text, &["published", &to, "1 added", "amd64", "arm64"]);
 
-    let inspected: Value =
-        serde_json::from_str(&world.iib(&["index", "inspect", &to, "-o", "json"]).await.ok()).unwrap();
-    assert_eq!(inspected["packages"][0]["channels"][0]["head"], "alpha.v1.1.0");
+    let inspected: Value = serde_json::from_str(
+        &world
+            .iib(&["index", "inspect", &to, "-o", "json"])
+            .await
+            .ok(),
+    )
+    .unwrap();
+    assert_eq!(
+        inspected["packages"][0]["channels"][0]["head"],
+        "alpha.v1.1.0"
+    );
     assert_eq!(inspected["bundles"].as_array().unwrap().len(), 2);
-    assert_eq!(inspected["labels"]["operators.operatorframework.io.index.database.v1"], "/database/index.db");
-    assert_eq!(inspected["labels"]["com.redhat.index.delivery.version"], "v4.5");
-    assert_eq!(inspected["labels"]["com.redhat.index.delivery.distribution_scope"], "prod");
-    assert_eq!(inspected["media_type"], "application/vnd.docker.distribution.manifest.list.v2+json");
+    assert_eq!(
+        inspected["labels"]["operators.operatorframework.io.index.database.v1"],
+        "/database/index.db"
+    );
+    assert_eq!(
+        inspected["labels"]["com.redhat.index.delivery.version"],
+        "v4.5"
+    );
+    assert_eq!(
+        inspected["labels"]["com.redhat.index.delivery.distribution_scope"],
+        "prod"
+    );
+    assert_eq!(
+        inspected["media_type"],
+        "application/vnd.docker.distribution.manifest.list.v2+json"
+    );
     assert!(world.digest("index", "two-arm64").await.is_some());
 }
 
@@ -44,28 +84,51 @@ async fn the_same_add_gives_the_same_digest() {
     world.index("one", &specs).await;
     world.index("two", &specs).await;
     assert!(world.digest("index", "one").await.is_some());
-    assert_eq!(world.digest("index", "one").await, world.digest("index", "two").await);
+    assert_eq!(
+        world.digest("index", "one").await,
+        world.digest("index", "two").await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_that_is_there_already_changes_nothing() {
     let world = World::start().await;
-    let bundle = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await;
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
     let index = world.index("one", &[&bundle]).await;
     let binary = format!("{}/binary:latest", world.host);
     let to = format!("{}/index:again", world.host);
     let by_tag = format!("{}/bundles/alpha:v1.0.0", world.host);
-    let args = ["index", "add", "--binary-image", &binary, "--from-index", &index, "--to", &to, "--bundles", &by_tag];
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--from-index",
+        &index,
+        "--to",
+        &to,
+        "--bundles",
+        &by_tag,
+    ];
     let text = world.iib(&args).await.ok();
     assert_names(&text, &["0 added, 1 already there", "0 pushed"]);
-    assert_eq!(world.digest("index", "one").await, world.digest("index", "again").await);
+    assert_eq!(
+        world.digest("index", "one").await,
+        world.digest("index", "again").await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overwriting_moves_the_tag_and_keeps_its_architectures() {
     let world = World::start().await;
-    let first = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await;
-    let second = world.bundle(&Bundle::simple("beta", "1.0.0", "stable", None)).await;
+    let first = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
+    let second = world
+        .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
+        .await;
     let index = world.index("v4.19", &[&first]).await;
     let before = world.digest("index", "v4.19").await;
     let binary = format!("{}/binary:latest", world.host);
@@ -73,8 +136,19 @@ async fn overwriting_moves_the_tag_and_keeps_its_architectures() {
     let bundles = second.to_string();
     let text = world
         .iib(&[
-            "index", "add", "--binary-image", &binary, "--from-index", &index, "--overwrite-from-index", "--to", &to,
-            "--build-tag", "extra", "--bundles", &bundles,
+            "index",
+            "add",
+            "--binary-image",
+            &binary,
+            "--from-index",
+            &index,
+            "--overwrite-from-index",
+            "--to",
+            &to,
+            "--build-tag",
+            "extra",
+            "--bundles",
+            &bundles,
         ])
         .await
         .ok();
@@ -84,51 +158,142 @@ async fn overwriting_moves_the_tag_and_keeps_its_architectures() {
     assert_eq!(after, world.digest("iib-build", "1").await);
     assert_eq!(after, world.digest("iib-build", "extra").await);
     let repository = world.client.repository(&world.repository("index"));
-    let raw = repository.manifest(&Reference::Tag("v4.19".parse().unwrap())).await.unwrap();
-    let Document::List(list) = raw.parse().unwrap() else { panic!("a list") };
-    let arches: Vec<_> = list.manifests.iter().map(|entry| entry.platform.clone().unwrap().architecture).collect();
+    let raw = repository
+        .manifest(&Reference::Tag("v4.19".parse().unwrap()))
+        .await
+        .unwrap();
+    let Document::List(list) = raw.parse().unwrap() else {
+        panic!("a list")
+    };
+    let arches: Vec<_> = list
+        .manifests
+        .iter()
+        .map(|entry| entry.platform.clone().unwrap().architecture)
+        .collect();
     assert_eq!(arches, ["amd64", "arm64"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_may_live_in_an_oci_layout() {
     let world = World::start().await;
-    let first = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await.to_string();
-    let second = world.bundle(&Bundle::simple("beta", "1.0.0", "stable", None)).await.to_string();
+    let first = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await
+        .to_string();
+    let second = world
+        .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
+        .await
+        .to_string();
     let binary = world.binary_image().await.to_string();
     let layout = format!("oci:{}", world.dir.path().join("layout").display());
     let (one, two) = (format!("{layout}:one"), format!("{layout}:two"));
-    let args = ["index", "add", "--binary-image", &binary, "--arch", "arm64", "--to", &one, "--bundles", &first];
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--arch",
+        "arm64",
+        "--to",
+        &one,
+        "--bundles",
+        &first,
+    ];
     world.iib(&args).await.ok();
-    let args =
-        ["index", "add", "--binary-image", &binary, "--from-index", &one, "--to", &two, "--bundles", &second, "--oci"];
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--from-index",
+        &one,
+        "--to",
+        &two,
+        "--bundles",
+        &second,
+        "--oci",
+    ];
     world.iib(&args).await.ok();
     let text = world.iib(&["index", "inspect", &two]).await.ok();
-    assert_names(&text, &["alpha", "beta", "arm64", "application/vnd.oci.image.index.v1+json"]);
+    assert_names(
+        &text,
+        &[
+            "alpha",
+            "beta",
+            "arm64",
+            "application/vnd.oci.image.index.v1+json",
+        ],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_large_binary_image_in_the_same_registry_no_byte_travels() {
     const PADDING: usize = 100 * 1024 * 1024;
     let world = World::start().await;
-    let bundle = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await.to_string();
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await
+        .to_string();
     let repository = world.repository("opm");
-    let binary = samples::push_binary_image(&world.client, &repository, &["amd64"], PADDING).await.unwrap().to_string();
+    let binary = samples::push_binary_image(&world.client, &repository, &["amd64"], PADDING)
+        .await
+        .unwrap()
+        .to_string();
     world.registry.log().clear();
     let to = format!("{}/index:one", world.host);
-    let args = ["index", "add", "--binary-image", &binary, "--arch", "amd64", "--to", &to, "--bundles", &bundle];
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--arch",
+        "amd64",
+        "--to",
+        &to,
+        "--bundles",
+        &bundle,
+    ];
     let text = world.iib(&args).await.ok();
     assert_names(&text, &["1 mounted", "0 copied"]);
     let totals = world.registry.log().totals();
-    assert!(totals.bytes_in < 200_000, "{} bytes were uploaded", totals.bytes_in);
-    assert!(totals.bytes_out < 200_000, "{} bytes were downloaded", totals.bytes_out);
+    assert!(
+        totals.bytes_in < 200_000,
+        "{} bytes were uploaded",
+        totals.bytes_in
+    );
+    assert!(
+        totals.bytes_out < 200_000,
+        "{} bytes were downloaded",
+        totals.bytes_out
+    );
 
     // The second time the repository has it: not even a mount.
     world.registry.log().clear();
     let again = format!("{}/index:two", world.host);
-    let args = ["index", "add", "--binary-image", &binary, "--arch", "amd64", "--to", &again, "--bundles", &bundle];
-    assert_names(&world.iib(&args).await.ok(), &["0 pushed", "0 mounted", "0 copied"]);
-    assert!(!world.registry.log().entries().iter().any(|entry| entry.path.contains("mount=")));
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--arch",
+        "amd64",
+        "--to",
+        &again,
+        "--bundles",
+        &bundle,
+    ];
+    assert_names(
+        &world.iib(&args).await.ok(),
+        &["0 pushed", "0 mounted", "0 copied"],
+    );
+    assert!(
+        !world
+            .registry
+            .log()
+            .entries()
+            .iter()
+            .any(|entry| entry.path.contains("mount="))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,13 +301,29 @@ async fn a_binary_image_in_another_registry_is_streamed_through_once() {
     const PADDING: usize = 3 * 1024 * 1024;
     let world = World::start().await;
     let elsewhere = World::start().await;
-    let bundle = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await.to_string();
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await
+        .to_string();
     let repository = elsewhere.repository("opm");
-    let binary =
-        samples::push_binary_image(&elsewhere.client, &repository, &["amd64"], PADDING).await.unwrap().to_string();
+    let binary = samples::push_binary_image(&elsewhere.client, &repository, &["amd64"], PADDING)
+        .await
+        .unwrap()
+        .to_string();
     let run = async |tag: &str| {
         let to = format!("{}/index:{tag}", world.host);
-        let args = ["index", "add", "--binary-image", &binary, "--arch", "amd64", "--to", &to, "--bundles", &bundle];
+        let args = [
+            "index",
+            "add",
+            "--binary-image",
+            &binary,
+            "--arch",
+            "amd64",
+            "--to",
+            &to,
+            "--bundles",
+            &bundle,
+        ];
         world.iib(&args).await.ok()
     };
     assert_names(&run("one").await, &["1 copied"]);
@@ -152,16 +333,39 @@ async fn a_binary_image_in_another_registry_is_streamed_through_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alias_keeps_names_and_speaks_to_another_address() {
     let world = World::start().await;
-    world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await;
+    world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
     world.binary_image().await;
     let alias = format!("registry.test:5000={}", world.host);
     let args = [
-        "index", "add", "--registry-alias", &alias, "--binary-image", "registry.test:5000/binary:latest", "--arch",
-        "amd64", "--to", "registry.test:5000/index:one", "--bundles", "registry.test:5000/bundles/alpha:v1.0.0",
+        "index",
+        "add",
+        "--registry-alias",
+        &alias,
+        "--binary-image",
+        "registry.test:5000/binary:latest",
+        "--arch",
+        "amd64",
+        "--to",
+        "registry.test:5000/index:one",
+        "--bundles",
+        "registry.test:5000/bundles/alpha:v1.0.0",
     ];
     world.iib(&args).await.ok();
-    let args = ["index", "inspect", "--registry-alias", &alias, "registry.test:5000/index:one", "-o", "json"];
+    let args = [
+        "index",
+        "inspect",
+        "--registry-alias",
+        &alias,
+        "registry.test:5000/index:one",
+        "-o",
+        "json",
+    ];
     let inspected: Value = serde_json::from_str(&world.iib(&args).await.ok()).unwrap();
     let path = inspected["bundles"][0]["bundle_path"].as_str().unwrap();
-    assert!(path.starts_with("registry.test:5000/bundles/alpha@sha256:"), "{path}");
+    assert!(
+        path.starts_with("registry.test:5000/bundles/alpha@sha256:"),
+        "{path}"
+    );
 }

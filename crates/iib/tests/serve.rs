@@ -12,7 +12,9 @@ use support::{World, assert_names};
 async fn an_add_over_rest_publishes_and_reports() {
     let world = World::start().await;
     let binary = world.binary_image().await;
-    let bundle = world.bundle(&Bundle::simple("alpha", "1.0.0", "stable", None)).await;
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
     let setup = Setup::new(&world);
     let service = setup.start().await;
     let written = format!("{}/bundles/alpha:v1.0.0", world.host);
@@ -24,7 +26,10 @@ async fn an_add_over_rest_publishes_and_reports() {
     let name = format!("{}/iib-build:{id}", world.host);
     let digest = world.digest("iib-build", &id.to_string()).await.unwrap();
     assert_eq!(request["index_image"], name);
-    assert_eq!(request["index_image_resolved"], format!("{}/iib-build@{digest}", world.host));
+    assert_eq!(
+        request["index_image_resolved"],
+        format!("{}/iib-build@{digest}", world.host)
+    );
     assert_eq!(request["internal_index_image_copy"], name);
     assert_eq!(request["arches"], json!(["amd64", "arm64"]));
     assert_eq!(request["distribution_scope"], "prod");
@@ -51,8 +56,14 @@ async fn an_add_over_rest_publishes_and_reports() {
 
     let (status, log) = service.get(&format!("builds/{id}/logs")).await;
     assert_eq!(status, StatusCode::OK);
-    assert_names(&log, &["Resolving the bundles", "published", "bytes_written"]);
-    let inspected = world.iib(&["index", "inspect", &name, "-o", "json"]).await.ok();
+    assert_names(
+        &log,
+        &["Resolving the bundles", "published", "bytes_written"],
+    );
+    let inspected = world
+        .iib(&["index", "inspect", &name, "-o", "json"])
+        .await
+        .ok();
     assert_names(&inspected, &[&bundle.to_string(), "alpha.v1.0.0"]);
     assert_eq!(service.terminate().await, Some(0));
 }
@@ -64,21 +75,36 @@ async fn a_request_that_cannot_be_done_fails_with_the_reason() {
     let setup = Setup::new(&world);
     let service = setup.start().await;
     let missing = format!("{}/bundles/alpha:v1", world.host);
-    let id = service.add(&json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"]})).await;
+    let id = service
+        .add(&json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"]}))
+        .await;
     let request = service.ended(id).await;
     assert_eq!(request["state"], "failed");
     assert_names(request["state_reason"].as_str().unwrap(), &[&missing]);
     assert_eq!(request["index_image"], Value::Null);
 
-    for parameter in [json!({"deprecation_list": [missing]}), json!({"check_related_images": true})] {
-        let mut payload = json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"]});
+    for parameter in [
+        json!({"deprecation_list": [missing]}),
+        json!({"check_related_images": true}),
+    ] {
+        let mut payload =
+            json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"]});
         let object = payload.as_object_mut().unwrap();
         object.extend(parameter.as_object().unwrap().clone());
         let request = service.add(&payload).await;
         let request = service.ended(request).await;
         assert_eq!(request["state"], "failed");
-        let name = parameter.as_object().unwrap().keys().next().unwrap().clone();
-        assert_names(request["state_reason"].as_str().unwrap(), &[&name, "not supported"]);
+        let name = parameter
+            .as_object()
+            .unwrap()
+            .keys()
+            .next()
+            .unwrap()
+            .clone();
+        assert_names(
+            request["state_reason"].as_str().unwrap(),
+            &[&name, "not supported"],
+        );
     }
 }
 
@@ -89,14 +115,42 @@ async fn an_address_in_use_is_said_with_the_remedy() {
     let config = world.dir.path().join("empty.toml");
     std::fs::write(&config, "[build]\nregistry = \"quay.io\"\n").unwrap();
     let data = world.dir.path().join("data");
-    let args = ["serve", "--listen", &taken, "--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+    let args = [
+        "serve",
+        "--listen",
+        &taken,
+        "--config",
+        config.to_str().unwrap(),
+        "--data-dir",
+        data.to_str().unwrap(),
+    ];
     assert_names(&world.iib(&args).await.failed(), &[&taken, "--listen"]);
     assert_names(
-        &world.iib(&["quickstart", "--once", "--listen", &taken, "--registry-listen", "127.0.0.1:0"]).await.failed(),
+        &world
+            .iib(&[
+                "quickstart",
+                "--once",
+                "--listen",
+                &taken,
+                "--registry-listen",
+                "127.0.0.1:0",
+            ])
+            .await
+            .failed(),
         &[&taken, "--listen"],
     );
     assert_names(
-        &world.iib(&["quickstart", "--once", "--listen", "127.0.0.1:0", "--registry-listen", &taken]).await.failed(),
+        &world
+            .iib(&[
+                "quickstart",
+                "--once",
+                "--listen",
+                "127.0.0.1:0",
+                "--registry-listen",
+                &taken,
+            ])
+            .await
+            .failed(),
         &[&taken, "--registry-listen"],
     );
 }
@@ -109,12 +163,23 @@ async fn a_wrong_configuration_names_file_and_key() {
     for (text, expected) in [
         ("[build]\nregistri = \"x\"\n", "registri"),
         ("[server]\nlisten = \"nowhere\"\n", "listen"),
-        ("[build]\nregistry = \"quay.io\"\nimage_push_template = \"quay.io/x:latest\"\n", "image_push_template"),
+        (
+            "[build]\nregistry = \"quay.io\"\nimage_push_template = \"quay.io/x:latest\"\n",
+            "image_push_template",
+        ),
         ("", "build.registry"),
     ] {
         std::fs::write(&config, text).unwrap();
         let data = world.dir.path().join("data");
-        let args = ["serve", "--listen", "127.0.0.1:0", "--config", path, "--data-dir", data.to_str().unwrap()];
+        let args = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            path,
+            "--data-dir",
+            data.to_str().unwrap(),
+        ];
         assert_names(&world.iib(&args).await.failed(), &[expected]);
     }
 }
@@ -122,10 +187,29 @@ async fn a_wrong_configuration_names_file_and_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_quickstart_ends_well_and_names_what_it_made() {
     let world = World::start().await;
-    let args = ["quickstart", "--once", "--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0"];
+    let args = [
+        "quickstart",
+        "--once",
+        "--listen",
+        "127.0.0.1:0",
+        "--registry-listen",
+        "127.0.0.1:0",
+    ];
     let text = world.iib(&args).await.ok();
     assert_names(
         &text,
-        &["iib-build:1", "amd64", "arm64", "ppc64le", "s390x", "hello-operator.v1.1.0", "traffic", "requests", "mounted", "verified", "skopeo"],
+        &[
+            "iib-build:1",
+            "amd64",
+            "arm64",
+            "ppc64le",
+            "s390x",
+            "hello-operator.v1.1.0",
+            "traffic",
+            "requests",
+            "mounted",
+            "verified",
+            "skopeo",
+        ],
     );
 }

@@ -66,7 +66,10 @@ impl Bundle {
 
     /// The annotations, which bundle images carry as labels too.
     pub(crate) fn labels(&self) -> impl Iterator<Item = (String, String)> {
-        let text = self.files.iter().find(|(path, _)| path == "metadata/annotations.yaml");
+        let text = self
+            .files
+            .iter()
+            .find(|(path, _)| path == "metadata/annotations.yaml");
         text.map_or("", |(_, text)| text)
             .lines()
             .filter_map(|line| line.strip_prefix("  "))
@@ -122,7 +125,10 @@ mod tests {
     #[test]
     fn annotations_become_labels() {
         let labels: Vec<_> = Bundle::simple("p", "1.0.0", "a,b", None).labels().collect();
-        assert!(labels.contains(&("operators.operatorframework.io.bundle.channels.v1".to_owned(), "a,b".to_owned())));
+        assert!(labels.contains(&(
+            "operators.operatorframework.io.bundle.channels.v1".to_owned(),
+            "a,b".to_owned()
+        )));
         assert_eq!(labels.len(), 3);
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use oci::{
-    Arch, BlobSource, Client, Descriptor, DiffId, Digest, Format, ImageConfig, ImageManifest, LayerBuilder,
-    ManifestList, Owner, Platform, PullSpec, RawManifest, Reference, RemoteRepository, Repository, RootFs, RunConfig, Tag,
+    Arch, BlobSource, Client, Descriptor, DiffId, Digest, Format, ImageConfig, ImageManifest,
+    LayerBuilder, ManifestList, Owner, Platform, PullSpec, RawManifest, Reference,
+    RemoteRepository, Repository, RootFs, RunConfig, Tag,
 };
 
 use crate::Bundle;
@@ -39,11 +40,20 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`] when the image cannot be made or pushed.
-pub async fn push_bundle(client: &Client, repository: &Repository, bundle: &Bundle) -> Result<PullSpec, Error> {
+pub async fn push_bundle(
+    client: &Client,
+    repository: &Repository,
+    bundle: &Bundle,
+) -> Result<PullSpec, Error> {
     let target = client.repository(repository);
     let mut layer = LayerBuilder::new(0);
     for (path, content) in &bundle.files {
-        layer.file(&format!("/{path}"), ROOT, 0o644, BlobSource::Bytes(content.clone().into()))?;
+        layer.file(
+            &format!("/{path}"),
+            ROOT,
+            0o644,
+            BlobSource::Bytes(content.clone().into()),
+        )?;
     }
     let manifest = push_image(&target, layer, &Arch::amd64(), bundle.labels().collect()).await?;
     let tag: Tag = format!("v{}", bundle.version).parse()?;
@@ -70,17 +80,28 @@ pub async fn push_binary_image(
         let program = format!("#!/bin/sh\n# Stands in for the catalog server on {arch}.\nexit 0\n");
         layer.file("/bin/opm", ROOT, 0o755, BlobSource::Bytes(program.into()))?;
         if padding > 0 {
-            layer.file("/usr/share/padding", ROOT, 0o644, BlobSource::Bytes(noise(padding, text).into()))?;
+            layer.file(
+                "/usr/share/padding",
+                ROOT,
+                0o644,
+                BlobSource::Bytes(noise(padding, text).into()),
+            )?;
         }
-        let labels = arch.label().map(|label| ("architecture".to_owned(), label.to_owned()));
+        let labels = arch
+            .label()
+            .map(|label| ("architecture".to_owned(), label.to_owned()));
         let manifest = push_image(&target, layer, &arch, labels.into_iter().collect()).await?;
-        target.put_manifest(&Reference::Digest(manifest.digest.clone()), &manifest).await?;
+        target
+            .put_manifest(&Reference::Digest(manifest.digest.clone()), &manifest)
+            .await?;
         let mut entry = manifest.descriptor();
         entry.platform = Some(Platform::linux(&arch));
         entries.push(entry);
     }
     let list = ManifestList::new(Format::Docker, entries).to_raw();
-    target.put_manifest(&Reference::Tag(Tag::latest()), &list).await?;
+    target
+        .put_manifest(&Reference::Tag(Tag::latest()), &list)
+        .await?;
     Ok(repository.with_tag(Tag::latest()).into())
 }
 
@@ -94,11 +115,15 @@ async fn push_image(
     let file = tempfile::NamedTempFile::new()?.into_temp_path();
     let target = file.to_path_buf();
     let layer = tokio::task::spawn_blocking(move || layer.write(&target, Format::Docker)).await??;
-    repository.put_blob(&layer.descriptor, &layer.source).await?;
+    repository
+        .put_blob(&layer.descriptor, &layer.source)
+        .await?;
     let config = image_config(arch, labels, layer.diff_id).to_bytes();
     let size = u64::try_from(config.len()).expect("a length in memory fits in 64 bits");
     let descriptor = Descriptor::new(Format::Docker.config(), size, Digest::of(&config));
-    repository.put_blob(&descriptor, &BlobSource::Bytes(config)).await?;
+    repository
+        .put_blob(&descriptor, &BlobSource::Bytes(config))
+        .await?;
     Ok(ImageManifest::new(Format::Docker, descriptor, vec![layer.descriptor]).to_raw())
 }
 
@@ -106,8 +131,14 @@ fn image_config(arch: &Arch, labels: BTreeMap<String, String>, diff_id: DiffId) 
     ImageConfig {
         architecture: arch.to_string(),
         os: "linux".to_owned(),
-        config: Some(RunConfig { labels: Some(labels), ..RunConfig::default() }),
-        rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![diff_id] },
+        config: Some(RunConfig {
+            labels: Some(labels),
+            ..RunConfig::default()
+        }),
+        rootfs: RootFs {
+            kind: "layers".to_owned(),
+            diff_ids: vec![diff_id],
+        },
         history: Vec::new(),
         created: None,
         rest: BTreeMap::new(),
@@ -116,7 +147,9 @@ fn image_config(arch: &Arch, labels: BTreeMap<String, String>, diff_id: DiffId) 
 
 /// Bytes that look random and are always the same for `seed` (xorshift), so that images keep their digests.
 fn noise(length: usize, seed: &str) -> Vec<u8> {
-    let mut state = seed.bytes().fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| state.rotate_left(8) ^ u64::from(byte));
+    let mut state = seed.bytes().fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| {
+        state.rotate_left(8) ^ u64::from(byte)
+    });
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
         state ^= state << 13;

@@ -22,7 +22,9 @@ pub enum ConvertError {
         problem: String,
     },
     /// A parameter asks for what this version does not do.
-    #[error("the parameter `{parameter}` is not supported by this version of iib yet; submit the request without it")]
+    #[error(
+        "the parameter `{parameter}` is not supported by this version of iib yet; submit the request without it"
+    )]
     Unsupported {
         /// The parameter.
         parameter: &'static str,
@@ -38,27 +40,52 @@ pub(crate) fn add_request(
 ) -> Result<AddRequest, ConvertError> {
     // Refused rather than ignored: an index without the deprecations or the check it was asked for is a wrong index.
     if !payload.deprecation_list.is_empty() {
-        return Err(ConvertError::Unsupported { parameter: "deprecation_list" });
+        return Err(ConvertError::Unsupported {
+            parameter: "deprecation_list",
+        });
     }
     if payload.check_related_images == Some(true) {
-        return Err(ConvertError::Unsupported { parameter: "check_related_images" });
+        return Err(ConvertError::Unsupported {
+            parameter: "check_related_images",
+        });
     }
     Ok(AddRequest {
-        bundles: payload.bundles.iter().map(|text| parse("bundles", text)).collect::<Result<Vec<PullSpec>, _>>()?,
-        from_index: payload.from_index.as_deref().map(|text| registry_image("from_index", text)).transpose()?,
-        binary_image: payload.binary_image.as_deref().map(binary_image).transpose()?,
-        add_arches: payload.add_arches.iter().map(|text| parse("add_arches", text)).collect::<Result<BTreeSet<Arch>, _>>()?,
+        bundles: payload
+            .bundles
+            .iter()
+            .map(|text| parse("bundles", text))
+            .collect::<Result<Vec<PullSpec>, _>>()?,
+        from_index: payload
+            .from_index
+            .as_deref()
+            .map(|text| registry_image("from_index", text))
+            .transpose()?,
+        binary_image: payload
+            .binary_image
+            .as_deref()
+            .map(binary_image)
+            .transpose()?,
+        add_arches: payload
+            .add_arches
+            .iter()
+            .map(|text| parse("add_arches", text))
+            .collect::<Result<BTreeSet<Arch>, _>>()?,
         overwrite: overwrite(payload, token)?,
         distribution_scope: payload
             .distribution_scope
             .map(|scope| parse::<Scope>("distribution_scope", scope.name()))
             .transpose()?,
         graph_update_mode: graph_update_mode(payload.graph_update_mode.as_deref())?,
-        output: template.output(id, &payload.build_tags).map_err(|error| problem("build_tags", &error))?,
+        output: template
+            .output(id, &payload.build_tags)
+            .map_err(|error| problem("build_tags", &error))?,
     })
 }
 
-fn overwrite(payload: &AddPayload, token: Option<&SecretString>) -> Result<Overwrite, ConvertError> {
+fn overwrite(
+    payload: &AddPayload,
+    token: Option<&SecretString>,
+) -> Result<Overwrite, ConvertError> {
     match (payload.overwrite_from_index, token) {
         (false, _) => Ok(Overwrite::No),
         (true, None) => Ok(Overwrite::Yes),
@@ -92,10 +119,16 @@ fn registry_image(parameter: &'static str, text: &str) -> Result<oci::ImageName,
     parse::<PullSpec>(parameter, text).map(oci::ImageName::Registry)
 }
 
-fn parse<T: std::str::FromStr<Err: std::error::Error>>(parameter: &'static str, text: &str) -> Result<T, ConvertError> {
+fn parse<T: std::str::FromStr<Err: std::error::Error>>(
+    parameter: &'static str,
+    text: &str,
+) -> Result<T, ConvertError> {
     text.parse().map_err(|error| problem(parameter, &error))
 }
 
 fn problem(parameter: &'static str, error: &impl std::error::Error) -> ConvertError {
-    ConvertError::Parameter { parameter, problem: error.to_string() }
+    ConvertError::Parameter {
+        parameter,
+        problem: error.to_string(),
+    }
 }

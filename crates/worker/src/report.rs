@@ -17,7 +17,11 @@ pub(crate) struct StoreReporter {
 impl StoreReporter {
     /// Reports under `lease`, which is renewed for `duration` whenever it is confirmed.
     pub(crate) fn new(store: Store, lease: Lease, duration: Duration) -> Self {
-        Self { store, lease, duration }
+        Self {
+            store,
+            lease,
+            duration,
+        }
     }
 }
 
@@ -26,17 +30,30 @@ impl Reporter for StoreReporter {
     async fn phase(&self, phase: &Phase, facts: &Facts) -> Result<(), Stopped> {
         let reason = phase.to_string();
         tracing::info!("{reason}");
-        let update = Update { state: State::InProgress, state_reason: reason, fields: fields(facts) };
-        self.store.report(&self.lease, &update).await.map_err(stopped)
+        let update = Update {
+            state: State::InProgress,
+            state_reason: reason,
+            fields: fields(facts),
+        };
+        self.store
+            .report(&self.lease, &update)
+            .await
+            .map_err(stopped)
     }
 
     async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stopped> {
         let data = serde_json::to_value(checkpoint).map_err(stopped)?;
-        self.store.checkpoint(&self.lease, &data).await.map_err(stopped)
+        self.store
+            .checkpoint(&self.lease, &data)
+            .await
+            .map_err(stopped)
     }
 
     async fn confirm(&self) -> Result<(), Stopped> {
-        self.store.renew(&self.lease, self.duration).await.map_err(stopped)
+        self.store
+            .renew(&self.lease, self.duration)
+            .await
+            .map_err(stopped)
     }
 }
 
@@ -58,5 +75,7 @@ pub(crate) fn fields(facts: &Facts) -> ResultFields {
 }
 
 fn stopped(error: impl std::error::Error) -> Stopped {
-    Stopped { reason: error.to_string() }
+    Stopped {
+        reason: error.to_string(),
+    }
 }

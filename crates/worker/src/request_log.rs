@@ -50,7 +50,12 @@ impl RequestLogs {
         std::thread::Builder::new()
             .name("request-logs".to_owned())
             .spawn(move || write_lines(&directory, &receiver))?;
-        Ok((Self { sender: sender.clone() }, RequestLogLayer { sender }))
+        Ok((
+            Self {
+                sender: sender.clone(),
+            },
+            RequestLogLayer { sender },
+        ))
     }
 
     /// Waits until everything logged for the request `id` is on disk, and closes its file.
@@ -58,7 +63,9 @@ impl RequestLogs {
         let (done, closed) = oneshot::channel();
         let sender = self.sender.clone();
         // The channel may be full for a moment: sending must not block the runtime.
-        let sent = tokio::task::spawn_blocking(move || sender.send(Message::Close { id, done }).is_ok()).await;
+        let sent =
+            tokio::task::spawn_blocking(move || sender.send(Message::Close { id, done }).is_ok())
+                .await;
         if matches!(sent, Ok(true)) && closed.await.is_err() {
             tracing::warn!("the log of request {id} was not closed properly");
         }
@@ -90,7 +97,12 @@ fn write_lines(directory: &std::path::Path, receiver: &Receiver<Message>) {
 
 fn open(directory: &std::path::Path, id: i64) -> Option<File> {
     let path = directory.join(format!("{id}.log"));
-    match OpenOptions::new().create(true).append(true).mode(0o664).open(&path) {
+    match OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o664)
+        .open(&path)
+    {
         Ok(file) => Some(file),
         Err(error) => {
             tracing::error!(%error, "the log `{}` cannot be opened", path.display());
@@ -118,21 +130,33 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for RequestLogLa
         if *event.metadata().level() > Level::DEBUG {
             return;
         }
-        let request = context
-            .event_scope(event)
-            .and_then(|scope| scope.into_iter().find_map(|span| span.extensions().get::<RequestId>().copied()));
+        let request = context.event_scope(event).and_then(|scope| {
+            scope
+                .into_iter()
+                .find_map(|span| span.extensions().get::<RequestId>().copied())
+        });
         if let Some(RequestId(id)) = request {
             // A full channel drops the line: waiting here would block the runtime.
-            let _ = self.sender.try_send(Message::Line { id, text: line(event) });
+            let _ = self.sender.try_send(Message::Line {
+                id,
+                text: line(event),
+            });
         }
     }
 }
 
 fn line(event: &Event<'_>) -> String {
-    let mut visitor = Format { message: String::new(), fields: String::new() };
+    let mut visitor = Format {
+        message: String::new(),
+        fields: String::new(),
+    };
     event.record(&mut visitor);
     let Format { message, fields } = visitor;
-    format!("{} {:5} {message}{fields}\n", jiff::Timestamp::now(), event.metadata().level())
+    format!(
+        "{} {:5} {message}{fields}\n",
+        jiff::Timestamp::now(),
+        event.metadata().level()
+    )
 }
 
 struct FindId(Option<i64>);

@@ -68,8 +68,18 @@ enum Outcome {
 
 impl Worker {
     /// A worker that takes jobs from `store`, does them with `builder` and closes request logs in `logs`.
-    pub fn new(config: WorkerConfig, store: Store, builder: Builder, logs: Option<Arc<RequestLogs>>) -> Self {
-        Self { config, store, builder, logs }
+    pub fn new(
+        config: WorkerConfig,
+        store: Store,
+        builder: Builder,
+        logs: Option<Arc<RequestLogs>>,
+    ) -> Self {
+        Self {
+            config,
+            store,
+            builder,
+            logs,
+        }
     }
 
     /// Works until `shutdown`. A job that runs then has [`WorkerConfig::drain`] to end, or is given back for the next start.
@@ -100,7 +110,9 @@ impl Worker {
     async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
         let outcome = if job.attempt > self.config.max_attempts {
             let attempts = self.config.max_attempts;
-            Outcome::Final(failed(format!("the work on the request was interrupted {attempts} times; see the service's log")))
+            Outcome::Final(failed(format!(
+                "the work on the request was interrupted {attempts} times; see the service's log"
+            )))
         } else {
             tokio::select! {
                 // Both sides may be dropped at any await: the builder promises it, and renewing is one statement.
@@ -139,7 +151,12 @@ impl Worker {
             Ok(request) => request,
             Err(error) => return Outcome::Final(failed(error.to_string())),
         };
-        let checkpoint = match job.checkpoint.clone().map(serde_json::from_value::<Checkpoint>).transpose() {
+        let checkpoint = match job
+            .checkpoint
+            .clone()
+            .map(serde_json::from_value::<Checkpoint>)
+            .transpose()
+        {
             Ok(checkpoint) => checkpoint.unwrap_or_default(),
             Err(error) => {
                 // Written by a newer version: starting over is safe, only slower.
@@ -148,14 +165,23 @@ impl Worker {
             }
         };
         let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
-        match self.builder.add(&request, &reporter, checkpoint).boxed().await {
+        match self
+            .builder
+            .add(&request, &reporter, checkpoint)
+            .boxed()
+            .await
+        {
             Ok(added) => {
                 tracing::info!(
                     requests = added.usage.requests,
                     bytes_read = added.usage.bytes_read,
                     bytes_written = added.usage.bytes_written,
                     "published `{}`: {} bundle(s) added, {} present before; {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
-                    added.facts.index_image_resolved.as_deref().unwrap_or_default(),
+                    added
+                        .facts
+                        .index_image_resolved
+                        .as_deref()
+                        .unwrap_or_default(),
                     added.bundles_added.len(),
                     added.bundles_present.len(),
                     added.blobs.pushed,
@@ -167,7 +193,9 @@ impl Worker {
                 );
                 Outcome::Final(Update {
                     state: State::Complete,
-                    state_reason: "The operator bundle(s) were successfully added to the index image".to_owned(),
+                    state_reason:
+                        "The operator bundle(s) were successfully added to the index image"
+                            .to_owned(),
                     fields: fields(&added.facts),
                 })
             }
@@ -212,7 +240,11 @@ async fn wait(poll: Duration, woken: impl Future<Output = ()>, shutdown: &Cancel
 }
 
 fn failed(reason: String) -> Update {
-    Update { state: State::Failed, state_reason: reason, fields: ResultFields::default() }
+    Update {
+        state: State::Failed,
+        state_reason: reason,
+        fields: ResultFields::default(),
+    }
 }
 
 /// An error and its causes in one line.

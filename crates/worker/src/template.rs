@@ -20,7 +20,9 @@ pub struct PushTemplate {
 #[non_exhaustive]
 pub enum ParseTemplateError {
     /// The place for the request's id is missing, or is not in the tag.
-    #[error("the push template `{0}` must have `{{request_id}}` in its tag, such as `registry.example.com/iib-build:{{request_id}}`")]
+    #[error(
+        "the push template `{0}` must have `{{request_id}}` in its tag, such as `registry.example.com/iib-build:{{request_id}}`"
+    )]
     NoPlace(String),
     /// The rest is no pull spec.
     #[error("the push template is not a pull spec")]
@@ -35,9 +37,17 @@ impl FromStr for PushTemplate {
         let (before, after) = text.split_once(REQUEST_ID).ok_or_else(missing)?;
         let slash = before.rfind('/').ok_or_else(missing)?;
         let colon = before[slash..].find(':').ok_or_else(missing)? + slash;
-        let repository = before[..colon].parse().map_err(ParseTemplateError::NotAPullSpec)?;
-        let template = Self { repository, before: before[colon + 1..].to_owned(), after: after.to_owned() };
-        template.tag("1").map_err(ParseTemplateError::NotAPullSpec)?;
+        let repository = before[..colon]
+            .parse()
+            .map_err(ParseTemplateError::NotAPullSpec)?;
+        let template = Self {
+            repository,
+            before: before[colon + 1..].to_owned(),
+            after: after.to_owned(),
+        };
+        template
+            .tag("1")
+            .map_err(ParseTemplateError::NotAPullSpec)?;
         Ok(template)
     }
 }
@@ -47,11 +57,18 @@ impl PushTemplate {
     ///
     /// # Errors
     /// [`ParseError`] when a build tag makes no valid tag.
-    pub fn output(&self, id: i64, build_tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Output, ParseError> {
+    pub fn output(
+        &self,
+        id: i64,
+        build_tags: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Output, ParseError> {
         Ok(Output {
             repository: OutputRepository::Registry(self.repository.clone()),
             tag: self.tag(&id.to_string())?,
-            build_tags: build_tags.into_iter().map(|tag| self.tag(tag.as_ref())).collect::<Result<_, _>>()?,
+            build_tags: build_tags
+                .into_iter()
+                .map(|tag| self.tag(tag.as_ref()))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -66,16 +83,26 @@ mod tests {
 
     #[test]
     fn ids_and_build_tags_fill_the_same_place() {
-        let template: PushTemplate = "localhost:5000/ns/iib-build:r{request_id}x".parse().unwrap();
+        let template: PushTemplate = "localhost:5000/ns/iib-build:r{request_id}x"
+            .parse()
+            .unwrap();
         let output = template.output(7, ["extra"]).unwrap();
-        assert_eq!(output.name(&output.tag).to_string(), "localhost:5000/ns/iib-build:r7x");
+        assert_eq!(
+            output.name(&output.tag).to_string(),
+            "localhost:5000/ns/iib-build:r7x"
+        );
         assert_eq!(output.build_tags[0].as_str(), "rextrax");
         assert!(template.output(7, ["a b"]).is_err());
     }
 
     #[test]
     fn a_template_without_a_place_in_its_tag_is_refused() {
-        for text in ["localhost:5000/iib-build", "localhost:5000/{request_id}:latest", "{request_id}", "a b/c:{request_id}"] {
+        for text in [
+            "localhost:5000/iib-build",
+            "localhost:5000/{request_id}:latest",
+            "{request_id}",
+            "a b/c:{request_id}",
+        ] {
             assert!(text.parse::<PushTemplate>().is_err(), "{text}");
         }
     }

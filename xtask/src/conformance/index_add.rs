@@ -66,7 +66,11 @@ enum Verdict {
 /// Runs every scenario; whether all passed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let names = scenarios(&args.from)?;
-    ensure!(!names.is_empty(), "`{}` holds no scenarios named {PREFIXES:?}", args.from.display());
+    ensure!(
+        !names.is_empty(),
+        "`{}` holds no scenarios named {PREFIXES:?}",
+        args.from.display()
+    );
     let (mut passed, mut failed, mut partly) = (0, 0, 0);
     for name in &names {
         match replay(args, name) {
@@ -74,7 +78,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
             Ok(Verdict::UpTo(step)) => {
                 passed += 1;
                 partly += 1;
-                say(&format!("{name}: judged up to step {step}, which fails in both; later steps rest on the real tool's debris"));
+                say(&format!(
+                    "{name}: judged up to step {step}, which fails in both; later steps rest on the real tool's debris"
+                ));
             }
             Err(error) => {
                 failed += 1;
@@ -82,14 +88,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
             }
         }
     }
-    say(&format!("{partly} of the passed scenarios judged up to a failed step"));
+    say(&format!(
+        "{partly} of the passed scenarios judged up to a failed step"
+    ));
     say(&format!("{passed} passed, {failed} failed"));
     Ok(failed == 0)
 }
 
 fn scenarios(from: &Path) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(from).with_context(|| format!("`{}` cannot be read", from.display()))? {
+    for entry in
+        std::fs::read_dir(from).with_context(|| format!("`{}` cannot be read", from.display()))?
+    {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
             names.push(name);
@@ -101,7 +111,8 @@ fn scenarios(from: &Path) -> anyhow::Result<Vec<String>> {
 
 fn replay(args: &Args, name: &str) -> anyhow::Result<Verdict> {
     let text = std::fs::read(args.from.join(name).join("scenario.json"))?;
-    let scenario: Scenario = serde_json::from_slice(&text).context("scenario.json is not understood")?;
+    let scenario: Scenario =
+        serde_json::from_slice(&text).context("scenario.json is not understood")?;
     let last = scenario.steps.len();
     let mut index = None;
     for step in &scenario.steps {
@@ -110,11 +121,25 @@ fn replay(args: &Args, name: &str) -> anyhow::Result<Verdict> {
         let output = add(args, step, index.as_deref(), &target)?;
         if step.exit != 0 {
             check_failure(args, step, &output, &target)?;
-            return Ok(if usize::try_from(step.n)? == last { Verdict::Whole } else { Verdict::UpTo(step.n) });
+            return Ok(if usize::try_from(step.n)? == last {
+                Verdict::Whole
+            } else {
+                Verdict::UpTo(step.n)
+            });
         }
-        ensure!(output.status.success(), "step {}: ours fails: {}", step.n, stderr(&output));
+        ensure!(
+            output.status.success(),
+            "step {}: ours fails: {}",
+            step.n,
+            stderr(&output)
+        );
         let digest = database_digest(args, &target)?;
-        ensure!(digest == step.db_sha256, "step {}: the database is {digest}, recorded is {}", step.n, step.db_sha256);
+        ensure!(
+            digest == step.db_sha256,
+            "step {}: the database is {digest}, recorded is {}",
+            step.n,
+            step.db_sha256
+        );
         index = Some(target);
     }
     Ok(Verdict::Whole)
@@ -122,38 +147,73 @@ fn replay(args: &Args, name: &str) -> anyhow::Result<Verdict> {
 
 fn add(args: &Args, step: &Step, from_index: Option<&str>, to: &str) -> anyhow::Result<Output> {
     let mut command = iib(args, &["index", "add"]);
-    command.args(["--binary-image", &format!("{PLACEHOLDER}/iib/binary:latest"), "--to", to]);
+    command.args([
+        "--binary-image",
+        &format!("{PLACEHOLDER}/iib/binary:latest"),
+        "--to",
+        to,
+    ]);
     command.args(["--bundles", &step.bundles.join(",")]);
     match from_index {
         Some(index) => command.args(["--from-index", index]),
         None => command.args(["--arch", "amd64,arm64"]),
     };
-    command.output().with_context(|| format!("`{}` cannot be run", args.iib.display()))
+    command
+        .output()
+        .with_context(|| format!("`{}` cannot be run", args.iib.display()))
 }
 
 /// Ours fails too, means the same, and has published nothing.
 fn check_failure(args: &Args, step: &Step, output: &Output, target: &str) -> anyhow::Result<()> {
-    let recorded = step.error.as_deref().context("a failed step has an error")?;
-    ensure!(!output.status.success(), "step {}: ours succeeds, the real tool fails: {recorded}", step.n);
+    let recorded = step
+        .error
+        .as_deref()
+        .context("a failed step has an error")?;
+    ensure!(
+        !output.status.success(),
+        "step {}: ours succeeds, the real tool fails: {recorded}",
+        step.n
+    );
     let ours = stderr(output);
     let (_, meaning) = MEANINGS
         .iter()
         .find(|(theirs, _)| recorded.contains(theirs))
         .with_context(|| format!("step {}: no known meaning: {recorded}", step.n))?;
-    ensure!(ours.contains(meaning), "step {}: ours means something else: {ours}; recorded is {recorded}", step.n);
+    ensure!(
+        ours.contains(meaning),
+        "step {}: ours means something else: {ours}; recorded is {recorded}",
+        step.n
+    );
     // The first bundle the recorded error names must be named by ours as well.
-    if let Some(bundle) = recorded.split_once("prunes bundle ").and_then(|(_, rest)| rest.split(' ').next()) {
-        ensure!(ours.contains(bundle), "step {}: ours does not name `{bundle}`: {ours}", step.n);
+    if let Some(bundle) = recorded
+        .split_once("prunes bundle ")
+        .and_then(|(_, rest)| rest.split(' ').next())
+    {
+        ensure!(
+            ours.contains(bundle),
+            "step {}: ours does not name `{bundle}`: {ours}",
+            step.n
+        );
     }
     let inspected = iib(args, &["index", "inspect", target]).output()?;
-    ensure!(!inspected.status.success(), "step {}: something was published although the step failed", step.n);
+    ensure!(
+        !inspected.status.success(),
+        "step {}: something was published although the step failed",
+        step.n
+    );
     Ok(())
 }
 
 fn database_digest(args: &Args, image: &str) -> anyhow::Result<String> {
     let file = tempfile::NamedTempFile::new()?;
-    let output = iib(args, &["index", "inspect", image, "--database"]).arg(file.path()).output()?;
-    ensure!(output.status.success(), "the published image cannot be read: {}", stderr(&output));
+    let output = iib(args, &["index", "inspect", image, "--database"])
+        .arg(file.path())
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "the published image cannot be read: {}",
+        stderr(&output)
+    );
     let mut hasher = sha2::Sha256::new();
     for line in IndexDb::open(file.path(), 0)?.dump(&DumpOptions::default())? {
         hasher.update(line.as_bytes());
@@ -162,10 +222,16 @@ fn database_digest(args: &Args, image: &str) -> anyhow::Result<String> {
     Ok(hex::encode(hasher.finalize()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "this program tests another one by running it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this program tests another one by running it"
+)]
 fn iib(args: &Args, words: &[&str]) -> Command {
     let mut command = Command::new(&args.iib);
-    command.args(words).args(["--registry-alias", &format!("{PLACEHOLDER}={}", args.registry)]);
+    command.args(words).args([
+        "--registry-alias",
+        &format!("{PLACEHOLDER}={}", args.registry),
+    ]);
     command
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use oci::{
-    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, Layer, LayerBuilder, ManifestList, MediaType,
-    Owner, Platform, RawManifest, RunConfig,
+    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, Layer, LayerBuilder,
+    ManifestList, MediaType, Owner, Platform, RawManifest, RunConfig,
 };
 use serde_json::json;
 
@@ -47,7 +47,14 @@ pub(crate) async fn assemble(
 ) -> Result<Assembled, Error> {
     let mut builder = LayerBuilder::new(config.epoch);
     let root = Owner { uid: 0, gid: 0 };
-    builder.file(labels::DATABASE_PATH, root, 0o644, BlobSource::File(edited.database.clone())).map_err(Error::Layer)?;
+    builder
+        .file(
+            labels::DATABASE_PATH,
+            root,
+            0o644,
+            BlobSource::File(edited.database.clone()),
+        )
+        .map_err(Error::Layer)?;
     let target = directory.join("database.tar.gz");
     let format = config.format;
     let layer = blocking(move || builder.write(&target, format).map_err(Error::Layer)).await?;
@@ -62,7 +69,11 @@ pub(crate) async fn assemble(
         images.insert(arch.clone(), image);
     }
     let list = ManifestList::new(format, entries).to_raw();
-    Ok(Assembled { layer, images, list })
+    Ok(Assembled {
+        layer,
+        images,
+        list,
+    })
 }
 
 fn assemble_image(
@@ -84,7 +95,11 @@ fn assemble_image(
     let mut layers = base_layers.clone();
     layers.push(layer.descriptor.clone());
     let manifest = ImageManifest::new(config.format, descriptor.clone(), layers).to_raw();
-    Ok(AssembledImage { manifest, config: (descriptor, BlobSource::Bytes(bytes)), base_layers })
+    Ok(AssembledImage {
+        manifest,
+        config: (descriptor, BlobSource::Bytes(bytes)),
+        base_layers,
+    })
 }
 
 /// The binary image's config with our layer, labels and command. Everything else is inherited; nothing of the from-index is.
@@ -105,12 +120,21 @@ fn image_config(
     });
     let run = image.config.get_or_insert_with(RunConfig::default);
     let image_labels = run.labels.get_or_insert_with(BTreeMap::new);
-    image_labels.insert(labels::DATABASE.to_owned(), labels::DATABASE_PATH.to_owned());
+    image_labels.insert(
+        labels::DATABASE.to_owned(),
+        labels::DATABASE_PATH.to_owned(),
+    );
     image_labels.insert(labels::VERSION.to_owned(), prepared.version.clone());
     image_labels.insert(labels::SCOPE.to_owned(), prepared.scope.to_string());
     run.entrypoint = Some(vec![CATALOG_SERVER.to_owned()]);
-    run.cmd = Some(["registry", "serve", "--database", labels::DATABASE_PATH].map(str::to_owned).to_vec());
-    run.exposed_ports.get_or_insert_with(BTreeMap::new).insert(CATALOG_PORT.to_owned(), json!({}));
+    run.cmd = Some(
+        ["registry", "serve", "--database", labels::DATABASE_PATH]
+            .map(str::to_owned)
+            .to_vec(),
+    );
+    run.exposed_ports
+        .get_or_insert_with(BTreeMap::new)
+        .insert(CATALOG_PORT.to_owned(), json!({}));
     image
 }
 
@@ -119,15 +143,23 @@ fn retyped(image: &FoundImage, layer: &Descriptor, format: Format) -> Result<Des
     let media_type = match (&layer.media_type, format) {
         (MediaType::OciLayerGzip, Format::Docker) => MediaType::DockerLayer,
         (MediaType::OciLayerZstd, Format::Docker) => {
-            return Err(Error::LayerType { image: image.name.clone(), media_type: layer.media_type.clone() });
+            return Err(Error::LayerType {
+                image: image.name.clone(),
+                media_type: layer.media_type.clone(),
+            });
         }
         (MediaType::DockerLayer, Format::Oci) => MediaType::OciLayerGzip,
         (other, Format::Docker | Format::Oci) => other.clone(),
     };
-    Ok(Descriptor { media_type, ..layer.clone() })
+    Ok(Descriptor {
+        media_type,
+        ..layer.clone()
+    })
 }
 
 fn timestamp(epoch: i64) -> String {
     // An epoch outside the calendar is as good as none.
-    jiff::Timestamp::from_second(epoch).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+    jiff::Timestamp::from_second(epoch)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
 }

@@ -40,7 +40,9 @@ pub(crate) async fn edit(
     let (candidates, present) = match &prepared.from_index {
         None => (prepared.bundles.iter().collect(), Vec::new()),
         Some(index) => {
-            reporter.phase(&Phase::CheckingPresentBundles, &Facts::default()).await?;
+            reporter
+                .phase(&Phase::CheckingPresentBundles, &Facts::default())
+                .await?;
             extract_database(index, &database).await?;
             let paths = present_paths(index, &database, config.epoch).await?;
             split_present(&prepared.bundles, &paths)
@@ -61,41 +63,70 @@ pub(crate) async fn edit(
     };
     let epoch = config.epoch;
     let path = database.clone();
-    let open = if prepared.from_index.is_some() { IndexDb::open } else { IndexDb::create };
+    let open = if prepared.from_index.is_some() {
+        IndexDb::open
+    } else {
+        IndexDb::create
+    };
     blocking(move || {
-        let refused = |source| Error::Add { source: Box::new(source) };
+        let refused = |source| Error::Add {
+            source: Box::new(source),
+        };
         let mut index = open(&path, epoch).map_err(refused)?;
         let added = index.add(&bundles, &options).map_err(refused)?;
         index.finish().map_err(refused)?;
         Ok(added)
     })
     .await?;
-    Ok(Edited { database, added, present })
+    Ok(Edited {
+        database,
+        added,
+        present,
+    })
 }
 
 async fn extract_database(index: &FoundIndex, to: &Path) -> Result<(), Error> {
     let image = &index.image;
-    let size = oci::extract_file(&image.repository, &index.platform.manifest, &index.database_path, to, &Limits::index())
-        .await
-        .map_err(|source| image.read(source))?;
+    let size = oci::extract_file(
+        &image.repository,
+        &index.platform.manifest,
+        &index.database_path,
+        to,
+        &Limits::index(),
+    )
+    .await
+    .map_err(|source| image.read(source))?;
     match size {
         Some(bytes) => {
             tracing::info!(size_bytes = bytes, "read the database of `{}`", image.name);
             Ok(())
         }
-        None => Err(Error::DatabaseMissing { index: image.name.clone(), path: index.database_path.clone() }),
+        None => Err(Error::DatabaseMissing {
+            index: image.name.clone(),
+            path: index.database_path.clone(),
+        }),
     }
 }
 
-async fn present_paths(index: &FoundIndex, database: &Path, epoch: i64) -> Result<Vec<PullSpec>, Error> {
+async fn present_paths(
+    index: &FoundIndex,
+    database: &Path,
+    epoch: i64,
+) -> Result<Vec<PullSpec>, Error> {
     let name = index.image.name.clone();
     let path = database.to_owned();
     blocking(move || {
-        let unusable = |source| Error::Database { index: name.clone(), source: Box::new(source) };
+        let unusable = |source| Error::Database {
+            index: name.clone(),
+            source: Box::new(source),
+        };
         let index = IndexDb::open(&path, epoch).map_err(unusable)?;
         let entries = index.bundles().map_err(unusable)?;
         // A path that is no pull spec cannot equal one.
-        Ok(entries.iter().filter_map(|entry| entry.path.parse::<PullSpec>().ok()).collect())
+        Ok(entries
+            .iter()
+            .filter_map(|entry| entry.path.parse::<PullSpec>().ok())
+            .collect())
     })
     .await
 }
@@ -105,7 +136,10 @@ fn split_present<'bundles>(
     bundles: &'bundles [FoundBundle],
     paths: &[PullSpec],
 ) -> (Vec<&'bundles FoundBundle>, Vec<PullSpec>) {
-    let by_digest: BTreeMap<_, _> = paths.iter().filter_map(|path| Some((path.digest()?, path))).collect();
+    let by_digest: BTreeMap<_, _> = paths
+        .iter()
+        .filter_map(|path| Some((path.digest()?, path)))
+        .collect();
     let mut missing = Vec::new();
     let mut present = Vec::new();
     for bundle in bundles {
@@ -124,7 +158,10 @@ fn split_present<'bundles>(
 }
 
 /// Reads the bundles' manifests and metadata, a few images at once, and parses them off the runtime.
-async fn read_bundles(config: &BuilderConfig, bundles: Vec<&FoundBundle>) -> Result<Vec<Bundle>, Error> {
+async fn read_bundles(
+    config: &BuilderConfig,
+    bundles: Vec<&FoundBundle>,
+) -> Result<Vec<Bundle>, Error> {
     let bundles: Vec<FoundBundle> = bundles.into_iter().cloned().collect();
     stream::iter(bundles)
         .map(|found| async move { read_bundle(&found).await })
@@ -143,12 +180,17 @@ async fn read_bundle(found: &FoundBundle) -> Result<Bundle, Error> {
     .await
     .map_err(|source| found.image.read(source))?;
     let mut files = |directory| trees.remove(directory).flatten().map(direct_children);
-    let files = BundleFiles { manifests: files(MANIFESTS), metadata: files(METADATA) };
+    let files = BundleFiles {
+        manifests: files(MANIFESTS),
+        metadata: files(METADATA),
+    };
     let written = found.written.clone();
     let path = found.resolved().to_string();
     blocking(move || {
-        let bundle = Bundle::read(&files, &path)
-            .map_err(|source| Error::Bundle { bundle: written.clone(), source: Box::new(source) })?;
+        let bundle = Bundle::read(&files, &path).map_err(|source| Error::Bundle {
+            bundle: written.clone(),
+            source: Box::new(source),
+        })?;
         for warning in bundle.warnings() {
             tracing::warn!("the bundle `{written}`: {warning}");
         }
@@ -172,5 +214,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     // What is logged in there belongs to the request too.
     let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(Error::Internal)?
+    tokio::task::spawn_blocking(move || span.in_scope(work))
+        .await
+        .map_err(Error::Internal)?
 }

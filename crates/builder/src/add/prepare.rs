@@ -37,7 +37,10 @@ pub(crate) struct FoundBundle {
 impl FoundBundle {
     /// The pull spec that goes into the index.
     pub(crate) fn resolved(&self) -> PullSpec {
-        self.written.repository().with_digest(self.platform.digest.clone()).into()
+        self.written
+            .repository()
+            .with_digest(self.platform.digest.clone())
+            .into()
     }
 }
 
@@ -62,11 +65,15 @@ pub(crate) async fn prepare(
     checkpoint: &mut Checkpoint,
 ) -> Result<Prepared, Error> {
     let known = checkpoint.inputs.clone();
-    reporter.phase(&Phase::ResolvingBundles, &Facts::default()).await?;
+    reporter
+        .phase(&Phase::ResolvingBundles, &Facts::default())
+        .await?;
     let bundles = find_bundles(client, config, request, known.as_ref()).await?;
     check_required_labels(&bundles, &config.required_labels)?;
 
-    reporter.phase(&Phase::ResolvingImages, &Facts::default()).await?;
+    reporter
+        .phase(&Phase::ResolvingImages, &Facts::default())
+        .await?;
     let from_index = match &request.from_index {
         Some(name) => {
             let digest = known.as_ref().and_then(|inputs| inputs.from_index.as_ref());
@@ -80,11 +87,17 @@ pub(crate) async fn prepare(
     };
     let scope = narrowed_scope(request, current_scope)?;
     let name = choose_binary_image(config, request, scope, &version)?;
-    let digest = known.as_ref().and_then(|inputs| inputs.binary_image.as_ref());
+    let digest = known
+        .as_ref()
+        .and_then(|inputs| inputs.binary_image.as_ref());
     let binary_image = FoundImage::find(client, &name, Role::BinaryImage, digest).await?;
 
     let mut wanted = request.add_arches.clone();
-    wanted.extend(from_index.iter().flat_map(|index| index.arches.iter().cloned()));
+    wanted.extend(
+        from_index
+            .iter()
+            .flat_map(|index| index.arches.iter().cloned()),
+    );
     let platforms = platforms(&binary_image, &wanted, config).await?;
 
     let facts = Facts {
@@ -97,12 +110,25 @@ pub(crate) async fn prepare(
         ..Facts::default()
     };
     checkpoint.inputs = Some(ResolvedInputs {
-        bundles: bundles.iter().map(|bundle| bundle.image.digest().clone()).collect(),
-        from_index: from_index.as_ref().map(|index| index.image.digest().clone()),
+        bundles: bundles
+            .iter()
+            .map(|bundle| bundle.image.digest().clone())
+            .collect(),
+        from_index: from_index
+            .as_ref()
+            .map(|index| index.image.digest().clone()),
         binary_image: Some(binary_image.digest().clone()),
     });
     reporter.checkpoint(checkpoint).await?;
-    Ok(Prepared { bundles, from_index, binary_image, platforms, scope, version, facts })
+    Ok(Prepared {
+        bundles,
+        from_index,
+        binary_image,
+        platforms,
+        scope,
+        version,
+        facts,
+    })
 }
 
 /// Keeps the request's order; two names of one image are one bundle.
@@ -112,7 +138,11 @@ async fn find_bundles(
     request: &AddRequest,
     known: Option<&ResolvedInputs>,
 ) -> Result<Vec<FoundBundle>, Error> {
-    let digest_of = |position: usize| known.and_then(|inputs| inputs.bundles.get(position)).cloned();
+    let digest_of = |position: usize| {
+        known
+            .and_then(|inputs| inputs.bundles.get(position))
+            .cloned()
+    };
     stream::iter(request.bundles.iter().cloned().enumerate())
         .map(|(position, written)| {
             let digest = digest_of(position);
@@ -123,14 +153,25 @@ async fn find_bundles(
         .await
 }
 
-async fn find_bundle(client: &Client, written: PullSpec, digest: Option<Digest>) -> Result<FoundBundle, Error> {
+async fn find_bundle(
+    client: &Client,
+    written: PullSpec,
+    digest: Option<Digest>,
+) -> Result<FoundBundle, Error> {
     let name = ImageName::Registry(written.clone());
     let image = FoundImage::find(client, &name, Role::Bundle, digest.as_ref()).await?;
     let platform = image.first().await?;
-    Ok(FoundBundle { written, image, platform })
+    Ok(FoundBundle {
+        written,
+        image,
+        platform,
+    })
 }
 
-fn check_required_labels(bundles: &[FoundBundle], required: &BTreeMap<String, String>) -> Result<(), Error> {
+fn check_required_labels(
+    bundles: &[FoundBundle],
+    required: &BTreeMap<String, String>,
+) -> Result<(), Error> {
     for bundle in bundles {
         let labels = bundle.platform.config.labels();
         for (name, expected) in required {
@@ -151,36 +192,57 @@ fn check_required_labels(bundles: &[FoundBundle], required: &BTreeMap<String, St
 }
 
 /// Looks the index up and reads what its labels say.
-pub(crate) async fn find_index(client: &Client, name: &ImageName, digest: Option<&Digest>) -> Result<FoundIndex, Error> {
+pub(crate) async fn find_index(
+    client: &Client,
+    name: &ImageName,
+    digest: Option<&Digest>,
+) -> Result<FoundIndex, Error> {
     let image = FoundImage::find(client, name, Role::FromIndex, digest).await?;
     let arches = image.arches().await?;
     let platform = image.for_labels().await?;
     let labels = platform.config.labels();
     if label(&labels, labels::CONFIGS).is_some() {
-        return Err(Error::FileBasedIndex { index: name.clone() });
+        return Err(Error::FileBasedIndex {
+            index: name.clone(),
+        });
     }
     let Some(database_path) = label(&labels, labels::DATABASE) else {
-        return Err(Error::NotAnIndex { index: name.clone() });
+        return Err(Error::NotAnIndex {
+            index: name.clone(),
+        });
     };
     let scope = match label(&labels, labels::SCOPE) {
         None => Scope::Prod,
-        Some(text) => text.parse().map_err(|problem: crate::scope::ParseScopeError| Error::BadLabel {
-            image: name.to_string(),
-            label: labels::SCOPE,
-            value: text.to_owned(),
-            problem: problem.to_string(),
-        })?,
+        Some(text) => text
+            .parse()
+            .map_err(|problem: crate::scope::ParseScopeError| Error::BadLabel {
+                image: name.to_string(),
+                label: labels::SCOPE,
+                value: text.to_owned(),
+                problem: problem.to_string(),
+            })?,
     };
-    let version = label(&labels, labels::VERSION).unwrap_or(labels::DEFAULT_VERSION).to_owned();
-    Ok(FoundIndex { database_path: database_path.to_owned(), image, platform, arches, version, scope })
+    let version = label(&labels, labels::VERSION)
+        .unwrap_or(labels::DEFAULT_VERSION)
+        .to_owned();
+    Ok(FoundIndex {
+        database_path: database_path.to_owned(),
+        image,
+        platform,
+        arches,
+        version,
+        scope,
+    })
 }
 
 fn narrowed_scope(request: &AddRequest, current: Scope) -> Result<Scope, Error> {
     match (request.distribution_scope, &request.from_index) {
         (None, _) => Ok(current),
-        (Some(requested), Some(index)) if requested > current => {
-            Err(Error::ScopeTooWide { index: index.clone(), current, requested })
-        }
+        (Some(requested), Some(index)) if requested > current => Err(Error::ScopeTooWide {
+            index: index.clone(),
+            current,
+            requested,
+        }),
         (Some(requested), _) => Ok(requested),
     }
 }
@@ -192,7 +254,10 @@ fn choose_binary_image(
     scope: Scope,
     version: &str,
 ) -> Result<ImageName, Error> {
-    let configured = config.binary_images.get(&scope).and_then(|versions| versions.get(version));
+    let configured = config
+        .binary_images
+        .get(&scope)
+        .and_then(|versions| versions.get(version));
     let mismatch = |demand, requested: &BinaryImage| Error::BinaryImageMismatch {
         scope,
         version: version.to_owned(),
@@ -200,10 +265,17 @@ fn choose_binary_image(
         requested: requested.to_string(),
     };
     let chosen = match (&request.binary_image, configured) {
-        (None, None) => return Err(Error::NoBinaryImage { scope, version: version.to_owned() }),
+        (None, None) => {
+            return Err(Error::NoBinaryImage {
+                scope,
+                version: version.to_owned(),
+            });
+        }
         (None, Some(configured)) => configured,
         (Some(BinaryImage::Scratch), Some(BinaryImage::Scratch)) => &BinaryImage::Scratch,
-        (Some(requested @ BinaryImage::Scratch), _) => return Err(mismatch("must not be binaryless", requested)),
+        (Some(requested @ BinaryImage::Scratch), _) => {
+            return Err(mismatch("must not be binaryless", requested));
+        }
         (Some(requested @ BinaryImage::Image(_)), Some(BinaryImage::Scratch)) => {
             return Err(mismatch("must be binaryless", requested));
         }
@@ -226,7 +298,10 @@ async fn platforms(
     let available = binary_image.arches().await?;
     let missing: BTreeSet<Arch> = wanted.difference(&available).cloned().collect();
     if !missing.is_empty() {
-        return Err(Error::ArchesMissing { image: binary_image.name.clone(), missing });
+        return Err(Error::ArchesMissing {
+            image: binary_image.name.clone(),
+            missing,
+        });
     }
     let found: Vec<(Arch, Option<PlatformImage>)> = stream::iter(wanted.iter().cloned())
         .map(|arch| async move {
@@ -239,7 +314,10 @@ async fn platforms(
     let mut platforms = BTreeMap::new();
     for (arch, platform) in found {
         let Some(platform) = platform else {
-            return Err(Error::ArchesMissing { image: binary_image.name.clone(), missing: BTreeSet::from([arch]) });
+            return Err(Error::ArchesMissing {
+                image: binary_image.name.clone(),
+                missing: BTreeSet::from([arch]),
+            });
         };
         check_arch(binary_image, &arch, &platform)?;
         platforms.insert(arch, platform);
@@ -248,7 +326,11 @@ async fn platforms(
 }
 
 fn check_arch(image: &FoundImage, arch: &Arch, platform: &PlatformImage) -> Result<(), Error> {
-    let wrong = |found: &str| Error::WrongArch { image: image.name.clone(), arch: arch.clone(), found: found.to_owned() };
+    let wrong = |found: &str| Error::WrongArch {
+        image: image.name.clone(),
+        arch: arch.clone(),
+        found: found.to_owned(),
+    };
     if platform.config.architecture != arch.as_str() {
         return Err(wrong(&platform.config.architecture));
     }
@@ -268,7 +350,10 @@ fn bundle_mapping(bundles: &[FoundBundle]) -> Option<BTreeMap<String, Vec<String
     let mut mapping: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for bundle in bundles {
         if let Some(package) = label(&bundle.platform.config.labels(), labels::PACKAGE) {
-            mapping.entry(package.to_owned()).or_default().push(bundle.written.to_string());
+            mapping
+                .entry(package.to_owned())
+                .or_default()
+                .push(bundle.written.to_string());
         }
     }
     (!mapping.is_empty()).then_some(mapping)
@@ -305,12 +390,23 @@ mod tests {
         config
     }
 
-    fn check_binary(requested: Option<&str>, configured: Option<&str>, expected: Result<&str, &str>) {
-        let chosen = choose_binary_image(&config(configured), &request(requested, None), Scope::Prod, "v4.14");
+    fn check_binary(
+        requested: Option<&str>,
+        configured: Option<&str>,
+        expected: Result<&str, &str>,
+    ) {
+        let chosen = choose_binary_image(
+            &config(configured),
+            &request(requested, None),
+            Scope::Prod,
+            "v4.14",
+        );
         match (chosen, expected) {
             (Ok(name), Ok(expected)) => assert_eq!(name.to_string(), expected),
             (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
-            (chosen, expected) => panic!("{requested:?} over {configured:?}: {chosen:?}, expected {expected:?}"),
+            (chosen, expected) => {
+                panic!("{requested:?} over {configured:?}: {chosen:?}, expected {expected:?}")
+            }
         }
     }
 
@@ -319,10 +415,22 @@ mod tests {
         check_binary(None, None, Err("no binary image is configured"));
         check_binary(None, Some("r.test/x:1"), Ok("r.test/x:1"));
         check_binary(None, Some("scratch"), Err("needs a binary image"));
-        check_binary(Some("scratch"), Some("scratch"), Err("needs a binary image"));
-        check_binary(Some("scratch"), Some("r.test/x:1"), Err("must not be binaryless"));
+        check_binary(
+            Some("scratch"),
+            Some("scratch"),
+            Err("needs a binary image"),
+        );
+        check_binary(
+            Some("scratch"),
+            Some("r.test/x:1"),
+            Err("must not be binaryless"),
+        );
         check_binary(Some("scratch"), None, Err("must not be binaryless"));
-        check_binary(Some("r.test/y:1"), Some("scratch"), Err("must be binaryless"));
+        check_binary(
+            Some("r.test/y:1"),
+            Some("scratch"),
+            Err("must be binaryless"),
+        );
         check_binary(Some("r.test/y:1"), Some("r.test/x:1"), Ok("r.test/y:1"));
         check_binary(Some("r.test/y:1"), None, Ok("r.test/y:1"));
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
-    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository, Layer, Reference, Tag,
+    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository, Layer,
+    Reference, Tag,
 };
 
 use crate::add::assemble::{Assembled, AssembledImage};
@@ -55,18 +56,36 @@ pub(crate) async fn publish(
     reporter: &dyn Reporter,
 ) -> Result<BlobCounts, Error> {
     let name = output.name(&output.tag);
-    let target = open(client, &name).await?;
+    let failed = |source| Error::Publish {
+        target: name.to_string(),
+        source: Box::new(source),
+    };
+    let target = name.open_or_create(client).await.map_err(failed)?;
     reporter.confirm().await?;
     let counts = push_blobs(config, &name, &target, binary_image, assembled).await?;
     // An architecture's image counts with its blobs: an interrupted request pushes only what is missing.
     for (arch, image) in &assembled.images {
         let tag = arch_tag(&output.tag, arch)?;
-        put(&target, &output.name(&tag), Reference::Tag(tag), &image.manifest).await?;
+        put(
+            &target,
+            &output.name(&tag),
+            Reference::Tag(tag),
+            &image.manifest,
+        )
+        .await?;
     }
-    reporter.phase(&Phase::CreatingManifestList, &Facts::default()).await?;
+    reporter
+        .phase(&Phase::CreatingManifestList, &Facts::default())
+        .await?;
     reporter.confirm().await?;
     for tag in std::iter::once(&output.tag).chain(&output.build_tags) {
-        put(&target, &output.name(tag), Reference::Tag(tag.clone()), &assembled.list).await?;
+        put(
+            &target,
+            &output.name(tag),
+            Reference::Tag(tag.clone()),
+            &assembled.list,
+        )
+        .await?;
     }
     Ok(counts)
 }
@@ -80,13 +99,33 @@ async fn push_blobs(
 ) -> Result<BlobCounts, Error> {
     let mut ours: BTreeMap<Digest, (Descriptor, BlobSource)> = BTreeMap::new();
     let mut base: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-    let Layer { descriptor, source, .. } = &assembled.layer;
-    ours.insert(descriptor.digest.clone(), (descriptor.clone(), source.clone()));
-    for AssembledImage { config: (descriptor, source), base_layers, .. } in assembled.images.values() {
-        ours.insert(descriptor.digest.clone(), (descriptor.clone(), source.clone()));
-        base.extend(base_layers.iter().map(|layer| (layer.digest.clone(), layer.clone())));
+    let Layer {
+        descriptor, source, ..
+    } = &assembled.layer;
+    ours.insert(
+        descriptor.digest.clone(),
+        (descriptor.clone(), source.clone()),
+    );
+    for AssembledImage {
+        config: (descriptor, source),
+        base_layers,
+        ..
+    } in assembled.images.values()
+    {
+        ours.insert(
+            descriptor.digest.clone(),
+            (descriptor.clone(), source.clone()),
+        );
+        base.extend(
+            base_layers
+                .iter()
+                .map(|layer| (layer.digest.clone(), layer.clone())),
+        );
     }
-    let failed = |source: oci::Error| Error::Publish { target: name.to_string(), source: Box::new(source) };
+    let failed = |source: oci::Error| Error::Publish {
+        target: name.to_string(),
+        source: Box::new(source),
+    };
 
     let pushed: Vec<Option<u64>> = stream::iter(ours.into_values())
         .map(|(descriptor, source)| async move {
@@ -140,23 +179,35 @@ pub(crate) async fn overwrite(
     let result = &assembled.list.digest;
     let expected = index.image.digest();
     let current = current_digest(name, &target).await?;
-    let done_before_restart = checkpoint.overwriting.as_ref().is_some_and(|planned| planned.to == *result);
+    let done_before_restart = checkpoint
+        .overwriting
+        .as_ref()
+        .is_some_and(|planned| planned.to == *result);
     if done_before_restart && current.as_ref() == Some(result) {
         tracing::info!("`{name}` already points to the result: it was moved before a restart");
         return Ok(());
     }
     check_unchanged(name, expected, current)?;
-    reporter.phase(&Phase::Overwriting, &Facts::default()).await?;
+    reporter
+        .phase(&Phase::Overwriting, &Facts::default())
+        .await?;
     copy_children(client, output, name, &target, assembled).await?;
 
-    checkpoint.overwriting = Some(PlannedOverwrite { from: expected.clone(), to: result.clone() });
+    checkpoint.overwriting = Some(PlannedOverwrite {
+        from: expected.clone(),
+        to: result.clone(),
+    });
     reporter.checkpoint(checkpoint).await?;
     // Registries know no conditional PUT: the look right before it leaves a gap of one round trip to strangers.
     check_unchanged(name, expected, current_digest(name, &target).await?)?;
     reporter.confirm().await?;
     put(&target, name, name.reference(), &assembled.list).await?;
     let read_back = current_digest(name, &target).await?;
-    if read_back.as_ref() == Some(result) { Ok(()) } else { Err(changed(name, result, read_back)) }
+    if read_back.as_ref() == Some(result) {
+        Ok(())
+    } else {
+        Err(changed(name, result, read_back))
+    }
 }
 
 async fn copy_children(
@@ -167,25 +218,45 @@ async fn copy_children(
     assembled: &Assembled,
 ) -> Result<(), Error> {
     let source = open(client, &output.name(&output.tag)).await?;
-    let failed = |source: oci::Error| Error::Publish { target: name.to_string(), source: Box::new(source) };
+    let failed = |source: oci::Error| Error::Publish {
+        target: name.to_string(),
+        source: Box::new(source),
+    };
     let mut blobs: BTreeMap<&Digest, &Descriptor> = BTreeMap::new();
-    blobs.insert(&assembled.layer.descriptor.digest, &assembled.layer.descriptor);
+    blobs.insert(
+        &assembled.layer.descriptor.digest,
+        &assembled.layer.descriptor,
+    );
     for image in assembled.images.values() {
         blobs.insert(&image.config.0.digest, &image.config.0);
         blobs.extend(image.base_layers.iter().map(|layer| (&layer.digest, layer)));
     }
     for descriptor in blobs.into_values() {
-        target.copy_blob_from(&source, descriptor).await.map_err(failed)?;
+        target
+            .copy_blob_from(&source, descriptor)
+            .await
+            .map_err(failed)?;
     }
     for image in assembled.images.values() {
         let reference = Reference::Digest(image.manifest.digest.clone());
-        target.put_manifest(&reference, &image.manifest).await.map_err(failed)?;
+        target
+            .put_manifest(&reference, &image.manifest)
+            .await
+            .map_err(failed)?;
     }
     Ok(())
 }
 
-fn check_unchanged(name: &ImageName, expected: &Digest, current: Option<Digest>) -> Result<(), Error> {
-    if current.as_ref() == Some(expected) { Ok(()) } else { Err(changed(name, expected, current)) }
+fn check_unchanged(
+    name: &ImageName,
+    expected: &Digest,
+    current: Option<Digest>,
+) -> Result<(), Error> {
+    if current.as_ref() == Some(expected) {
+        Ok(())
+    } else {
+        Err(changed(name, expected, current))
+    }
 }
 
 fn changed(name: &ImageName, expected: &Digest, current: Option<Digest>) -> Error {
@@ -196,18 +267,25 @@ fn changed(name: &ImageName, expected: &Digest, current: Option<Digest>) -> Erro
     }
 }
 
-async fn current_digest(name: &ImageName, repository: &ImageRepository) -> Result<Option<Digest>, Error> {
-    let found = repository.head_manifest(&name.reference()).await.map_err(|source| Error::Publish {
-        target: name.to_string(),
-        source: Box::new(source),
-    })?;
+async fn current_digest(
+    name: &ImageName,
+    repository: &ImageRepository,
+) -> Result<Option<Digest>, Error> {
+    let found = repository
+        .head_manifest(&name.reference())
+        .await
+        .map_err(|source| Error::Publish {
+            target: name.to_string(),
+            source: Box::new(source),
+        })?;
     Ok(found.map(|descriptor| descriptor.digest))
 }
 
 async fn open(client: &Client, name: &ImageName) -> Result<ImageRepository, Error> {
-    name.open(client)
-        .await
-        .map_err(|source| Error::Publish { target: name.to_string(), source: Box::new(source) })
+    name.open(client).await.map_err(|source| Error::Publish {
+        target: name.to_string(),
+        source: Box::new(source),
+    })
 }
 
 async fn put(
@@ -219,17 +297,28 @@ async fn put(
     target
         .put_manifest(&reference, manifest)
         .await
-        .map_err(|source| Error::Publish { target: name.to_string(), source: Box::new(source) })
+        .map_err(|source| Error::Publish {
+            target: name.to_string(),
+            source: Box::new(source),
+        })
 }
 
 fn arch_tag(tag: &Tag, arch: &Arch) -> Result<Tag, Error> {
     format!("{tag}-{arch}")
         .parse()
-        .map_err(|_| Error::TagTooLong { tag: tag.to_string(), arch: arch.clone() })
+        .map_err(|_| Error::TagTooLong {
+            tag: tag.to_string(),
+            arch: arch.clone(),
+        })
 }
 
 /// The result under the names that clients are shown (spec workflows 4.6).
-pub(crate) fn result_facts(config: &BuilderConfig, output: &Output, overwritten: Option<&ImageName>, digest: &Digest) -> Facts {
+pub(crate) fn result_facts(
+    config: &BuilderConfig,
+    output: &Output,
+    overwritten: Option<&ImageName>,
+    digest: &Digest,
+) -> Facts {
     let internal = output.name(&output.tag);
     let internal_resolved = pinned_name(&internal, digest);
     let (shown, shown_resolved) = match (overwritten, &internal, &config.shown_registry) {
@@ -239,7 +328,9 @@ pub(crate) fn result_facts(config: &BuilderConfig, output: &Output, overwritten:
             let shown = |text: &str| text.replacen(pushed_to, registry.as_str(), 1);
             (shown(&internal.to_string()), shown(&internal_resolved))
         }
-        (None, ImageName::Registry(_) | ImageName::Layout { .. }, _) => (internal.to_string(), internal_resolved.clone()),
+        (None, ImageName::Registry(_) | ImageName::Layout { .. }, _) => {
+            (internal.to_string(), internal_resolved.clone())
+        }
     };
     Facts {
         index_image: Some(shown),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use builder::{
-    AddRequest, Added, Builder, BuilderConfig, Checkpoint, Facts, GraphUpdateMode, Output, OutputRepository, Overwrite,
-    OverwriteToken, Phase, Reporter, Stopped,
+    AddRequest, Added, Builder, BuilderConfig, Checkpoint, Facts, GraphUpdateMode, Output,
+    OutputRepository, Overwrite, OverwriteToken, Phase, Reporter, Stopped,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use oci::{Format, ImageName, Tag};
@@ -23,7 +23,11 @@ pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
     let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
     let config = BuilderConfig {
         epoch: registries::source_date_epoch()?,
-        format: if args.oci { Format::Oci } else { Format::Docker },
+        format: if args.oci {
+            Format::Oci
+        } else {
+            Format::Docker
+        },
         ..BuilderConfig::new(work_dir.path())
     };
     let format = args.output;
@@ -80,16 +84,28 @@ fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
 fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
     let (repository, tag) = match to {
         ImageName::Registry(spec) => match spec.tag_ref() {
-            Some(tagged) if spec.digest().is_none() => (OutputRepository::Registry(tagged.repository), tagged.tag),
+            Some(tagged) if spec.digest().is_none() => {
+                (OutputRepository::Registry(tagged.repository), tagged.tag)
+            }
             _ => bail!("`--to {spec}` names a digest; name a tag to publish under"),
         },
-        ImageName::Layout { path, tag } => (OutputRepository::Layout(path), tag.unwrap_or_else(Tag::latest)),
+        ImageName::Layout { path, tag } => (
+            OutputRepository::Layout(path),
+            tag.unwrap_or_else(Tag::latest),
+        ),
     };
-    Ok(Output { repository, tag, build_tags })
+    Ok(Output {
+        repository,
+        tag,
+        build_tags,
+    })
 }
 
 fn describe(added: &Added) -> String {
-    let mut lines = vec![format!("published  {}", added.facts.index_image.as_deref().unwrap_or_default())];
+    let mut lines = vec![format!(
+        "published  {}",
+        added.facts.index_image.as_deref().unwrap_or_default()
+    )];
     lines.push(format!("digest     {}", added.digest));
     for (arch, digest) in &added.images {
         lines.push(format!("  {arch:<8} {digest}"));
@@ -119,8 +135,11 @@ fn describe(added: &Added) -> String {
 }
 
 fn to_json(added: &Added) -> serde_json::Value {
-    let images: BTreeMap<String, String> =
-        added.images.iter().map(|(arch, digest)| (arch.to_string(), digest.to_string())).collect();
+    let images: BTreeMap<String, String> = added
+        .images
+        .iter()
+        .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
+        .collect();
     let names = |specs: &[oci::PullSpec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "index_image": added.facts.index_image,

@@ -15,9 +15,15 @@ pub(crate) async fn run(args: IndexInspectArgs) -> anyhow::Result<()> {
     let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
     let builder = Builder::new(client, credentials, BuilderConfig::new(work_dir.path()));
     if let Some(path) = &args.database {
-        builder.extract_database(&args.image, path).await.map_err(|error| anyhow::anyhow!(error.report()))?;
+        builder
+            .extract_database(&args.image, path)
+            .await
+            .map_err(|error| anyhow::anyhow!(error.report()))?;
     }
-    let summary = builder.inspect(&args.image).await.map_err(|error| anyhow::anyhow!(error.report()))?;
+    let summary = builder
+        .inspect(&args.image)
+        .await
+        .map_err(|error| anyhow::anyhow!(error.report()))?;
     terminal::print(&match args.output {
         OutputFormat::Text => describe(&args.image.to_string(), &summary),
         OutputFormat::Json => to_json(&summary).to_string(),
@@ -52,15 +58,22 @@ pub(crate) fn describe(name: &str, summary: &IndexSummary) -> String {
             package.default_channel.as_deref().unwrap_or("none")
         ));
         for channel in &package.channels {
-            lines.push(format!("    {:<16} head {}", channel.name, channel.head.as_deref().unwrap_or("none")));
+            lines.push(format!(
+                "    {:<16} head {}",
+                channel.name,
+                channel.head.as_deref().unwrap_or("none")
+            ));
         }
     }
     lines.join("\n")
 }
 
 fn to_json(summary: &IndexSummary) -> Value {
-    let images: BTreeMap<String, String> =
-        summary.images.iter().map(|(arch, digest)| (arch.to_string(), digest.to_string())).collect();
+    let images: BTreeMap<String, String> = summary
+        .images
+        .iter()
+        .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
+        .collect();
     let packages: Vec<Value> = summary
         .packages
         .iter()

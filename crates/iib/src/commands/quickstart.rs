@@ -19,17 +19,26 @@ use crate::{logging, registries, terminal};
 /// Starts, adds, shows; then ends with `--once`, or serves until interrupted.
 pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()> {
     if !args.listen.ip().is_loopback() || !args.registry_listen.ip().is_loopback() {
-        bail!("the quickstart asks nobody for a password, so it listens on loopback only; use `iib serve` for anything else");
+        bail!(
+            "the quickstart asks nobody for a password, so it listens on loopback only; use `iib serve` for anything else"
+        );
     }
     let (root, _temporary) = directory(args.data_dir.as_deref())?;
     let data = DataDir::create(&root)?;
-    let (logs, layer) = RequestLogs::start(data.logs()).context("request logs could not be started")?;
+    let (logs, layer) =
+        RequestLogs::start(data.logs()).context("request logs could not be started")?;
     logging::for_quickstart(log, layer)?;
 
     let listener = listen(args.listen, "--listen").await?;
-    let api = listener.local_addr().context("the address listened on is unknown")?;
+    let api = listener
+        .local_addr()
+        .context("the address listened on is unknown")?;
     let registry = start_registry(&args, &root).await?;
-    let host: RegistryHost = registry.addr().to_string().parse().context("the registry's address is no host")?;
+    let host: RegistryHost = registry
+        .addr()
+        .to_string()
+        .parse()
+        .context("the registry's address is no host")?;
     terminal::complain(&format!("registry   http://{host}"));
     terminal::complain(&format!("REST API   http://{api}/api/v1"));
 
@@ -40,7 +49,9 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
     let builder = service.builder().clone();
 
     let work = async {
-        let inputs = push_samples(&client, &host).await.context("the samples could not be pushed")?;
+        let inputs = push_samples(&client, &host)
+            .await
+            .context("the samples could not be pushed")?;
         terminal::complain(&format!(
             "samples    {} bundles and a binary image for {} architectures pushed",
             inputs.bundles.len(),
@@ -49,7 +60,8 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
         registry.log().clear();
         let finished = follow::add(api, &inputs).await?;
         let traffic = registry.log().entries();
-        let summary = summary::verify_and_describe(&builder, &inputs, &finished, &traffic, api).await?;
+        let summary =
+            summary::verify_and_describe(&builder, &inputs, &finished, &traffic, api).await?;
         terminal::print(&summary);
         if args.once {
             return Ok(());
@@ -58,7 +70,10 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
         termination().await
     };
     let ended = service.run_until(work).await;
-    registry.shutdown().await.context("the registry did not end cleanly")?;
+    registry
+        .shutdown()
+        .await
+        .context("the registry did not end cleanly")?;
     ended
 }
 
@@ -76,7 +91,10 @@ async fn push_samples(client: &Client, host: &RegistryHost) -> anyhow::Result<In
     }
     let repository = format!("{host}/samples/binary-image").parse()?;
     let binary_image = samples::push_binary_image(client, &repository, &samples::ARCHES, 0).await?;
-    Ok(Inputs { bundles, binary_image })
+    Ok(Inputs {
+        bundles,
+        binary_image,
+    })
 }
 
 /// The directory to work in, and the guard that removes it if it is a temporary one.
@@ -85,7 +103,8 @@ fn directory(chosen: Option<&Path>) -> anyhow::Result<(std::path::PathBuf, Optio
         Some(path) => Ok((path.to_owned(), None)),
         None => {
             let temporary = tempfile::Builder::new().prefix("iib-quickstart-").tempdir();
-            let temporary = temporary.context("a temporary directory could not be made; name one with `--data-dir`")?;
+            let temporary = temporary
+                .context("a temporary directory could not be made; name one with `--data-dir`")?;
             Ok((temporary.path().to_owned(), Some(temporary)))
         }
     }

@@ -16,24 +16,45 @@ pub(crate) async fn run(args: RegistryServeArgs) -> anyhow::Result<()> {
         config.auth = Some(Auth::Basic(users(path)?));
     }
     if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
-        config.tls = Some(Tls { cert_chain_pem: text(cert)?, key_pem: text(key)? });
+        config.tls = Some(Tls {
+            cert_chain_pem: text(cert)?,
+            key_pem: text(key)?,
+        });
     }
-    let running = Server::start(config)
-        .await
-        .with_context(|| format!("the registry could not be started on {}; `--listen` takes another address", args.listen))?;
-    terminal::complain(&format!("serving {} on {}; Ctrl-C ends", args.root.display(), running.addr()));
+    let running = Server::start(config).await.with_context(|| {
+        format!(
+            "the registry could not be started on {}; `--listen` takes another address",
+            args.listen
+        )
+    })?;
+    terminal::complain(&format!(
+        "serving {} on {}; Ctrl-C ends",
+        args.root.display(),
+        running.addr()
+    ));
     service::termination().await?;
-    running.shutdown().await.context("the registry did not end cleanly")
+    running
+        .shutdown()
+        .await
+        .context("the registry did not end cleanly")
 }
 
 fn users(path: &Path) -> anyhow::Result<BTreeMap<String, Password>> {
     let mut users = BTreeMap::new();
-    for (number, line) in text(path)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text(path)?
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         match line.split_once(':') {
             Some((user, password)) if !user.is_empty() => {
                 users.insert(user.to_owned(), Password::new(password));
             }
-            _ => bail!("line {} of `{}` is not of the form `user:password`", number + 1, path.display()),
+            _ => bail!(
+                "line {} of `{}` is not of the form `user:password`",
+                number + 1,
+                path.display()
+            ),
         }
     }
     Ok(users)

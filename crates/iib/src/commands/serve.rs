@@ -13,14 +13,23 @@ use crate::{logging, terminal};
 /// Runs until asked to end.
 pub(crate) async fn run(args: ServeArgs, log: LogArgs) -> anyhow::Result<()> {
     let config = Config::read(args.config.as_deref())?;
-    let root = args.data_dir.or_else(|| config.data_dir.clone()).unwrap_or_else(|| PathBuf::from("iib-data"));
+    let root = args
+        .data_dir
+        .or_else(|| config.data_dir.clone())
+        .unwrap_or_else(|| PathBuf::from("iib-data"));
     let data = DataDir::create(&root)?;
-    let (logs, layer) = RequestLogs::start(data.logs()).context("request logs could not be started")?;
+    let (logs, layer) =
+        RequestLogs::start(data.logs()).context("request logs could not be started")?;
     logging::for_service(log, Some(layer))?;
     let listener = listen(args.listen.unwrap_or(config.server.listen), "--listen").await?;
-    let address = listener.local_addr().context("the address listened on is unknown")?;
+    let address = listener
+        .local_addr()
+        .context("the address listened on is unknown")?;
     let registries = config.registries.with(args.registries);
     let service = Service::start(&config, &registries, &data, logs, listener).await?;
-    terminal::complain(&format!("serving http://{address}/api/v1, state in {}", root.display()));
+    terminal::complain(&format!(
+        "serving http://{address}/api/v1, state in {}",
+        root.display()
+    ));
     service.run_until(termination()).await
 }

@@ -42,7 +42,12 @@ impl World {
         let registry = Server::start(config).await.unwrap();
         let host = registry.addr().to_string();
         let client = client(Credentials::none());
-        Self { registry, host, client, dir }
+        Self {
+            registry,
+            host,
+            client,
+            dir,
+        }
     }
 
     pub fn repository(&self, path: &str) -> Repository {
@@ -52,7 +57,9 @@ impl World {
     /// Pushes `bundle` and gives its pull spec by digest.
     pub async fn bundle(&self, bundle: &Bundle) -> PullSpec {
         let repository = self.repository(&format!("bundles/{}", bundle.package));
-        samples::push_bundle(&self.client, &repository, bundle).await.unwrap()
+        samples::push_bundle(&self.client, &repository, bundle)
+            .await
+            .unwrap()
     }
 
     /// Pushes a stand-in binary image for two architectures.
@@ -61,14 +68,22 @@ impl World {
     }
 
     pub async fn binary_image_for(&self, arches: &[&str]) -> PullSpec {
-        samples::push_binary_image(&self.client, &self.repository("binary"), arches, 0).await.unwrap()
+        samples::push_binary_image(&self.client, &self.repository("binary"), arches, 0)
+            .await
+            .unwrap()
     }
 
     /// What `path:tag` points to, if anything.
     pub async fn digest(&self, path: &str, tag: &str) -> Option<String> {
         let tag: Tag = tag.parse().unwrap();
-        let found = self.client.repository(&self.repository(path)).head_manifest(&Reference::Tag(tag)).await;
-        found.unwrap().map(|descriptor| descriptor.digest.to_string())
+        let found = self
+            .client
+            .repository(&self.repository(path))
+            .head_manifest(&Reference::Tag(tag))
+            .await;
+        found
+            .unwrap()
+            .map(|descriptor| descriptor.digest.to_string())
     }
 
     /// Runs `iib` with `args`, in a clean environment.
@@ -78,7 +93,12 @@ impl World {
 
     /// Runs `iib` with `args` and the environment variables `env` beside a clean environment.
     pub async fn iib_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
-        let output = command(self.dir.path()).args(args).envs(env.iter().copied()).output().await.unwrap();
+        let output = command(self.dir.path())
+            .args(args)
+            .envs(env.iter().copied())
+            .output()
+            .await
+            .unwrap();
         Ran::from(output)
     }
 
@@ -87,8 +107,18 @@ impl World {
         let binary = self.binary_image().await.to_string();
         let to = format!("{}/index:{tag}", self.host);
         let bundles: Vec<String> = bundles.iter().map(ToString::to_string).collect();
-        let args =
-            ["index", "add", "--binary-image", &binary, "--arch", "amd64,arm64", "--to", &to, "--bundles", &bundles.join(",")];
+        let args = [
+            "index",
+            "add",
+            "--binary-image",
+            &binary,
+            "--arch",
+            "amd64,arm64",
+            "--to",
+            &to,
+            "--bundles",
+            &bundles.join(","),
+        ];
         self.iib(&args).await.ok();
         to
     }
@@ -102,34 +132,57 @@ impl Ran {
         self.stdout
     }
 
-    /// The last line of standard error of a run that failed as failed work does.
+    /// The error of a run that failed as failed work does.
     #[track_caller]
     pub fn failed(self) -> String {
         assert_eq!(self.code, Some(1), "{} {}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "a failed run prints no result");
-        self.stderr.lines().last().unwrap_or_default().to_owned()
+        let start = self
+            .stderr
+            .find("error: ")
+            .unwrap_or_else(|| panic!("no error is printed: {}", self.stderr));
+        self.stderr[start..].to_owned()
     }
 }
 
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 }
 
 /// The program under test, in a clean environment with `home` as its home directory.
-#[expect(clippy::disallowed_methods, reason = "the program under test is run as its users run it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program under test is run as its users run it"
+)]
 pub fn command(home: &std::path::Path) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_iib"));
-    command.env_clear().env("HOME", home).env("PATH", "/usr/local/bin:/usr/bin:/bin").kill_on_drop(true);
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .kill_on_drop(true);
     command
 }
 
 /// A client with short pauses between tries.
 pub fn client(credentials: Credentials) -> Client {
-    let retry = RetryPolicy { base: std::time::Duration::from_millis(5), ..RetryPolicy::default() };
-    Client::new(ClientConfig { credentials, retry, ..ClientConfig::default() }).unwrap()
+    let retry = RetryPolicy {
+        base: std::time::Duration::from_millis(5),
+        ..RetryPolicy::default()
+    };
+    Client::new(ClientConfig {
+        credentials,
+        retry,
+        ..ClientConfig::default()
+    })
+    .unwrap()
 }
 
 /// Fails with `text` unless it holds every one of `parts`.

@@ -57,7 +57,10 @@ impl Setup {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = String::new();
         let address = loop {
-            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+            let line = tokio::time::timeout(PATIENCE, lines.next_line())
+                .await
+                .unwrap()
+                .unwrap();
             let line = line.unwrap_or_else(|| panic!("the service did not start: {seen}"));
             if let Some((_, rest)) = line.split_once("serving http://") {
                 break rest.split('/').next().unwrap().parse().unwrap();
@@ -66,7 +69,11 @@ impl Setup {
         };
         // The pipe must be read on, or the service would block on it once it is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Service { child, address, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+        Service {
+            child,
+            address,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
     }
 }
 
@@ -77,7 +84,13 @@ impl Service {
 
     /// Submits an add and gives the request's id.
     pub async fn add(&self, payload: &Value) -> i64 {
-        let answer = self.http.post(self.url("builds/add")).json(payload).send().await.unwrap();
+        let answer = self
+            .http
+            .post(self.url("builds/add"))
+            .json(payload)
+            .send()
+            .await
+            .unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
         assert_eq!(status, StatusCode::CREATED, "{body}");
@@ -112,15 +125,30 @@ impl Service {
     /// `kill -TERM`: asks the service to end, and waits for it.
     pub async fn terminate(mut self) -> Option<i32> {
         let id = self.child.id().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "the signal is sent as an operator sends it")]
-        let sent = tokio::process::Command::new("kill").arg("-TERM").arg(id.to_string()).status().await.unwrap();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the signal is sent as an operator sends it"
+        )]
+        let sent = tokio::process::Command::new("kill")
+            .arg("-TERM")
+            .arg(id.to_string())
+            .status()
+            .await
+            .unwrap();
         assert!(sent.success());
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code()
     }
 }
 
 /// Asks again and again until `condition` gives something.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) -> T {
     let asked = async {
         loop {
             if let Some(found) = condition().await {
@@ -129,5 +157,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: 
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
+    tokio::time::timeout(PATIENCE, asked)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain until {what}"))
 }

@@ -48,9 +48,17 @@ pub(crate) async fn add(api: SocketAddr, inputs: &Inputs) -> anyhow::Result<Requ
         "add_arches": samples::ARCHES,
         "build_tags": ["quickstart"],
     });
-    let answer = client.post(format!("{url}/add")).json(&body).send().await.context("the request could not be submitted")?;
+    let answer = client
+        .post(format!("{url}/add"))
+        .json(&body)
+        .send()
+        .await
+        .context("the request could not be submitted")?;
     let status = answer.status();
-    let text = answer.text().await.context("the answer could not be read")?;
+    let text = answer
+        .text()
+        .await
+        .context("the answer could not be read")?;
     if !status.is_success() {
         bail!("the request was refused ({status}): {text}");
     }
@@ -60,7 +68,9 @@ pub(crate) async fn add(api: SocketAddr, inputs: &Inputs) -> anyhow::Result<Requ
 }
 
 async fn follow(client: &Client, url: &str) -> anyhow::Result<Request> {
-    let spinner = std::io::stderr().is_terminal().then(ProgressBar::new_spinner);
+    let spinner = std::io::stderr()
+        .is_terminal()
+        .then(ProgressBar::new_spinner);
     let started = Instant::now();
     let mut shown = 0;
     loop {
@@ -86,7 +96,11 @@ async fn follow(client: &Client, url: &str) -> anyhow::Result<Request> {
             "complete" => return Ok(request),
             "failed" => bail!("the request failed: {}", request.state_reason),
             _ if started.elapsed() > PATIENCE => {
-                bail!("the request has not ended within {} s; its state is: {}", PATIENCE.as_secs(), request.state_reason)
+                bail!(
+                    "the request has not ended within {} s; its state is: {}",
+                    PATIENCE.as_secs(),
+                    request.state_reason
+                )
             }
             _ => {
                 if let Some(spinner) = &spinner {

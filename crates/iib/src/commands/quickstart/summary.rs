@@ -8,8 +8,8 @@ use oci::ImageName;
 use registry::Entry;
 
 use crate::commands::index_inspect;
-use crate::commands::quickstart::follow::Request;
 use crate::commands::quickstart::Inputs;
+use crate::commands::quickstart::follow::Request;
 use crate::terminal;
 
 /// Reads the published image back, checks that it holds what was asked for, and says what it took.
@@ -20,14 +20,31 @@ pub(crate) async fn verify_and_describe(
     traffic: &[Entry],
     api: SocketAddr,
 ) -> anyhow::Result<String> {
-    let name = request.index_image.as_deref().context("the request names no result")?;
-    let resolved = request.index_image_resolved.as_deref().context("the request names no resolved result")?;
+    let name = request
+        .index_image
+        .as_deref()
+        .context("the request names no result")?;
+    let resolved = request
+        .index_image_resolved
+        .as_deref()
+        .context("the request names no resolved result")?;
     let image: ImageName = resolved.parse().context("the result is no pull spec")?;
-    let found = builder.inspect(&image).await.map_err(|error| anyhow::anyhow!(error.report()))?;
-    ensure!(found.images.len() == samples::ARCHES.len(), "the result has {} architectures in place of {}", found.images.len(), samples::ARCHES.len());
+    let found = builder
+        .inspect(&image)
+        .await
+        .map_err(|error| anyhow::anyhow!(error.report()))?;
+    ensure!(
+        found.images.len() == samples::ARCHES.len(),
+        "the result has {} architectures in place of {}",
+        found.images.len(),
+        samples::ARCHES.len()
+    );
     for bundle in &inputs.bundles {
         let path = bundle.to_string();
-        ensure!(found.bundles.iter().any(|entry| entry.path == path), "the result lacks the bundle `{path}`");
+        ensure!(
+            found.bundles.iter().any(|entry| entry.path == path),
+            "the result lacks the bundle `{path}`"
+        );
     }
 
     let traffic = Traffic::of(traffic);
@@ -43,9 +60,14 @@ pub(crate) async fn verify_and_describe(
     lines.push(String::new());
     lines.push("Look at it (while this runs; leave `--once` out):".to_owned());
     lines.push(format!("  iib index inspect {name}"));
-    lines.push(format!("  skopeo inspect --raw --tls-verify=false docker://{name}"));
+    lines.push(format!(
+        "  skopeo inspect --raw --tls-verify=false docker://{name}"
+    ));
     lines.push(format!("  curl http://{api}/api/v1/builds/{}", request.id));
-    lines.push(format!("  curl http://{api}/api/v1/builds/{}/logs", request.id));
+    lines.push(format!(
+        "  curl http://{api}/api/v1/builds/{}/logs",
+        request.id
+    ));
     Ok(lines.join("\n"))
 }
 
@@ -59,7 +81,10 @@ struct Traffic {
 
 impl Traffic {
     fn of(entries: &[Entry]) -> Self {
-        let is_mount = |entry: &&Entry| entry.path.contains("mount=") && entry.status.is_some_and(|status| status.as_u16() == 201);
+        let is_mount = |entry: &&Entry| {
+            entry.path.contains("mount=")
+                && entry.status.is_some_and(|status| status.as_u16() == 201)
+        };
         Self {
             requests: entries.len(),
             uploaded: entries.iter().map(|entry| entry.bytes_in).sum(),
