@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
-pub mod service;
+pub(crate) mod service;
 
 use std::process::Output;
 
@@ -12,29 +12,29 @@ use samples::Bundle;
 use tempfile::TempDir;
 
 /// An embedded registry over real HTTP, a client for it, and a private directory.
-pub struct World {
-    pub registry: Running,
-    pub host: String,
-    pub client: Client,
-    pub dir: TempDir,
+pub(crate) struct World {
+    pub(crate) registry: Running,
+    pub(crate) host: String,
+    pub(crate) client: Client,
+    pub(crate) dir: TempDir,
 }
 
 /// What a run of the program printed and how it ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl World {
     /// Starts an open registry.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
     /// Starts a registry configured by `change`.
-    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
         config.fsync = false;
@@ -50,12 +50,12 @@ impl World {
         }
     }
 
-    pub fn repository(&self, path: &str) -> Repository {
+    pub(crate) fn repository(&self, path: &str) -> Repository {
         format!("{}/{path}", self.host).parse().unwrap()
     }
 
     /// Pushes `bundle` and gives its pull spec by digest.
-    pub async fn bundle(&self, bundle: &Bundle) -> PullSpec {
+    pub(crate) async fn bundle(&self, bundle: &Bundle) -> PullSpec {
         let repository = self.repository(&format!("bundles/{}", bundle.package));
         samples::push_bundle(&self.client, &repository, bundle)
             .await
@@ -63,18 +63,18 @@ impl World {
     }
 
     /// Pushes a stand-in binary image for two architectures.
-    pub async fn binary_image(&self) -> PullSpec {
+    pub(crate) async fn binary_image(&self) -> PullSpec {
         self.binary_image_for(&["amd64", "arm64"]).await
     }
 
-    pub async fn binary_image_for(&self, arches: &[&str]) -> PullSpec {
+    pub(crate) async fn binary_image_for(&self, arches: &[&str]) -> PullSpec {
         samples::push_binary_image(&self.client, &self.repository("binary"), arches, 0)
             .await
             .unwrap()
     }
 
     /// What `path:tag` points to, if anything.
-    pub async fn digest(&self, path: &str, tag: &str) -> Option<String> {
+    pub(crate) async fn digest(&self, path: &str, tag: &str) -> Option<String> {
         let tag: Tag = tag.parse().unwrap();
         let found = self
             .client
@@ -87,12 +87,12 @@ impl World {
     }
 
     /// Runs `iib` with `args`, in a clean environment.
-    pub async fn iib(&self, args: &[&str]) -> Ran {
+    pub(crate) async fn iib(&self, args: &[&str]) -> Ran {
         self.iib_with(args, &[]).await
     }
 
     /// Runs `iib` with `args` and the environment variables `env` beside a clean environment.
-    pub async fn iib_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+    pub(crate) async fn iib_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
         let output = command(self.dir.path())
             .args(args)
             .envs(env.iter().copied())
@@ -103,7 +103,7 @@ impl World {
     }
 
     /// Makes an index `index:<tag>` of `bundles` and expects it to succeed.
-    pub async fn index(&self, tag: &str, bundles: &[&PullSpec]) -> String {
+    pub(crate) async fn index(&self, tag: &str, bundles: &[&PullSpec]) -> String {
         let binary = self.binary_image().await.to_string();
         let to = format!("{}/index:{tag}", self.host);
         let bundles: Vec<String> = bundles.iter().map(ToString::to_string).collect();
@@ -127,14 +127,14 @@ impl World {
 impl Ran {
     /// The standard output of a run that succeeded.
     #[track_caller]
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }
 
     /// The error of a run that failed as failed work does.
     #[track_caller]
-    pub fn failed(self) -> String {
+    pub(crate) fn failed(self) -> String {
         assert_eq!(self.code, Some(1), "{} {}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "a failed run prints no result");
         let start = self
@@ -161,7 +161,7 @@ impl From<Output> for Ran {
     clippy::disallowed_methods,
     reason = "the program under test is run as its users run it"
 )]
-pub fn command(home: &std::path::Path) -> tokio::process::Command {
+pub(crate) fn command(home: &std::path::Path) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_iib"));
     command
         .env_clear()
@@ -172,7 +172,7 @@ pub fn command(home: &std::path::Path) -> tokio::process::Command {
 }
 
 /// A client with short pauses between tries.
-pub fn client(credentials: Credentials) -> Client {
+pub(crate) fn client(credentials: Credentials) -> Client {
     let retry = RetryPolicy {
         base: std::time::Duration::from_millis(5),
         ..RetryPolicy::default()
@@ -187,7 +187,7 @@ pub fn client(credentials: Credentials) -> Client {
 
 /// Fails with `text` unless it holds every one of `parts`.
 #[track_caller]
-pub fn assert_names(text: &str, parts: &[&str]) {
+pub(crate) fn assert_names(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
     }
