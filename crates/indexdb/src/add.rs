@@ -80,6 +80,11 @@ impl IndexDb {
     /// # Errors
     /// [`Error`] says what is wrong with which bundle, package or channel; [`Error::Several`] if more than one thing is.
     pub fn add(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
+        self.add_all(bundles, options)
+            .map_err(|error| error.in_file(&self.path()))
+    }
+
+    fn add_all(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
         let mut paths = BTreeSet::new();
         let bundles: Vec<&Bundle> = bundles
             .iter()

@@ -1,6 +1,6 @@
 //! Opening, creating and finishing a database file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -31,10 +31,9 @@ impl IndexDb {
             });
         }
         let mut database = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        database.lay_out(timestamp).map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        database
+            .lay_out(timestamp)
+            .map_err(|source| Error::open(path, source))?;
         Ok(database)
     }
 
@@ -52,10 +51,10 @@ impl IndexDb {
             return Self::create(path, timestamp);
         }
         let database = Self::connect(path, OpenFlags::empty())?;
-        match database.version().map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })? {
+        match database
+            .version()
+            .map_err(|source| Error::open(path, source))?
+        {
             None => Err(Error::NoVersion),
             Some(version) if version < VERSION => Err(Error::TooOld { version }),
             Some(_) => Ok(database),
@@ -78,8 +77,13 @@ impl IndexDb {
     /// Closes the database so that the file is complete and nothing lies beside it.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] if the last pages cannot be written.
+    /// [`Error::Sqlite`] if the last pages cannot be written, [`Error::DiskFull`] if that is why.
     pub fn finish(self) -> Result<(), Error> {
+        let path = self.path();
+        self.close().map_err(|error| error.in_file(&path))
+    }
+
+    fn close(self) -> Result<(), Error> {
         self.connection.flush_prepared_statement_cache();
         // A file somebody left in WAL mode would keep its newest pages in a second file.
         self.connection
@@ -89,6 +93,11 @@ impl IndexDb {
             .close()
             .map_err(|(_, source)| source)
             .doing("closing")
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.connection.path().unwrap_or_default().into()
     }
 
     fn connect(path: &Path, extra: OpenFlags) -> Result<Self, Error> {
@@ -102,10 +111,7 @@ impl IndexDb {
         };
         open()
             .map(|connection| Self { connection })
-            .map_err(|source| Error::Open {
-                path: path.to_owned(),
-                source,
-            })
+            .map_err(|source| Error::open(path, source))
     }
 
     fn lay_out(&mut self, timestamp: i64) -> rusqlite::Result<()> {
@@ -130,5 +136,37 @@ impl IndexDb {
             .query_row("SELECT max(version) FROM schema_migrations", [], |row| {
                 row.get(0)
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_once_with_the_file_and_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.db");
+        let database = IndexDb::create(&path, 0).unwrap();
+        // As good as a full disk: the file may not grow any more.
+        database
+            .connection
+            .pragma_update(None, "max_page_count", 1)
+            .unwrap();
+        let fill = "INSERT INTO package (name) VALUES (hex(zeroblob(100000)))";
+        let error = database
+            .connection
+            .execute(fill, [])
+            .doing("adding a package")
+            .unwrap_err()
+            .in_file(&database.path());
+        assert!(std::error::Error::source(&error).is_none(), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "adding a package failed in the index database `{}`: the disk is full; free space on the disk that holds it",
+                path.display()
+            )
+        );
     }
 }

@@ -1,9 +1,13 @@
 //! What can go wrong with an index database, and what to do about it.
 
+mod text;
+
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use catalog::VersionError;
+
+use text::{Head, Listed, Proposed, Quoted};
 
 /// Why an index database could not be opened or changed; after a failed change the database is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,14 @@ pub enum Error {
         action: &'static str,
         /// The cause.
         source: rusqlite::Error,
+    },
+    /// The disk is full. `SQLite` says no more than that, so its words are no cause of their own.
+    #[error("{action} failed in the index database `{}`: the disk is full; free space on the disk that holds it", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
     },
     /// Several things are wrong; all of them are listed.
     #[error("{}", Listed(.0))]
@@ -394,6 +406,31 @@ impl fmt::Display for Pruned {
 }
 
 impl Error {
+    /// The database could not be opened or made.
+    pub(crate) fn open(path: &Path, source: rusqlite::Error) -> Self {
+        if is_disk_full(&source) {
+            return Self::DiskFull {
+                path: path.to_owned(),
+                action: "opening",
+            };
+        }
+        Self::Open {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// The error, naming the file when its disk is what failed.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite { action, source } if is_disk_full(&source) => Self::DiskFull {
+                path: path.to_owned(),
+                action,
+            },
+            other => other,
+        }
+    }
+
     /// Makes one error of all that is wrong; the same message is kept once.
     pub(crate) fn all(errors: Vec<Error>) -> Result<(), Error> {
         let mut kept: Vec<Error> = Vec::new();
@@ -429,6 +466,10 @@ impl Error {
     }
 }
 
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
 /// Says what was being done when `SQLite` failed.
 pub(crate) trait Doing<T> {
     fn doing(self, action: &'static str) -> Result<T, Error>;
@@ -437,60 +478,5 @@ pub(crate) trait Doing<T> {
 impl<T> Doing<T> for rusqlite::Result<T> {
     fn doing(self, action: &'static str) -> Result<T, Error> {
         self.map_err(|source| Error::Sqlite { action, source })
-    }
-}
-
-struct Listed<'a>(&'a [Error]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} problems: ", self.0.len())?;
-        for (index, error) in self.0.iter().enumerate() {
-            write!(
-                formatter,
-                "{}({}) {error}",
-                if index == 0 { "" } else { "; " },
-                index + 1
-            )?;
-        }
-        Ok(())
-    }
-}
-
-struct Quoted<'a>(&'a [String]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return formatter.write_str("none");
-        }
-        for (index, name) in self.0.iter().enumerate() {
-            write!(formatter, "{}`{name}`", if index == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
-}
-
-struct Proposed<'a>(&'a str);
-
-impl fmt::Display for Proposed<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            formatter.write_str("none is proposed")
-        } else {
-            write!(formatter, "`{}` is proposed", self.0)
-        }
-    }
-}
-
-struct Head<'a>(&'a str);
-
-impl fmt::Display for Head<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            formatter.write_str("missing")
-        } else {
-            write!(formatter, "`{}`", self.0)
-        }
     }
 }
