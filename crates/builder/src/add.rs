@@ -8,16 +8,18 @@ pub(crate) mod prepare;
 mod publish;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use oci::{Arch, Client, Digest, ImageName, PullSpec, Usage};
 
 pub(crate) use edit::blocking;
 pub use publish::BlobCounts;
 
+use crate::Builder;
 use crate::error::Error;
 use crate::progress::{Checkpoint, Facts, Reporter};
 use crate::request::{AddRequest, Overwrite};
-use crate::{Builder, work_dir};
+use crate::work_dir::WorkDir;
 
 /// What an add made.
 #[derive(Clone, Debug)]
@@ -52,13 +54,27 @@ impl Builder {
         mut checkpoint: Checkpoint,
     ) -> Result<Added, Error> {
         check_request(request)?;
+        let directory = WorkDir::create(&self.config).await?;
+        let added = self
+            .add_in(directory.path(), request, reporter, &mut checkpoint)
+            .await;
+        directory.remove().await;
+        added
+    }
+
+    async fn add_in(
+        &self,
+        directory: &Path,
+        request: &AddRequest,
+        reporter: &dyn Reporter,
+        checkpoint: &mut Checkpoint,
+    ) -> Result<Added, Error> {
         let before = self.client.usage();
         let index_client = self.index_client(request);
         let config = &self.config;
-        let directory = work_dir::create(config).await?;
 
         let prepared =
-            prepare::prepare(&index_client, config, request, reporter, &mut checkpoint).await?;
+            prepare::prepare(&index_client, config, request, reporter, checkpoint).await?;
         let arches = prepared.platforms.keys().cloned().collect();
         reporter
             .phase(&crate::Phase::Building(arches), &prepared.facts)
@@ -68,10 +84,10 @@ impl Builder {
             request.graph_update_mode,
             &prepared,
             reporter,
-            directory.path(),
+            directory,
         )
         .await?;
-        let assembled = assemble::assemble(config, &prepared, &edited, directory.path()).await?;
+        let assembled = assemble::assemble(config, &prepared, &edited, directory).await?;
         let binary_image = &prepared.binary_image.repository;
         let blobs = publish::publish(
             &self.client,
@@ -88,11 +104,12 @@ impl Builder {
             publish::overwrite(
                 &self.client,
                 &index_client,
+                config,
                 &request.output,
                 index,
                 &assembled,
                 reporter,
-                &mut checkpoint,
+                checkpoint,
             )
             .await?;
         }
@@ -144,7 +161,30 @@ fn check_request(request: &AddRequest) -> Result<(), Error> {
             index: Box::new(index.clone()),
         });
     }
-    Ok(())
+    let output = &request.output;
+    let mut tags = std::iter::once(&output.tag).chain(&output.build_tags);
+    match request.from_index.as_ref() {
+        Some(index) if tags.any(|tag| is_same_tag(index, &output.name(tag))) => {
+            Err(Error::OutputIsFromIndex {
+                index: Box::new(index.clone()),
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether writing `output` moves the tag that `index` names.
+fn is_same_tag(index: &ImageName, output: &ImageName) -> bool {
+    match (index, output) {
+        (ImageName::Registry(index), ImageName::Registry(output)) => {
+            index.repository() == output.repository() && index.tag_ref() == output.tag_ref()
+        }
+        (ImageName::Layout { path, .. }, ImageName::Layout { path: other, .. }) => {
+            path.components().eq(other.components()) && index.reference() == output.reference()
+        }
+        (ImageName::Registry(_), ImageName::Layout { .. })
+        | (ImageName::Layout { .. }, ImageName::Registry(_)) => false,
+    }
 }
 
 fn overwritten_index(request: &AddRequest) -> Option<&ImageName> {

@@ -159,6 +159,20 @@ pub enum Error {
         /// What it says.
         found: String,
     },
+    /// The binary image's config and manifest do not belong together.
+    #[error(
+        "the binary image `{image}` has {layers} layer(s) for `{arch}`, but its config knows {diff_ids}; rebuild the binary image"
+    )]
+    LayersMismatch {
+        /// The binary image.
+        image: Box<ImageName>,
+        /// The architecture.
+        arch: Arch,
+        /// The layers of its manifest.
+        layers: usize,
+        /// The diff IDs of its config.
+        diff_ids: usize,
+    },
     /// A layer's type has no name in the format to be written.
     #[error(
         "the binary image `{image}` has a layer of type `{media_type}`, which Docker v2 schema 2 has no name for; publish in the OCI format or rebuild the binary image with gzip layers"
@@ -243,6 +257,25 @@ pub enum Error {
     OverwriteNeedsTag {
         /// The index image.
         index: Box<ImageName>,
+    },
+    /// The result would be published under the tag it is made from, past the check that nobody moved it.
+    #[error(
+        "the result cannot be published as `{index}`, which is the from-index; publish it under another tag, and overwrite the from-index if its tag shall move"
+    )]
+    OutputIsFromIndex {
+        /// The index image.
+        index: Box<ImageName>,
+    },
+    /// A tag points to an image with more architectures than the result has.
+    #[error(
+        "publishing `{target}` would drop {}, which it has now; build for them too (`add_arches`), or publish under another tag",
+        list(missing)
+    )]
+    ArchitecturesLost {
+        /// What would be overwritten.
+        target: Box<ImageName>,
+        /// The architectures that the result lacks.
+        missing: BTreeSet<Arch>,
     },
     /// A name in the output repository cannot be formed.
     #[error("the tag for architecture `{arch}` of `{tag}` is too long; shorten the tag")]

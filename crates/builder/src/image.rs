@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{
     Arch, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName,
-    ImageRepository, ManifestList, RawManifest, Reference,
+    ImageRepository, ManifestList, Platform, RawManifest, Reference,
 };
 
 use crate::error::{Error, Role};
@@ -57,13 +57,56 @@ impl FoundImage {
             });
         }
         let document = raw.parse().map_err(|source| read(source.into()))?;
-        Ok(Self {
+        let mut found = Self {
             name: name.clone(),
             role,
             repository,
             raw,
             document,
-        })
+        };
+        if role != Role::Bundle {
+            found.complete_platforms().await?;
+        }
+        Ok(found)
+    }
+
+    /// Gives entries of a list that do not say their platform the one of their image's config. OCI lets them say nothing, and an
+    /// architecture that nobody sees would be lost when the list is made anew.
+    async fn complete_platforms(&mut self) -> Result<(), Error> {
+        let Document::List(list) = &self.document else {
+            return Ok(());
+        };
+        let mut list = list.clone();
+        for entry in &mut list.manifests {
+            if entry.platform.is_none() && entry.media_type.is_image() {
+                entry.platform = self.platform_of(entry).await?;
+            }
+        }
+        self.document = Document::List(list);
+        Ok(())
+    }
+
+    /// What the config of `entry` says; nothing for what is no image, such as a signature.
+    async fn platform_of(&self, entry: &Descriptor) -> Result<Option<Platform>, Error> {
+        let reference = Reference::Digest(entry.digest.clone());
+        let raw = self
+            .repository
+            .manifest(&reference)
+            .await
+            .map_err(|source| self.read(source))?;
+        let Ok(Document::Image(manifest)) = raw.parse() else {
+            return Ok(None);
+        };
+        let config = match self.config(&manifest).await {
+            Ok(config) => config,
+            Err(Error::BadConfig { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let arch: Option<Arch> = config.architecture.parse().ok();
+        Ok(arch.map(|arch| Platform {
+            os: config.os,
+            ..Platform::linux(&arch)
+        }))
     }
 
     pub(crate) fn digest(&self) -> &Digest {
@@ -119,7 +162,11 @@ impl FoundImage {
         match &self.document {
             Document::Image(manifest) => Ok(Some(self.single(manifest).await?)),
             Document::List(list) => {
-                match entries_with_arch(list).find(|(text, _)| *text == arch.as_str()) {
+                let of_arch = || entries_with_arch(list).filter(|(text, _)| *text == arch.as_str());
+                let entry = of_arch()
+                    .find(|(_, entry)| is_linux(entry))
+                    .or(of_arch().next());
+                match entry {
                     Some((_, entry)) => Ok(Some(self.entry(entry).await?)),
                     None => Ok(None),
                 }
@@ -206,6 +253,13 @@ fn entries_with_arch(list: &ManifestList) -> impl Iterator<Item = (&str, &Descri
         let platform = entry.platform.as_ref()?;
         (platform.architecture != "unknown").then_some((platform.architecture.as_str(), entry))
     })
+}
+
+fn is_linux(entry: &Descriptor) -> bool {
+    entry
+        .platform
+        .as_ref()
+        .is_some_and(|platform| platform.os == "linux")
 }
 
 /// `name` with `digest` in place of tag and digest.

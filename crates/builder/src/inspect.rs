@@ -1,14 +1,16 @@
 //! A look into a published index image.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use indexdb::IndexDb;
 pub use indexdb::{BundleEntry, PackageEntry};
-use oci::{Arch, Digest, ImageName, Limits};
+use oci::{Arch, Digest, ImageName};
 
-use crate::add::prepare::find_index;
+use crate::Builder;
+use crate::add::prepare::{FoundIndex, find_index};
 use crate::error::Error;
-use crate::{Builder, work_dir};
+use crate::work_dir::WorkDir;
 
 /// What an index image says of itself.
 #[derive(Clone, Debug)]
@@ -42,37 +44,10 @@ impl Builder {
                 images.insert(arch.clone(), platform.digest);
             }
         }
-        let directory = work_dir::create(&self.config).await?;
-        let path = directory.path().join("index.db");
-        let found = oci::extract_file(
-            &index.image.repository,
-            &index.platform.manifest,
-            &index.database_path,
-            &path,
-            &Limits::index(),
-        )
-        .await
-        .map_err(|source| index.image.read(source))?;
-        let Some(database_bytes) = found else {
-            return Err(Error::DatabaseMissing {
-                index: Box::new(name.clone()),
-                path: index.database_path,
-            });
-        };
-        let epoch = self.config.epoch;
-        let failed_name = name.clone();
-        let (packages, bundles) = crate::add::blocking(move || {
-            let failed = |source| Error::Database {
-                index: Box::new(failed_name.clone()),
-                source: Box::new(source),
-            };
-            let database = IndexDb::open(&path, epoch).map_err(failed)?;
-            Ok((
-                database.packages().map_err(failed)?,
-                database.bundles().map_err(failed)?,
-            ))
-        })
-        .await?;
+        let directory = WorkDir::create(&self.config).await?;
+        let read = self.read_database(&index, directory.path()).await;
+        directory.remove().await;
+        let (database_bytes, packages, bundles) = read?;
         Ok(IndexSummary {
             digest: index.image.digest().clone(),
             media_type: index.image.raw.media_type.to_string(),
@@ -84,29 +59,36 @@ impl Builder {
         })
     }
 
+    async fn read_database(
+        &self,
+        index: &FoundIndex,
+        directory: &Path,
+    ) -> Result<(u64, Vec<PackageEntry>, Vec<BundleEntry>), Error> {
+        let path = directory.join("index.db");
+        let database_bytes = index.extract_database(&path).await?;
+        let epoch = self.config.epoch;
+        let name = index.image.name.clone();
+        crate::add::blocking(move || {
+            let failed = |source| Error::Database {
+                index: Box::new(name.clone()),
+                source: Box::new(source),
+            };
+            let database = IndexDb::open(&path, epoch).map_err(failed)?;
+            Ok((
+                database_bytes,
+                database.packages().map_err(failed)?,
+                database.bundles().map_err(failed)?,
+            ))
+        })
+        .await
+    }
+
     /// Copies the database of the SQLite index image `name` to the file `to`, as it is.
     ///
     /// # Errors
     /// [`Error`] when the image cannot be read, is no SQLite index image, or the file cannot be written.
-    pub async fn extract_database(
-        &self,
-        name: &ImageName,
-        to: &std::path::Path,
-    ) -> Result<u64, Error> {
+    pub async fn extract_database(&self, name: &ImageName, to: &Path) -> Result<u64, Error> {
         let index = find_index(&self.client, name, None).await?;
-        let limits = Limits::index();
-        oci::extract_file(
-            &index.image.repository,
-            &index.platform.manifest,
-            &index.database_path,
-            to,
-            &limits,
-        )
-        .await
-        .map_err(|source| index.image.read(source))?
-        .ok_or_else(|| Error::DatabaseMissing {
-            index: Box::new(name.clone()),
-            path: index.database_path.clone(),
-        })
+        index.extract_database(to).await
     }
 }

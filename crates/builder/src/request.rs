@@ -85,6 +85,9 @@ pub struct Output {
     pub repository: OutputRepository,
     /// The request's own tag; the images of each architecture get it followed by a dash and the architecture.
     pub tag: Tag,
+    /// Whether `tag` belongs to this request alone, as one with the request's id does: then it may replace whatever it points to.
+    /// A tag that people name never loses an architecture.
+    pub tag_is_private: bool,
     /// Further tags for the same manifest list.
     pub build_tags: Vec<Tag>,
 }

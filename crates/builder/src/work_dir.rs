@@ -1,25 +1,47 @@
 //! Private directories of requests: made for one run, gone with it.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
+use crate::add::blocking;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 
 /// What the directories' names begin with, so that leftovers of a crash are recognised.
 const PREFIX: &str = "iib-request-";
 
-/// Makes a private directory, removed when the value is dropped.
-pub(crate) async fn create(config: &BuilderConfig) -> Result<TempDir, Error> {
-    let parent = config.work_dir.clone();
-    let failed = |source| Error::Io {
-        path: config.work_dir.clone(),
-        source,
-    };
-    tokio::fs::create_dir_all(&parent).await.map_err(failed)?;
-    tempfile::Builder::new()
-        .prefix(PREFIX)
-        .tempdir_in(&parent)
-        .map_err(failed)
+/// The private directory of one run. [`WorkDir::remove`] removes it off the runtime; dropping it, as a stopped request does, removes
+/// it on the spot.
+pub(crate) struct WorkDir(TempDir);
+
+impl WorkDir {
+    /// Makes a private directory.
+    pub(crate) async fn create(config: &BuilderConfig) -> Result<Self, Error> {
+        let parent = config.work_dir.clone();
+        blocking(move || {
+            let made = std::fs::create_dir_all(&parent)
+                .and_then(|()| tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent));
+            made.map(Self).map_err(|source| Error::Io {
+                path: parent,
+                source,
+            })
+        })
+        .await
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Removes the directory. One that cannot be removed is a matter for the log, not for the request, which has ended by now.
+    pub(crate) async fn remove(self) {
+        let path = self.path().to_owned();
+        let removed = blocking(move || self.0.close().map_err(|source| Error::Io { path, source }));
+        if let Err(error) = removed.await {
+            tracing::warn!("a work directory is left behind: {}", error.report());
+        }
+    }
 }
 
 /// Removes what crashed runs left in `config.work_dir`. Only while no request runs there.

@@ -2,195 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+mod support;
 
-use async_trait::async_trait;
-use builder::{
-    AddRequest, Added, BinaryImage, Builder, BuilderConfig, Checkpoint, Error, Facts,
-    GraphUpdateMode, Output, OutputRepository, Overwrite, OverwriteToken, Phase, Reporter, Stopped,
-};
-use oci::{Client, ClientConfig, Credentials, ImageName, PullSpec, Reference, Repository, Tag};
-use registry::{Auth, Config, Password, Running, Server};
-use samples::Bundle;
-use tempfile::TempDir;
+use std::collections::BTreeMap;
 
-struct World {
-    registry: Running,
-    client: Client,
-    builder: Builder,
-    dir: TempDir,
-}
-
-impl World {
-    async fn start(auth: Option<Auth>, credentials: impl FnOnce(&str) -> Credentials) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
-        config.fsync = false;
-        config.auth = auth;
-        let registry = Server::start(config).await.unwrap();
-        let credentials = credentials(&registry.addr().to_string());
-        let config = ClientConfig {
-            credentials: credentials.clone(),
-            ..ClientConfig::default()
-        };
-        let client = Client::new(config).unwrap();
-        let builder = Builder::new(
-            client.clone(),
-            credentials,
-            BuilderConfig::new(dir.path().join("work")),
-        );
-        Self {
-            registry,
-            client,
-            builder,
-            dir,
-        }
-    }
-
-    async fn open() -> Self {
-        Self::start(None, |_| Credentials::none()).await
-    }
-
-    fn repository(&self, path: &str) -> Repository {
-        format!("{}/{path}", self.registry.addr()).parse().unwrap()
-    }
-
-    fn name(&self, path: &str) -> PullSpec {
-        format!("{}/{path}", self.registry.addr()).parse().unwrap()
-    }
-
-    async fn bundle(&self, bundle: &Bundle) -> PullSpec {
-        samples::push_bundle(&self.client, &self.repository("bundles/b"), bundle)
-            .await
-            .unwrap()
-    }
-
-    fn request(&self, bundle: PullSpec, tag: &str) -> AddRequest {
-        AddRequest {
-            bundles: vec![bundle],
-            from_index: None,
-            binary_image: Some(BinaryImage::Image(ImageName::Registry(
-                self.name("binary:latest"),
-            ))),
-            add_arches: BTreeSet::from(["amd64".parse().unwrap()]),
-            overwrite: Overwrite::No,
-            distribution_scope: None,
-            graph_update_mode: GraphUpdateMode::Replaces,
-            output: Output {
-                repository: OutputRepository::Registry(self.repository("iib-build")),
-                tag: tag.parse().unwrap(),
-                build_tags: Vec::new(),
-            },
-        }
-    }
-
-    /// An index `index:v1` with one bundle, and a request to add another one and overwrite it.
-    async fn overwriting(&self) -> AddRequest {
-        samples::push_binary_image(&self.client, &self.repository("binary"), &["amd64"], 0)
-            .await
-            .unwrap();
-        let first = self
-            .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
-            .await;
-        let mut seed = self.request(first, "v1");
-        seed.output.repository = OutputRepository::Registry(self.repository("index"));
-        self.add(&seed, &Observer::default()).await.unwrap();
-        let second = self
-            .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
-            .await;
-        let mut request = self.request(second, "7");
-        request.from_index = Some(ImageName::Registry(self.name("index:v1")));
-        request.overwrite = Overwrite::Yes;
-        request
-    }
-
-    async fn add(&self, request: &AddRequest, reporter: &Observer<'_>) -> Result<Added, Error> {
-        self.builder
-            .add(request, reporter, Checkpoint::default())
-            .await
-    }
-
-    async fn digest(&self, path: &str, tag: &str) -> Option<String> {
-        let reference = Reference::Tag(tag.parse().unwrap());
-        let found = self
-            .client
-            .repository(&self.repository(path))
-            .head_manifest(&reference)
-            .await
-            .unwrap();
-        found.map(|descriptor| descriptor.digest.to_string())
-    }
-
-    /// Points `path:tag` at the binary image, as a stranger would.
-    async fn move_tag(&self, path: &str, tag: &str) {
-        let binary = self.client.repository(&self.repository("binary"));
-        let raw = binary
-            .manifest(&Reference::Tag(Tag::latest()))
-            .await
-            .unwrap();
-        let target = self.client.repository(&self.repository(path));
-        let oci::Document::List(list) = raw.parse().unwrap() else {
-            panic!("a list")
-        };
-        for entry in &list.manifests {
-            let reference = Reference::Digest(entry.digest.clone());
-            let child = binary.manifest(&reference).await.unwrap();
-            let oci::Document::Image(image) = child.parse().unwrap() else {
-                panic!("an image")
-            };
-            for blob in image.layers.iter().chain([&image.config]) {
-                target.copy_blob_from(&binary, blob).await.unwrap();
-            }
-            target.put_manifest(&reference, &child).await.unwrap();
-        }
-        target
-            .put_manifest(&Reference::Tag(tag.parse().unwrap()), &raw)
-            .await
-            .unwrap();
-    }
-}
-
-/// Watches a request, moves a tag or stops it when a phase begins.
-#[derive(Default)]
-struct Observer<'world> {
-    moves_tag_at: Option<(Phase, &'world World)>,
-    stops_at: Option<Phase>,
-    lost: bool,
-    checkpoints: Mutex<Vec<Checkpoint>>,
-}
-
-#[async_trait]
-impl Reporter for Observer<'_> {
-    async fn phase(&self, phase: &Phase, _facts: &Facts) -> Result<(), Stopped> {
-        if let Some((at, world)) = &self.moves_tag_at
-            && at == phase
-        {
-            world.move_tag("index", "v1").await;
-        }
-        if self.stops_at.as_ref() == Some(phase) {
-            return Err(Stopped {
-                reason: "the test says so".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stopped> {
-        self.checkpoints.lock().unwrap().push(checkpoint.clone());
-        Ok(())
-    }
-
-    async fn confirm(&self) -> Result<(), Stopped> {
-        if self.lost {
-            Err(Stopped {
-                reason: "the lease is lost".to_owned(),
-            })
-        } else {
-            Ok(())
-        }
-    }
-}
+use builder::{AddRequest, Error, Output, Overwrite, OverwriteToken, Phase};
+use oci::{Credentials, ImageName};
+use registry::{Auth, Password};
+use support::{Observer, World, added_name};
 
 async fn moved_meanwhile(at: Phase) {
     let world = World::open().await;
@@ -294,16 +113,6 @@ async fn a_restarted_request_reads_the_images_it_was_prepared_with() {
         2,
         "the bundle was added to the index of the first attempt, {prepared_with}"
     );
-}
-
-fn added_name(added: &Added) -> ImageName {
-    added
-        .facts
-        .index_image_resolved
-        .as_ref()
-        .unwrap()
-        .parse()
-        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

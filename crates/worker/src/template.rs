@@ -65,6 +65,7 @@ impl PushTemplate {
         Ok(Output {
             repository: OutputRepository::Registry(self.repository.clone()),
             tag: self.tag(&id.to_string())?,
+            tag_is_private: true,
             build_tags: build_tags
                 .into_iter()
                 .map(|tag| self.tag(tag.as_ref()))

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use oci::{
-    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, Layer, LayerBuilder,
-    ManifestList, MediaType, Owner, Platform, RawManifest, RunConfig,
+    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, ImageName, Layer,
+    LayerBuilder, ManifestList, MediaType, Owner, Platform, RawManifest, RunConfig,
 };
 use serde_json::json;
 
@@ -13,13 +13,17 @@ use crate::add::edit::{Edited, blocking};
 use crate::add::prepare::Prepared;
 use crate::config::BuilderConfig;
 use crate::error::Error;
-use crate::image::{FoundImage, PlatformImage};
+use crate::image::PlatformImage;
 use crate::labels;
 
 /// The version of opm whose catalogs ours equal; part of the mark of our layers.
 const PROFILE: &str = "A";
 const CATALOG_SERVER: &str = "/bin/opm";
 const CATALOG_PORT: &str = "50051/tcp";
+/// What the names of everything in a Docker manifest begin with.
+const DOCKER_TYPES: &str = "application/vnd.docker.";
+/// A layer without compression, as Docker manifests name it.
+const DOCKER_LAYER_TAR: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 /// The finished images, not yet anywhere.
 pub(crate) struct Assembled {
@@ -86,7 +90,7 @@ fn assemble_image(
         .manifest
         .layers
         .iter()
-        .map(|layer| retyped(&prepared.binary_image, layer, config.format))
+        .map(|layer| retyped(&prepared.binary_image.name, layer, config.format))
         .collect::<Result<Vec<_>, _>>()?;
     let image_config = image_config(config, prepared, layer, platform);
     let bytes = image_config.to_bytes();
@@ -120,6 +124,8 @@ fn image_config(
     });
     let run = image.config.get_or_insert_with(RunConfig::default);
     let image_labels = run.labels.get_or_insert_with(BTreeMap::new);
+    // A binary image that is a file-based index image itself must not make ours look like one (spec workflows 4.2).
+    image_labels.remove(labels::CONFIGS);
     image_labels.insert(
         labels::DATABASE.to_owned(),
         labels::DATABASE_PATH.to_owned(),
@@ -139,16 +145,18 @@ fn image_config(
 }
 
 /// The same layer under the name that the family of manifests has for it. The bytes stay.
-fn retyped(image: &FoundImage, layer: &Descriptor, format: Format) -> Result<Descriptor, Error> {
+fn retyped(image: &ImageName, layer: &Descriptor, format: Format) -> Result<Descriptor, Error> {
     let media_type = match (&layer.media_type, format) {
         (MediaType::OciLayerGzip, Format::Docker) => MediaType::DockerLayer,
-        (MediaType::OciLayerZstd, Format::Docker) => {
+        (MediaType::OciLayerTar, Format::Docker) => MediaType::from(DOCKER_LAYER_TAR),
+        (MediaType::DockerLayer, Format::Oci) => MediaType::OciLayerGzip,
+        (other, Format::Oci) if other.as_str() == DOCKER_LAYER_TAR => MediaType::OciLayerTar,
+        (other, Format::Docker) if !other.as_str().starts_with(DOCKER_TYPES) => {
             return Err(Error::LayerType {
-                image: Box::new(image.name.clone()),
+                image: Box::new(image.clone()),
                 media_type: layer.media_type.clone(),
             });
         }
-        (MediaType::DockerLayer, Format::Oci) => MediaType::OciLayerGzip,
         (other, Format::Docker | Format::Oci) => other.clone(),
     };
     Ok(Descriptor {
@@ -162,4 +170,47 @@ fn timestamp(epoch: i64) -> String {
     jiff::Timestamp::from_second(epoch)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_get_the_names_of_the_format_or_are_refused() {
+        let (docker, oci) = (Format::Docker, Format::Oci);
+        let zstd = "application/vnd.oci.image.layer.v1.tar+zstd";
+        for (from, format, expected) in [
+            (MediaType::DockerLayer, docker, Some(MediaType::DockerLayer)),
+            (
+                MediaType::OciLayerGzip,
+                docker,
+                Some(MediaType::DockerLayer),
+            ),
+            (
+                MediaType::OciLayerTar,
+                docker,
+                Some(DOCKER_LAYER_TAR.into()),
+            ),
+            (MediaType::OciLayerZstd, docker, None),
+            (
+                "application/vnd.oci.image.layer.v1.tar+gzip+encrypted".into(),
+                docker,
+                None,
+            ),
+            (MediaType::DockerLayer, oci, Some(MediaType::OciLayerGzip)),
+            (DOCKER_LAYER_TAR.into(), oci, Some(MediaType::OciLayerTar)),
+            (MediaType::OciLayerZstd, oci, Some(zstd.into())),
+        ] {
+            let image = "registry.test/opm:1".parse().unwrap();
+            let layer = Descriptor::new(from.clone(), 1, Digest::of(b"x"));
+            match (retyped(&image, &layer, format), expected) {
+                (Ok(found), Some(expected)) => assert_eq!(found.media_type, expected, "{from}"),
+                (Err(error), None) => {
+                    assert!(error.to_string().contains(from.as_str()), "{error}");
+                }
+                (found, expected) => panic!("{from} as {format:?}: {found:?}, not {expected:?}"),
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Second stage: the catalog work. The from-index's database with the new bundles in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bundle::{Bundle, BundleFiles};
@@ -38,14 +38,19 @@ pub(crate) async fn edit(
 ) -> Result<Edited, Error> {
     let database = directory.join("index.db");
     let (candidates, present) = match &prepared.from_index {
-        None => (prepared.bundles.iter().collect(), Vec::new()),
+        None => (distinct(&prepared.bundles), Vec::new()),
         Some(index) => {
             reporter
                 .phase(&Phase::CheckingPresentBundles, &Facts::default())
                 .await?;
-            extract_database(index, &database).await?;
+            let bytes = index.extract_database(&database).await?;
+            tracing::info!(
+                size_bytes = bytes,
+                "read the database of `{}`",
+                index.image.name
+            );
             let paths = present_paths(index, &database, config.epoch).await?;
-            split_present(&prepared.bundles, &paths)
+            split_present(distinct(&prepared.bundles), &paths)
         }
     };
     let added: Vec<PullSpec> = candidates.iter().map(|bundle| bundle.resolved()).collect();
@@ -85,29 +90,6 @@ pub(crate) async fn edit(
     })
 }
 
-async fn extract_database(index: &FoundIndex, to: &Path) -> Result<(), Error> {
-    let image = &index.image;
-    let size = oci::extract_file(
-        &image.repository,
-        &index.platform.manifest,
-        &index.database_path,
-        to,
-        &Limits::index(),
-    )
-    .await
-    .map_err(|source| image.read(source))?;
-    match size {
-        Some(bytes) => {
-            tracing::info!(size_bytes = bytes, "read the database of `{}`", image.name);
-            Ok(())
-        }
-        None => Err(Error::DatabaseMissing {
-            index: Box::new(image.name.clone()),
-            path: index.database_path.clone(),
-        }),
-    }
-}
-
 async fn present_paths(
     index: &FoundIndex,
     database: &Path,
@@ -131,9 +113,18 @@ async fn present_paths(
     .await
 }
 
+/// Each image once, however many names the request has for it, in the order of the request (spec workflows 2.3).
+fn distinct(bundles: &[FoundBundle]) -> Vec<&FoundBundle> {
+    let mut seen = BTreeSet::new();
+    bundles
+        .iter()
+        .filter(|bundle| seen.insert(bundle.resolved()))
+        .collect()
+}
+
 /// Splits off the bundles that the index has already: the same digest counts, wherever it lies (spec workflows 3.2).
 fn split_present<'bundles>(
-    bundles: &'bundles [FoundBundle],
+    bundles: Vec<&'bundles FoundBundle>,
     paths: &[PullSpec],
 ) -> (Vec<&'bundles FoundBundle>, Vec<PullSpec>) {
     let by_digest: BTreeMap<_, _> = paths

@@ -1,9 +1,10 @@
 //! First stage: look everything up, refuse what cannot be done (spec workflows 2).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{Arch, Client, Digest, ImageName, PullSpec};
+use oci::{Arch, Client, Digest, ImageName, Limits, PullSpec};
 
 use crate::config::BuilderConfig;
 use crate::error::{Error, Role};
@@ -54,6 +55,26 @@ pub(crate) struct FoundIndex {
     pub(crate) scope: Scope,
     /// Where its database is.
     pub(crate) database_path: String,
+}
+
+impl FoundIndex {
+    /// Copies the database out of the image to the file `to` and gives its size in bytes.
+    pub(crate) async fn extract_database(&self, to: &Path) -> Result<u64, Error> {
+        let image = &self.image;
+        oci::extract_file(
+            &image.repository,
+            &self.platform.manifest,
+            &self.database_path,
+            to,
+            &Limits::index(),
+        )
+        .await
+        .map_err(|source| image.read(source))?
+        .ok_or_else(|| Error::DatabaseMissing {
+            index: Box::new(image.name.clone()),
+            path: self.database_path.clone(),
+        })
+    }
 }
 
 /// Looks up bundles, index and binary image, each once; a restarted request looks them up by the digests it had.
@@ -131,7 +152,7 @@ pub(crate) async fn prepare(
     })
 }
 
-/// Keeps the request's order; two names of one image are one bundle.
+/// Keeps the request's order.
 async fn find_bundles(
     client: &Client,
     config: &BuilderConfig,
@@ -334,6 +355,16 @@ fn check_arch(image: &FoundImage, arch: &Arch, platform: &PlatformImage) -> Resu
     if platform.config.architecture != arch.as_str() {
         return Err(wrong(&platform.config.architecture));
     }
+    let layers = platform.manifest.layers.len();
+    let diff_ids = platform.config.rootfs.diff_ids.len();
+    if layers != diff_ids {
+        return Err(Error::LayersMismatch {
+            image: Box::new(image.name.clone()),
+            arch: arch.clone(),
+            layers,
+            diff_ids,
+        });
+    }
     let labels = platform.config.labels();
     match (label(&labels, labels::ARCHITECTURE), arch.label()) {
         (Some(found), Some(expected)) if found != expected => Err(wrong(found)),
@@ -376,6 +407,7 @@ mod tests {
             output: Output {
                 repository: OutputRepository::Registry("registry.test/iib-build".parse().unwrap()),
                 tag: "1".parse().unwrap(),
+                tag_is_private: true,
                 build_tags: Vec::new(),
             },
         }

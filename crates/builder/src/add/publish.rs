@@ -1,6 +1,6 @@
 //! Last stage: blobs, then the images of each architecture, then the list, then tags; the from-index's tag last of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
@@ -11,8 +11,8 @@ use oci::{
 use crate::add::assemble::{Assembled, AssembledImage};
 use crate::add::prepare::FoundIndex;
 use crate::config::BuilderConfig;
-use crate::error::Error;
-use crate::image::pinned_name;
+use crate::error::{Error, Role};
+use crate::image::{FoundImage, pinned_name};
 use crate::progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter};
 use crate::request::Output;
 
@@ -60,12 +60,23 @@ pub(crate) async fn publish(
         target: name.to_string(),
         source: Box::new(source),
     };
+    let arch_tags = assembled
+        .images
+        .iter()
+        .map(|(arch, image)| Ok((arch_tag(&output.tag, arch)?, image)))
+        .collect::<Result<Vec<_>, Error>>()?;
     let target = name.open_or_create(client).await.map_err(failed)?;
+    let own = (!output.tag_is_private).then_some(&output.tag);
+    for tag in own.into_iter().chain(&output.build_tags) {
+        let name = output.name(tag);
+        if let Some(arches) = current_arches(client, &name).await? {
+            check_keeps(&name, &arches, assembled)?;
+        }
+    }
     reporter.confirm().await?;
     let counts = push_blobs(config, &name, &target, binary_image, assembled).await?;
     // An architecture's image counts with its blobs: an interrupted request pushes only what is missing.
-    for (arch, image) in &assembled.images {
-        let tag = arch_tag(&output.tag, arch)?;
+    for (tag, image) in arch_tags {
         put(
             &target,
             &output.name(&tag),
@@ -165,9 +176,14 @@ async fn push_blobs(
 /// Moves the from-index's tag to the result, unless somebody else moved it first (spec workflows 4.5).
 ///
 /// `repository` is the from-index's repository opened for writing, which may be with other credentials than reading the output.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "both sides' clients, what moves where, and whom to tell"
+)]
 pub(crate) async fn overwrite(
     client: &Client,
     index_client: &Client,
+    config: &BuilderConfig,
     output: &Output,
     index: &FoundIndex,
     assembled: &Assembled,
@@ -188,10 +204,11 @@ pub(crate) async fn overwrite(
         return Ok(());
     }
     check_unchanged(name, expected, current)?;
+    check_keeps(name, &index.arches, assembled)?;
     reporter
         .phase(&Phase::Overwriting, &Facts::default())
         .await?;
-    copy_children(client, output, name, &target, assembled).await?;
+    copy_children(client, config, output, name, &target, assembled).await?;
 
     checkpoint.overwriting = Some(PlannedOverwrite {
         from: expected.clone(),
@@ -212,6 +229,7 @@ pub(crate) async fn overwrite(
 
 async fn copy_children(
     client: &Client,
+    config: &BuilderConfig,
     output: &Output,
     name: &ImageName,
     target: &ImageRepository,
@@ -222,21 +240,22 @@ async fn copy_children(
         target: name.to_string(),
         source: Box::new(source),
     };
-    let mut blobs: BTreeMap<&Digest, &Descriptor> = BTreeMap::new();
-    blobs.insert(
-        &assembled.layer.descriptor.digest,
-        &assembled.layer.descriptor,
-    );
+    let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
+    let mut add = |descriptor: &Descriptor| {
+        blobs.insert(descriptor.digest.clone(), descriptor.clone());
+    };
+    add(&assembled.layer.descriptor);
     for image in assembled.images.values() {
-        blobs.insert(&image.config.0.digest, &image.config.0);
-        blobs.extend(image.base_layers.iter().map(|layer| (&layer.digest, layer)));
+        add(&image.config.0);
+        image.base_layers.iter().for_each(&mut add);
     }
-    for descriptor in blobs.into_values() {
-        target
-            .copy_blob_from(&source, descriptor)
-            .await
-            .map_err(failed)?;
-    }
+    let source = &source;
+    stream::iter(blobs.into_values())
+        .map(|descriptor| async move { target.copy_blob_from(source, &descriptor).await })
+        .buffer_unordered(config.concurrency.get())
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await
+        .map_err(failed)?;
     for image in assembled.images.values() {
         let reference = Reference::Digest(image.manifest.digest.clone());
         target
@@ -245,6 +264,49 @@ async fn copy_children(
             .map_err(failed)?;
     }
     Ok(())
+}
+
+/// The architectures of what `name` points to; `None` if it is free to take.
+async fn current_arches(
+    client: &Client,
+    name: &ImageName,
+) -> Result<Option<BTreeSet<Arch>>, Error> {
+    match FoundImage::find(client, name, Role::Result, None).await {
+        Ok(image) => image.arches().await.map(Some),
+        // Some registries refuse access to what does not exist; the push that follows says whether it is that.
+        Err(Error::Read { source, .. })
+            if source.is_not_found()
+                || matches!(
+                    *source,
+                    oci::Error::Unauthorized { .. } | oci::Error::Denied { .. }
+                ) =>
+        {
+            Ok(None)
+        }
+        // Something else than an image of ours; it has no architectures to lose.
+        Err(Error::UnsupportedType { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A tag that people use never loses an architecture without their asking for it (spec workflows 8.3).
+fn check_keeps(
+    name: &ImageName,
+    arches: &BTreeSet<Arch>,
+    assembled: &Assembled,
+) -> Result<(), Error> {
+    let missing: BTreeSet<Arch> = arches
+        .iter()
+        .filter(|arch| !assembled.images.contains_key(*arch))
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::ArchitecturesLost {
+        target: Box::new(name.clone()),
+        missing,
+    })
 }
 
 fn check_unchanged(

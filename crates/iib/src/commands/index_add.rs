@@ -97,6 +97,7 @@ fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
     Ok(Output {
         repository,
         tag,
+        tag_is_private: false,
         build_tags,
     })
 }

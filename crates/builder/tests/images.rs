@@ -1,0 +1,229 @@
+//! What images may be built on, and what is never done to the images that are there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use builder::{Builder, BuilderConfig, Error, Overwrite};
+use oci::{Arch, Credentials, ImageName, MediaType, Tag};
+use samples::Bundle;
+use support::{Observer, World, added_name};
+
+const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+
+fn arches(texts: &[&str]) -> BTreeSet<Arch> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+async fn push_binary(world: &World, arches: &[&str]) {
+    samples::push_binary_image(&world.client, &world.repository("binary"), arches, 0)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_from_indexs_tag_is_moved_by_overwriting_alone() {
+    let world = World::open().await;
+    let overwriting = world.overwriting().await;
+    let before = world.digest("index", "v1").await;
+    for (tag, build_tag) in [("v1", "x"), ("x", "v1")] {
+        for overwrite in [Overwrite::No, Overwrite::Yes] {
+            let mut request = overwriting.clone();
+            request.overwrite = overwrite;
+            request.output.repository =
+                builder::OutputRepository::Registry(world.repository("index"));
+            request.output.tag = tag.parse().unwrap();
+            request.output.build_tags = vec![build_tag.parse().unwrap()];
+            let error = world.add(&request, &Observer::default()).await.unwrap_err();
+            assert!(matches!(error, Error::OutputIsFromIndex { .. }), "{error}");
+        }
+    }
+    assert_eq!(world.digest("index", "v1").await, before);
+    assert_eq!(world.digest("index", "x").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_architecture_whose_entry_does_not_say_its_platform_is_kept() {
+    let world = World::open().await;
+    let mut request = world.overwriting().await;
+    push_binary(&world, &["amd64", "arm64"]).await;
+    let mut seed = request.clone();
+    seed.from_index = None;
+    seed.overwrite = Overwrite::No;
+    seed.add_arches = arches(&["amd64", "arm64"]);
+    seed.bundles = vec![world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await];
+    seed.output.repository = builder::OutputRepository::Registry(world.repository("index"));
+    seed.output.tag = "v2".parse().unwrap();
+    world.add(&seed, &Observer::default()).await.unwrap();
+    world
+        .change_list("index", "v2", |list| list.manifests[1].platform = None)
+        .await;
+
+    request.from_index = Some(ImageName::Registry(world.name("index:v2")));
+    request.add_arches = BTreeSet::new();
+    let added = world.add(&request, &Observer::default()).await.unwrap();
+    let built: BTreeSet<Arch> = added.images.keys().cloned().collect();
+    assert_eq!(built, arches(&["amd64", "arm64"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_people_use_does_not_lose_an_architecture() {
+    let world = World::open().await;
+    push_binary(&world, &["amd64", "arm64"]).await;
+    let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
+    let mut request = world.request(bundle, "1");
+    request.add_arches = arches(&["amd64", "arm64"]);
+    request.output.build_tags = vec!["latest".parse().unwrap()];
+    world.add(&request, &Observer::default()).await.unwrap();
+    let before = world.digest("iib-build", "latest").await;
+
+    request.add_arches = arches(&["arm64"]);
+    request.output.tag = "2".parse().unwrap();
+    let error = world.add(&request, &Observer::default()).await.unwrap_err();
+    assert!(matches!(error, Error::ArchitecturesLost { .. }), "{error}");
+    assert!(error.to_string().contains("`amd64`"), "{error}");
+    assert_eq!(world.digest("iib-build", "latest").await, before);
+    assert_eq!(
+        world.digest("iib-build", "2-arm64").await,
+        None,
+        "nothing is published"
+    );
+
+    request.output.build_tags.clear();
+    request.output.tag = "1".parse().unwrap();
+    world
+        .add(&request, &Observer::default())
+        .await
+        .expect("the request's own tag is its own");
+    request.output.tag = "latest".parse().unwrap();
+    request.output.tag_is_private = false;
+    let error = world.add(&request, &Observer::default()).await.unwrap_err();
+    assert!(matches!(error, Error::ArchitecturesLost { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_too_long_for_one_architecture_publishes_none() {
+    let world = World::open().await;
+    push_binary(&world, &["amd64", "ppc64le"]).await;
+    let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
+    let mut request = world.request(bundle, &"t".repeat(122));
+    request.add_arches = arches(&["amd64", "ppc64le"]);
+    let error = world.add(&request, &Observer::default()).await.unwrap_err();
+    assert!(matches!(error, Error::TagTooLong { .. }), "{error}");
+    assert_eq!(world.tags("iib-build").await, Vec::<Tag>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oci_binary_image_becomes_a_docker_image() {
+    let world = World::open().await;
+    let request = world.overwriting().await;
+    world
+        .change_binary(|manifest, _| {
+            manifest.media_type = Some(MediaType::OciManifest);
+            manifest.config.media_type = MediaType::OciConfig;
+            for layer in &mut manifest.layers {
+                layer.media_type = MediaType::OciLayerGzip;
+            }
+        })
+        .await;
+    let added = world.add(&request, &Observer::default()).await.unwrap();
+    let (manifest, _) = world
+        .image("iib-build", &added.images[&Arch::amd64()])
+        .await;
+    assert_eq!(manifest.media_type, Some(MediaType::DockerManifest));
+    assert_eq!(manifest.config.media_type, MediaType::DockerConfig);
+    assert_eq!(manifest.layers.len(), 2);
+    for layer in &manifest.layers {
+        assert_eq!(layer.media_type, MediaType::DockerLayer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zstd_layer_is_refused_with_the_remedy() {
+    let world = World::open().await;
+    let request = world.overwriting().await;
+    world
+        .change_binary(|manifest, _| manifest.layers[0].media_type = ZSTD.into())
+        .await;
+    let error = world.add(&request, &Observer::default()).await.unwrap_err();
+    assert!(matches!(error, Error::LayerType { .. }), "{error}");
+    for part in ["binary:latest", ZSTD, "OCI"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert_eq!(world.tags("iib-build").await, Vec::<Tag>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binary_image_whose_config_lacks_a_layer_is_refused() {
+    let world = World::open().await;
+    let request = world.overwriting().await;
+    world
+        .change_binary(|_, config| config.rootfs.diff_ids.clear())
+        .await;
+    let error = world.add(&request, &Observer::default()).await.unwrap_err();
+    assert!(matches!(error, Error::LayersMismatch { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_based_index_as_binary_image_does_not_make_the_result_one() {
+    let world = World::open().await;
+    let request = world.overwriting().await;
+    world
+        .change_binary(|_, config| {
+            let run = config.config.get_or_insert_default();
+            let labels = run.labels.get_or_insert_default();
+            let configs = "operators.operatorframework.io.index.configs.v1";
+            labels.insert(configs.to_owned(), "/configs".to_owned());
+            labels.insert("vendor".to_owned(), "kept".to_owned());
+        })
+        .await;
+    let added = world.add(&request, &Observer::default()).await.unwrap();
+    let summary = world.builder.inspect(&added_name(&added)).await.unwrap();
+    assert_eq!(summary.labels["vendor"], "kept");
+    assert_eq!(summary.packages.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_names_of_one_bundle_are_one_bundle() {
+    let world = World::open().await;
+    push_binary(&world, &["amd64"]).await;
+    let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
+    let mut request = world.request(bundle, "1");
+    request.bundles.push(world.name("bundles/b:v1.0.0"));
+    let added = world.add(&request, &Observer::default()).await.unwrap();
+    assert_eq!(added.bundles_added.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_the_given_epoch() {
+    let world = World::open().await;
+    push_binary(&world, &["amd64"]).await;
+    let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
+    let request = world.request(bundle, "1");
+    let config = BuilderConfig {
+        epoch: 1_700_000_000,
+        ..BuilderConfig::new(world.dir.path().join("work"))
+    };
+    let builder = Builder::new(world.client.clone(), Credentials::none(), config);
+    let added = builder
+        .add(
+            &request,
+            &Observer::default(),
+            builder::Checkpoint::default(),
+        )
+        .await
+        .unwrap();
+    let (_, config) = world
+        .image("iib-build", &added.images[&Arch::amd64()])
+        .await;
+    let written = Some("2023-11-14T22:13:20Z".to_owned());
+    assert_eq!(config.created, written);
+    assert_eq!(config.history.last().unwrap().created, written);
+    let again = world.add(&request, &Observer::default()).await.unwrap();
+    let (_, config) = world
+        .image("iib-build", &again.images[&Arch::amd64()])
+        .await;
+    assert_eq!(config.created, Some("1970-01-01T00:00:00Z".to_owned()));
+}
