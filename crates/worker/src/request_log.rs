@@ -9,6 +9,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::sync::oneshot;
@@ -33,6 +35,8 @@ pub struct RequestLogs {
 #[derive(Debug)]
 pub struct RequestLogLayer {
     sender: SyncSender<Message>,
+    /// Lines that did not fit since the last one that did.
+    dropped: Arc<AtomicU64>,
 }
 
 enum Message {
@@ -47,14 +51,16 @@ impl RequestLogs {
     /// An I/O error when the writing thread cannot be started.
     pub fn start(directory: PathBuf) -> std::io::Result<(Self, RequestLogLayer)> {
         let (sender, receiver) = sync_channel(WAITING_LINES);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let noted = Arc::clone(&dropped);
         std::thread::Builder::new()
             .name("request-logs".to_owned())
-            .spawn(move || write_lines(&directory, &receiver))?;
+            .spawn(move || write_lines(&directory, &receiver, &noted))?;
         Ok((
             Self {
                 sender: sender.clone(),
             },
-            RequestLogLayer { sender },
+            RequestLogLayer { sender, dropped },
         ))
     }
 
@@ -72,11 +78,18 @@ impl RequestLogs {
     }
 }
 
-fn write_lines(directory: &std::path::Path, receiver: &Receiver<Message>) {
+fn write_lines(directory: &std::path::Path, receiver: &Receiver<Message>, dropped: &AtomicU64) {
     let mut files: HashMap<i64, Option<File>> = HashMap::new();
     while let Ok(message) = receiver.recv() {
         match message {
-            Message::Line { id, text } => {
+            Message::Line { id, mut text } => {
+                let lost = dropped.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    text.insert_str(
+                        0,
+                        &format!("({lost} line(s) are missing: the disk was too slow)\n"),
+                    );
+                }
                 let file = files.entry(id).or_insert_with(|| open(directory, id));
                 // A full disk costs the log, not the request; the service's own log says so once per request.
                 if let Some(open) = file
@@ -136,11 +149,11 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for RequestLogLa
                 .find_map(|span| span.extensions().get::<RequestId>().copied())
         });
         if let Some(RequestId(id)) = request {
+            let text = line(event);
             // A full channel drops the line: waiting here would block the runtime.
-            let _ = self.sender.try_send(Message::Line {
-                id,
-                text: line(event),
-            });
+            if self.sender.try_send(Message::Line { id, text }).is_err() {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -183,5 +196,25 @@ impl Visit for Format {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_lines_are_noted_before_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (sender, receiver) = sync_channel(1);
+        let text = "next\n".to_owned();
+        sender.send(Message::Line { id: 7, text }).unwrap();
+        drop(sender);
+        write_lines(directory.path(), &receiver, &AtomicU64::new(3));
+        let log = std::fs::read_to_string(directory.path().join("7.log")).unwrap();
+        assert_eq!(
+            log,
+            "(3 line(s) are missing: the disk was too slow)\nnext\n"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The loop: claim, run under the lease, finish; and how it stops.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,12 @@ impl Worker {
     }
 
     async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
+        tracing::info!(
+            "iib {} works on request {}, attempt {}",
+            env!("CARGO_PKG_VERSION"),
+            job.request_id,
+            job.attempt
+        );
         let outcome = if job.attempt > self.config.max_attempts {
             let attempts = self.config.max_attempts;
             failed(format!(
@@ -116,7 +123,7 @@ impl Worker {
         } else {
             tokio::select! {
                 // Both sides may be dropped at any await: the builder promises it, and renewing is one statement.
-                outcome = self.build(&job) => outcome,
+                outcome = unless_it_panics(self.build(&job)) => outcome,
                 reason = self.keep_lease(&job) => Outcome::NotOurs(reason),
                 () = drained(shutdown, self.config.drain) => Outcome::GiveBack,
             }
@@ -225,6 +232,19 @@ impl Worker {
     }
 }
 
+/// A panic is a defect that the request meets; it must not take the worker, and with it all other requests, down.
+async fn unless_it_panics(build: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(build)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| {
+            failed(
+                "an internal step of the request broke off; please report it with the service's log"
+                    .to_owned(),
+            )
+        })
+}
+
 /// Completes when `shutdown` was asked for and the time to drain is over.
 async fn drained(shutdown: &CancellationToken, drain: Duration) {
     shutdown.cancelled().await;
@@ -257,4 +277,19 @@ fn report(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_fails_the_request_and_nothing_else() {
+        let outcome = unless_it_panics(async { panic!("the test says so") }).await;
+        let Outcome::Final(update) = outcome else {
+            panic!("the request has ended")
+        };
+        assert_eq!(update.state, State::Failed);
+        assert!(update.state_reason.contains("report it"));
+    }
 }
