@@ -159,9 +159,12 @@ async fn push_image(
     arch: &Arch,
     labels: BTreeMap<String, String>,
 ) -> Result<RawManifest, Error> {
-    let file = tempfile::NamedTempFile::new()?.into_temp_path();
-    let target = file.to_path_buf();
-    let layer = tokio::task::spawn_blocking(move || layer.write(&target, Format::Docker)).await??;
+    // The writer owns the file: a push that is dropped meanwhile must not remove it before it is written.
+    let (layer, _file) = tokio::task::spawn_blocking(move || {
+        let file = tempfile::NamedTempFile::new()?.into_temp_path();
+        Ok::<_, Error>((layer.write(&file, Format::Docker)?, file))
+    })
+    .await??;
     repository
         .put_blob(&layer.descriptor, &layer.source)
         .await?;
