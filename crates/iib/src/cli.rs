@@ -6,16 +6,24 @@ use std::path::PathBuf;
 use builder::{BinaryImage, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oci::{Arch, ImageName, PullSpec, RegistryHost, Tag};
+use secrecy::SecretString;
 
 /// Keeps operator index images up to date: adds bundles, publishes for every architecture, reports.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 120)]
+#[command(version, max_term_width = 120, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EXAMPLES: &str = "Examples:
+  iib quickstart --once
+  iib index inspect quay.io/ns/index:v4.19
+  iib index add --help
+
+Exit codes: 0 the work is done, 1 it failed, 2 the command line is wrong";
 
 /// What is logged, and how.
 #[derive(Clone, Debug, Args)]
@@ -129,7 +137,7 @@ pub(crate) struct IndexAddArgs {
         requires = "overwrite_from_index",
         value_name = "TOKEN"
     )]
-    pub(crate) overwrite_from_index_token: Option<String>,
+    pub(crate) overwrite_from_index_token: Option<SecretString>,
     /// The scope to label the result with: dev, stage or prod; default: the from-index's
     #[arg(long, value_name = "SCOPE")]
     pub(crate) distribution_scope: Option<Scope>,

@@ -8,7 +8,9 @@ mod registries;
 mod service;
 mod terminal;
 
+use std::fmt;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -26,8 +28,9 @@ fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(run(cli));
-    // Blocking work that nobody waits for any more (a dropped request's compression) must not delay the exit.
-    runtime.shutdown_background();
+    // Blocking work that nobody waits for any more (a dropped request's compression) may remove its temporary files, but must not
+    // delay the exit for long.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -53,8 +56,24 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// Says on standard error what went wrong, with every cause, and how it ends: 1 is "the work failed" (2, wrong usage, is clap's).
+/// The command line is well formed but asks for what makes no sense.
+#[derive(Debug)]
+struct WrongUsage(anyhow::Error);
+
+impl fmt::Display for WrongUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&terminal::chain(&self.0))
+    }
+}
+
+impl std::error::Error for WrongUsage {}
+
+/// Says on standard error what went wrong, with every cause, and how it ends: 1 is "the work failed", 2, as clap has it, "wrong usage".
 fn fail(error: &anyhow::Error) -> ExitCode {
     terminal::complain(&format!("error: {}", terminal::chain(error)));
-    ExitCode::FAILURE
+    if error.is::<WrongUsage>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
 }

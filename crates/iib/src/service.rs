@@ -1,6 +1,7 @@
 //! The service in one process: store, REST API and one worker.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use oci::RegistryHost;
 use server::ServerConfig;
 use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
@@ -20,17 +22,20 @@ use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText};
 use crate::registries;
 
-/// The files of a service, all below one directory.
-#[derive(Clone, Debug)]
+/// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
+#[derive(Debug)]
 pub(crate) struct DataDir {
     root: PathBuf,
+    /// Two services in one directory would remove each other's work. The lock ends with the process, however it ends.
+    _lock: File,
 }
 
 impl DataDir {
-    /// Makes the directories that are missing.
+    /// Makes the directories that are missing, and takes the lock.
     pub(crate) fn create(root: &Path) -> anyhow::Result<Self> {
         let data = Self {
             root: root.to_owned(),
+            _lock: lock(root)?,
         };
         for path in [data.logs(), data.work()] {
             std::fs::create_dir_all(&path)
@@ -56,6 +61,33 @@ impl DataDir {
     }
 }
 
+fn lock(root: &Path) -> anyhow::Result<File> {
+    let path = root.join("lock");
+    let opened = std::fs::create_dir_all(root).and_then(|()| {
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+    });
+    let file = opened.with_context(|| {
+        format!(
+            "the file `{}` could not be made; check the directory's permissions and free space",
+            path.display()
+        )
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "the data directory `{}` is in use by another iib; end that one, or choose another directory with `--data-dir`",
+            root.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("the file `{}` could not be locked", path.display()))
+        }
+    }
+}
+
 /// A running service.
 pub(crate) struct Service {
     shutdown: CancellationToken,
@@ -72,6 +104,9 @@ impl Service {
         logs: RequestLogs,
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
+        // Everything that can be wrong with the configuration comes before anything is started.
+        let worker_config = worker_config(config)?;
+        let server_config = server_config(config, data)?;
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -92,7 +127,7 @@ impl Service {
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let worker = Worker::new(
-            worker_config(config)?,
+            worker_config,
             store.clone(),
             builder.clone(),
             Some(Arc::new(logs)),
@@ -102,7 +137,6 @@ impl Service {
             worker.run(stop).await;
             Ok(())
         });
-        let server_config = server_config(config, data)?;
         let stop = shutdown.clone();
         tasks.spawn(async move {
             server::serve(listener, server_config, store, stop)
@@ -135,10 +169,15 @@ impl Service {
             },
         };
         self.shutdown.cancel();
+        // Every part is waited for, whatever the others say: the worker must be able to give its job back.
+        let mut first = ended;
         while let Some(part) = self.tasks.join_next().await {
-            part.context("a part of the service broke off")??;
+            let part = part
+                .context("a part of the service broke off")
+                .and_then(|ended| ended);
+            first = first.and(part);
         }
-        ended
+        first
     }
 }
 
@@ -149,14 +188,17 @@ pub(crate) async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<Tc
     })
 }
 
-/// Completes when the process is asked to end.
-pub(crate) async fn termination() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .context("signals cannot be received")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("signals cannot be received"),
-        _ = terminate.recv() => Ok(()),
-    }
+/// Receives Ctrl-C and SIGTERM from now on; the future completes when one comes, or came since.
+pub(crate) fn termination() -> anyhow::Result<impl Future<Output = ()>> {
+    let listen = |kind| signal(kind).context("signals cannot be received");
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn store_config(path: PathBuf, sealing_key: SealingKey) -> StoreConfig {

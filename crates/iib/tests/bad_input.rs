@@ -342,4 +342,71 @@ async fn wrong_usage_ends_with_two() {
         let ran = world.iib(args).await;
         assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.stderr);
     }
+
+    let by_digest = format!("r.test/a@sha256:{}", "0".repeat(64));
+    for (more, expected) in [
+        (&["--to", &by_digest] as &[&str], "name a tag"),
+        (&["--to", "r.test/a:1"], "nothing to add"),
+        (&["--to", "r.test/a:1", "--bundles", "r.test/b:1"], "--arch"),
+        (
+            &[
+                "--to",
+                "r.test/a:1",
+                "--from-index",
+                "r.test/i:1",
+                "--overwrite-from-index",
+                "--overwrite-from-index-token",
+                "s3cret",
+            ],
+            "user:password",
+        ),
+    ] {
+        let mut args = vec!["index", "add", "--binary-image", "r.test/opm:1"];
+        args.extend(more);
+        let ran = world.iib(&args).await;
+        assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.stderr);
+        assert_names(&ran.stderr, &["error: ", expected]);
+        assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_from_index_is_not_overwritten_by_naming_it_as_the_target() {
+    let world = World::start().await;
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
+    let index = world.index("v1", &[&bundle]).await;
+    let before = world.digest("index", "v1").await;
+    let binary = format!("{}/binary:latest", world.host);
+    let args = [
+        "index",
+        "add",
+        "--binary-image",
+        &binary,
+        "--from-index",
+        &index,
+        "--to",
+        &index,
+    ];
+    let error = world.iib(&args).await.failed();
+    assert_names(&error, &[&index, "from-index", "another tag", "overwrite"]);
+    assert_eq!(world.digest("index", "v1").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verbs_help_has_an_example() {
+    let world = World::start().await;
+    for verb in [
+        &[] as &[&str],
+        &["quickstart"],
+        &["serve"],
+        &["index", "add"],
+        &["index", "inspect"],
+        &["registry", "serve"],
+    ] {
+        let mut args = verb.to_vec();
+        args.push("--help");
+        assert_names(&world.iib(&args).await.ok(), &["Example", "  iib "]);
+    }
 }

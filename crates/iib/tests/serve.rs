@@ -62,6 +62,11 @@ async fn an_add_over_rest_publishes_and_reports() {
         &log,
         &["Resolving the bundles", "published", "bytes_written"],
     );
+    let first = log.lines().next().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!("iib {version} works on request {id}, attempt 1");
+    assert!(first.ends_with(&expected), "{first}");
+    assert_names(&log, &["Creating the manifest list"]);
     let inspected = world
         .iib(&["index", "inspect", &name, "-o", "json"])
         .await
@@ -154,6 +159,36 @@ async fn an_address_in_use_is_said_with_the_remedy() {
             .await
             .failed(),
         &[&taken, "--registry-listen"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_belongs_to_one_service() {
+    let world = World::start().await;
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    let work = setup.data.join("work/iib-request-running");
+    std::fs::create_dir(&work).unwrap();
+    let config = world.dir.path().join("iib.toml");
+    let data = setup.data.to_str().unwrap();
+    let args = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--config",
+        config.to_str().unwrap(),
+        "--data-dir",
+        data,
+    ];
+    let error = world.iib(&args).await.failed();
+    assert_names(&error, &[data, "in use", "--data-dir"]);
+    assert!(work.exists(), "the running service's work is left alone");
+
+    assert_eq!(service.terminate().await, Some(0));
+    setup.start().await.kill().await;
+    assert!(
+        !work.exists(),
+        "once it has ended, its leftovers are removed"
     );
 }
 

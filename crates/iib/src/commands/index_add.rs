@@ -12,36 +12,40 @@ use builder::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use oci::{Format, ImageName, Tag};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::cli::{GraphMode, IndexAddArgs, OutputFormat};
-use crate::{registries, terminal};
+use crate::{WrongUsage, registries, service, terminal};
 
 /// Adds the bundles and prints what was made. Ctrl-C stops before the next visible step.
 pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
+    let asked_to_end = service::termination()?;
     let (client, credentials) = registries::client(&args.registries)?;
+    let epoch = registries::source_date_epoch()?;
+    let format = args.output;
+    let manifests = if args.oci {
+        Format::Oci
+    } else {
+        Format::Docker
+    };
+    let request = request(args).map_err(WrongUsage)?;
     let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
     let config = BuilderConfig {
-        epoch: registries::source_date_epoch()?,
-        format: if args.oci {
-            Format::Oci
-        } else {
-            Format::Docker
-        },
+        epoch,
+        format: manifests,
         ..BuilderConfig::new(work_dir.path())
     };
-    let format = args.output;
-    let request = request(args)?;
     let builder = Builder::new(client, credentials, config);
     let progress = Progress::new();
     let added = tokio::select! {
-        added = builder.add(&request, &progress, Checkpoint::default()) => added,
-        signal = tokio::signal::ctrl_c() => {
-            signal.context("signals cannot be received")?;
-            bail!("interrupted; what was pushed stays unused until the same command is run again");
-        }
+        added = builder.add(&request, &progress, Checkpoint::default()) => Some(added),
+        () = asked_to_end => None,
     };
     progress.end();
+    let Some(added) = added else {
+        bail!("interrupted; what was pushed stays unused until the same command is run again");
+    };
     let added = added.map_err(|error| anyhow::anyhow!(error.report()))?;
     terminal::print(&match format {
         OutputFormat::Text => describe(&added),
@@ -51,10 +55,11 @@ pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
 }
 
 fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
+    let output = output(args.to, args.build_tags)?;
     let overwrite = match (args.overwrite_from_index, args.overwrite_from_index_token) {
         (false, _) => Overwrite::No,
         (true, None) => Overwrite::Yes,
-        (true, Some(text)) => Overwrite::WithToken(OverwriteToken::parse(&text)?),
+        (true, Some(text)) => Overwrite::WithToken(OverwriteToken::parse(text.expose_secret())?),
     };
     let mut bundles = Vec::new();
     for bundle in args.bundles {
@@ -64,6 +69,9 @@ fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
     }
     if bundles.is_empty() && args.from_index.is_none() {
         bail!("nothing to add: name bundles with `--bundles`, or an index with `--from-index`");
+    }
+    if args.arches.is_empty() && args.from_index.is_none() {
+        bail!("a new index needs architectures: name them with `--arch`");
     }
     Ok(AddRequest {
         bundles,
@@ -77,7 +85,7 @@ fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
             GraphMode::Semver => GraphUpdateMode::Semver,
             GraphMode::SemverSkippatch => GraphUpdateMode::SemverSkippatch,
         },
-        output: output(args.to, args.build_tags)?,
+        output,
     })
 }
 

@@ -2,28 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use builder::{Builder, BuilderConfig, IndexSummary};
 use serde_json::{Value, json};
 
 use crate::cli::{IndexInspectArgs, OutputFormat};
-use crate::{registries, terminal};
+use crate::{registries, service, terminal};
 
 /// Reads the image and prints its summary.
 pub(crate) async fn run(args: IndexInspectArgs) -> anyhow::Result<()> {
+    let asked_to_end = service::termination()?;
     let (client, credentials) = registries::client(&args.registries)?;
     let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
     let builder = Builder::new(client, credentials, BuilderConfig::new(work_dir.path()));
-    if let Some(path) = &args.database {
-        builder
-            .extract_database(&args.image, path)
-            .await
-            .map_err(|error| anyhow::anyhow!(error.report()))?;
-    }
-    let summary = builder
-        .inspect(&args.image)
-        .await
-        .map_err(|error| anyhow::anyhow!(error.report()))?;
+    let look = async {
+        if let Some(path) = &args.database {
+            builder.extract_database(&args.image, path).await?;
+        }
+        builder.inspect(&args.image).await
+    };
+    let summary = tokio::select! {
+        summary = look => summary.map_err(|error| anyhow::anyhow!(error.report()))?,
+        () = asked_to_end => bail!("interrupted"),
+    };
     terminal::print(&match args.output {
         OutputFormat::Text => describe(&args.image.to_string(), &summary),
         OutputFormat::Json => to_json(&summary).to_string(),

@@ -4,6 +4,7 @@ mod follow;
 mod summary;
 
 use std::path::Path;
+use std::pin::pin;
 
 use anyhow::{Context as _, bail};
 use oci::{Client, PullSpec, RegistryHost};
@@ -23,6 +24,7 @@ pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<(
             "the quickstart asks nobody for a password, so it listens on loopback only; use `iib serve` for anything else"
         );
     }
+    let asked_to_end = termination()?;
     let (root, _temporary) = directory(args.data_dir.as_deref())?;
     let data = DataDir::create(&root)?;
     let (logs, layer) =
@@ -63,13 +65,22 @@ pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<(
         let summary =
             summary::verify_and_describe(&builder, &inputs, &finished, &traffic, api).await?;
         terminal::print(&summary);
-        if args.once {
-            return Ok(());
-        }
-        terminal::complain("serving on; Ctrl-C ends");
-        termination().await
+        anyhow::Ok(())
     });
-    let ended = service.run_until(work).await;
+    let ended = service
+        .run_until(async {
+            let mut asked_to_end = pin!(asked_to_end);
+            tokio::select! {
+                done = work => done?,
+                () = &mut asked_to_end => bail!("interrupted before the index image was made"),
+            }
+            if !args.once {
+                terminal::complain("serving on; Ctrl-C ends");
+                asked_to_end.await;
+            }
+            Ok(())
+        })
+        .await;
     registry
         .shutdown()
         .await
@@ -124,5 +135,7 @@ fn config(host: &RegistryHost) -> Config {
     config.server.login_disabled = true;
     config.build.registry = Some(RegistryHostText(host.clone()));
     config.worker.poll_seconds = 1;
+    // Nobody who interrupts a quickstart waits for its sample.
+    config.worker.drain_seconds = 1;
     config
 }

@@ -11,6 +11,7 @@ use crate::{service, terminal};
 
 /// Serves until interrupted.
 pub(crate) async fn run(args: RegistryServeArgs) -> anyhow::Result<()> {
+    let asked_to_end = service::termination()?;
     let mut config = Config::new(args.listen, &args.root);
     if let Some(path) = &args.users {
         config.auth = Some(Auth::Basic(users(path)?));
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: RegistryServeArgs) -> anyhow::Result<()> {
         args.root.display(),
         running.addr()
     ));
-    service::termination().await?;
+    asked_to_end.await;
     running
         .shutdown()
         .await

@@ -12,6 +12,7 @@ use crate::{logging, terminal};
 
 /// Runs until asked to end.
 pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
+    let asked_to_end = termination()?;
     let config = Config::read(args.config.as_deref())?;
     let root = args
         .data_dir
@@ -31,5 +32,9 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
         "serving http://{address}/api/v1, state in {}",
         root.display()
     ));
-    service.run_until(termination()).await
+    let end = async {
+        asked_to_end.await;
+        Ok(())
+    };
+    service.run_until(end).await
 }

@@ -122,26 +122,31 @@ impl Service {
         self.child.kill().await.unwrap();
     }
 
-    /// `kill -TERM`: asks the service to end, and waits for it.
+    /// Asks the service to end, and waits for it.
     pub(crate) async fn terminate(mut self) -> Option<i32> {
-        let id = self.child.id().unwrap();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the signal is sent as an operator sends it"
-        )]
-        let sent = tokio::process::Command::new("kill")
-            .arg("-TERM")
-            .arg(id.to_string())
-            .status()
-            .await
-            .unwrap();
-        assert!(sent.success());
-        tokio::time::timeout(PATIENCE, self.child.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .code()
+        terminate(&mut self.child).await
     }
+}
+
+/// `kill -TERM`: asks the program to end, waits for it, and gives its exit code.
+pub(crate) async fn terminate(child: &mut Child) -> Option<i32> {
+    let id = child.id().unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the signal is sent as an operator sends it"
+    )]
+    let sent = tokio::process::Command::new("kill")
+        .arg("-TERM")
+        .arg(id.to_string())
+        .status()
+        .await
+        .unwrap();
+    assert!(sent.success());
+    tokio::time::timeout(PATIENCE, child.wait())
+        .await
+        .unwrap()
+        .unwrap()
+        .code()
 }
 
 /// Asks again and again until `condition` gives something.
