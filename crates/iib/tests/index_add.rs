@@ -371,3 +371,58 @@ async fn an_alias_keeps_names_and_speaks_to_another_address() {
         "{path}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_in_an_oci_layout_is_overwritten() {
+    let world = World::start().await;
+    let first = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await
+        .to_string();
+    let second = world
+        .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
+        .await
+        .to_string();
+    let binary = world.binary_image().await.to_string();
+    let layout = format!("oci:{}", world.dir.path().join("layout").display());
+    let (index, other) = (format!("{layout}:v1"), format!("{layout}:candidate"));
+    let common = ["index", "add", "--binary-image", &binary, "--to"];
+    let args = [
+        &common[..],
+        &[&index, "--arch", "arm64", "--bundles", &first],
+    ]
+    .concat();
+    world.iib(&args).await.ok();
+
+    let overwriting = [
+        &common[..],
+        &[&other, "--from-index", &index, "--bundles", &second],
+    ];
+    let args = [&overwriting.concat()[..], &["--overwrite-from-index"]].concat();
+    assert_names(&world.iib(&args).await.ok(), &[&index]);
+    let [moved, published] = [&index, &other].map(|name| async {
+        let args = ["index", "inspect", name, "-o", "json"];
+        serde_json::from_str::<Value>(&world.iib(&args).await.ok()).unwrap()
+    });
+    let moved = moved.await;
+    assert_eq!(moved["digest"], published.await["digest"]);
+    assert_eq!(moved["packages"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_architectures_image_by_digest_is_an_index_too() {
+    let world = World::start().await;
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
+    world.index("v1", &[&bundle]).await;
+    let digest = world.digest("index", "v1-arm64").await.unwrap();
+    let index = format!("{}/index@{digest}", world.host);
+    let binary = format!("{}/binary:latest", world.host);
+    let to = format!("{}/index:v2", world.host);
+    let args = ["index", "add", "--binary-image", &binary, "--to", &to];
+    let args = [&args[..], &["--from-index", &index, "-o", "json"]].concat();
+    let added: Value = serde_json::from_str(&world.iib(&args).await.ok()).unwrap();
+    let arches: Vec<_> = added["images"].as_object().unwrap().keys().collect();
+    assert_eq!(arches, ["arm64"]);
+}

@@ -80,11 +80,11 @@ impl IndexDb {
     /// # Errors
     /// [`Error`] says what is wrong with which bundle, package or channel; [`Error::Several`] if more than one thing is.
     pub fn add(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
-        self.add_all(bundles, options)
+        self.add_all(bundles, *options)
             .map_err(|error| error.in_file(&self.path()))
     }
 
-    fn add_all(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
+    fn add_all(&mut self, bundles: &[Bundle], options: AddOptions) -> Result<Added, Error> {
         let mut paths = BTreeSet::new();
         let bundles: Vec<&Bundle> = bundles
             .iter()
@@ -104,8 +104,8 @@ impl IndexDb {
         };
         check::check(&transaction, &bundles, !overwrites.is_empty())?;
         match options.mode {
-            Mode::Replaces => replaces::add(&transaction, &bundles, &overwrites, *options)?,
-            Mode::Semver | Mode::SemverSkippatch => semver::add(&transaction, &bundles, *options)?,
+            Mode::Replaces => replaces::add(&transaction, &bundles, &overwrites, options)?,
+            Mode::Semver | Mode::SemverSkippatch => semver::add(&transaction, &bundles, options)?,
         }
         check_reachable(&transaction, &bundles)?;
         transaction.commit().doing("committing")?;
