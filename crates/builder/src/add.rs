@@ -141,7 +141,7 @@ fn check_request(request: &AddRequest) -> Result<(), Error> {
         && spec.tag_ref().is_none_or(|_| spec.digest().is_some())
     {
         return Err(Error::OverwriteNeedsTag {
-            index: index.clone(),
+            index: Box::new(index.clone()),
         });
     }
     Ok(())

@@ -84,7 +84,7 @@ pub enum Error {
     )]
     RequiredLabel {
         /// The bundle.
-        bundle: PullSpec,
+        bundle: Box<PullSpec>,
         /// The label.
         label: String,
         /// The value demanded.
@@ -98,7 +98,7 @@ pub enum Error {
     )]
     ScopeTooWide {
         /// The index image.
-        index: ImageName,
+        index: Box<ImageName>,
         /// Its scope.
         current: Scope,
         /// The scope asked for.
@@ -143,7 +143,7 @@ pub enum Error {
     )]
     ArchesMissing {
         /// The binary image.
-        image: ImageName,
+        image: Box<ImageName>,
         /// What it lacks.
         missing: BTreeSet<Arch>,
     },
@@ -153,7 +153,7 @@ pub enum Error {
     )]
     WrongArch {
         /// The binary image.
-        image: ImageName,
+        image: Box<ImageName>,
         /// The architecture it is listed for.
         arch: Arch,
         /// What it says.
@@ -165,7 +165,7 @@ pub enum Error {
     )]
     LayerType {
         /// The binary image.
-        image: ImageName,
+        image: Box<ImageName>,
         /// The layer's type.
         media_type: MediaType,
     },
@@ -176,7 +176,7 @@ pub enum Error {
     )]
     FileBasedIndex {
         /// The index image.
-        index: ImageName,
+        index: Box<ImageName>,
     },
     /// The from-index has no label that says where its database is.
     #[error(
@@ -186,7 +186,7 @@ pub enum Error {
     )]
     NotAnIndex {
         /// The image.
-        index: ImageName,
+        index: Box<ImageName>,
     },
     /// The database is not where the label says.
     #[error(
@@ -195,7 +195,7 @@ pub enum Error {
     )]
     DatabaseMissing {
         /// The index image.
-        index: ImageName,
+        index: Box<ImageName>,
         /// Where it should be.
         path: String,
     },
@@ -203,7 +203,7 @@ pub enum Error {
     #[error("the bundle `{bundle}` cannot be added")]
     Bundle {
         /// The bundle.
-        bundle: PullSpec,
+        bundle: Box<PullSpec>,
         /// What is wrong with it.
         #[source]
         source: Box<bundle::BundleError>,
@@ -219,7 +219,7 @@ pub enum Error {
     #[error("the database of the index image `{index}` cannot be used")]
     Database {
         /// The index image.
-        index: ImageName,
+        index: Box<ImageName>,
         /// Why.
         #[source]
         source: Box<indexdb::Error>,
@@ -230,7 +230,7 @@ pub enum Error {
     )]
     IndexChanged {
         /// The index image.
-        index: ImageName,
+        index: Box<ImageName>,
         /// What the request started from.
         expected: Digest,
         /// What the tag points to now.
@@ -242,7 +242,7 @@ pub enum Error {
     )]
     OverwriteNeedsTag {
         /// The index image.
-        index: ImageName,
+        index: Box<ImageName>,
     },
     /// A name in the output repository cannot be formed.
     #[error("the tag for architecture `{arch}` of `{tag}` is too long; shorten the tag")]

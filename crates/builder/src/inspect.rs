@@ -55,7 +55,7 @@ impl Builder {
         .map_err(|source| index.image.read(source))?;
         let Some(database_bytes) = found else {
             return Err(Error::DatabaseMissing {
-                index: name.clone(),
+                index: Box::new(name.clone()),
                 path: index.database_path,
             });
         };
@@ -63,7 +63,7 @@ impl Builder {
         let failed_name = name.clone();
         let (packages, bundles) = crate::add::blocking(move || {
             let failed = |source| Error::Database {
-                index: failed_name.clone(),
+                index: Box::new(failed_name.clone()),
                 source: Box::new(source),
             };
             let database = IndexDb::open(&path, epoch).map_err(failed)?;
@@ -105,7 +105,7 @@ impl Builder {
         .await
         .map_err(|source| index.image.read(source))?
         .ok_or_else(|| Error::DatabaseMissing {
-            index: name.clone(),
+            index: Box::new(name.clone()),
             path: index.database_path.clone(),
         })
     }

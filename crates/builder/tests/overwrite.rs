@@ -1,5 +1,7 @@
 //! Moving the from-index's tag: only from the image the request was prepared with, only while the request is ours.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 

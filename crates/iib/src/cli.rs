@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Quickstart(QuickstartArgs),
     /// Run the service: the REST API and one worker, state in SQLite
     #[command(after_help = "Example:\n  iib serve --config iib.toml")]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Work on index images without a service
     #[command(subcommand)]
     Index(IndexCommand),
@@ -68,7 +68,7 @@ pub(crate) enum IndexCommand {
     Add(Box<IndexAddArgs>),
     /// Show what an SQLite index image holds
     #[command(after_help = "Example:\n  iib index inspect quay.io/ns/index:v4.19")]
-    Inspect(IndexInspectArgs),
+    Inspect(Box<IndexInspectArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,7 +84,7 @@ pub(crate) enum RegistryCommand {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Registries")]
 pub(crate) struct RegistryArgs {
-    /// Credentials: a docker config file. Default: the first of $XDG_RUNTIME_DIR/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json
+    /// Credentials: a docker config file. Default: the first of `$XDG_RUNTIME_DIR/containers/auth.json`, `$DOCKER_CONFIG/config.json`, `~/.docker/config.json`
     #[arg(long, env = "REGISTRY_AUTH_FILE", value_name = "FILE")]
     pub(crate) authfile: Option<PathBuf>,
     /// A certificate authority to trust beside the system's (PEM file); repeatable
@@ -109,7 +109,7 @@ pub(crate) struct IndexAddArgs {
     /// The image with the catalog server to build on
     #[arg(long, value_name = "IMAGE")]
     pub(crate) binary_image: BinaryImage,
-    /// Where to publish: a pull spec with a tag, or oci:PATH[:TAG]
+    /// Where to publish: a pull spec with a tag, or `oci:PATH[:TAG]`
     #[arg(long, value_name = "IMAGE")]
     pub(crate) to: ImageName,
     /// Architectures to build for beside the from-index's, separated by commas; repeatable
@@ -168,7 +168,7 @@ pub(crate) enum OutputFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct IndexInspectArgs {
-    /// The index image: a pull spec, or oci:PATH[:TAG]
+    /// The index image: a pull spec, or `oci:PATH[:TAG]`
     #[arg(value_name = "IMAGE")]
     pub(crate) image: ImageName,
     /// Also copy the index database to this file

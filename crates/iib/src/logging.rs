@@ -11,25 +11,25 @@ use worker::RequestLogLayer;
 use crate::cli::{LogArgs, LogFormat};
 
 /// For one-shot commands: warnings on standard error, so that a result stays readable.
-pub(crate) fn for_commands(args: LogArgs) -> anyhow::Result<()> {
+pub(crate) fn for_commands(args: &LogArgs) -> anyhow::Result<()> {
     start(args, "warn", None)
 }
 
 /// For the service: milestones on standard error, and each request's lines to its own file.
 pub(crate) fn for_service(
-    args: LogArgs,
+    args: &LogArgs,
     request_logs: Option<RequestLogLayer>,
 ) -> anyhow::Result<()> {
     start(args, "info", request_logs)
 }
 
 /// For the quickstart, which shows progress itself.
-pub(crate) fn for_quickstart(args: LogArgs, request_logs: RequestLogLayer) -> anyhow::Result<()> {
+pub(crate) fn for_quickstart(args: &LogArgs, request_logs: RequestLogLayer) -> anyhow::Result<()> {
     start(args, "warn", Some(request_logs))
 }
 
 fn start(
-    args: LogArgs,
+    args: &LogArgs,
     default: &str,
     request_logs: Option<RequestLogLayer>,
 ) -> anyhow::Result<()> {

@@ -36,18 +36,18 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
-        Command::Quickstart(args) => commands::quickstart::run(args, cli.log).await,
-        Command::Serve(args) => commands::serve::run(args, cli.log).await,
+        Command::Quickstart(args) => Box::pin(commands::quickstart::run(args, &cli.log)).await,
+        Command::Serve(args) => commands::serve::run(*args, &cli.log).await,
         Command::Index(IndexCommand::Add(args)) => {
-            logging::for_commands(cli.log)?;
-            commands::index_add::run(*args).await
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_add::run(*args)).await
         }
         Command::Index(IndexCommand::Inspect(args)) => {
-            logging::for_commands(cli.log)?;
-            commands::index_inspect::run(args).await
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_inspect::run(*args)).await
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
-            logging::for_service(cli.log, None)?;
+            logging::for_service(&cli.log, None)?;
             commands::registry_serve::run(args).await
         }
     }

@@ -1,5 +1,7 @@
 //! Every wrong input: what failed, on what, and the remedy; exit code 1; nothing published.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod support;
 
 use std::collections::BTreeMap;

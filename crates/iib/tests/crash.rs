@@ -1,6 +1,8 @@
 //! `kill -9` in the middle of a build: after a restart the request ends as it would have, and the from-index's tag is the old
 //! or the new image at every moment.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod support;
 
 use std::time::Duration;

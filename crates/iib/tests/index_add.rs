@@ -1,5 +1,7 @@
 //! `iib index add` and `iib index inspect` on a registry and on OCI layouts.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod support;
 
 use oci::{Document, Reference};

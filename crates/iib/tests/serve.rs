@@ -1,5 +1,7 @@
 //! The service as its users see it: `iib serve`, requests over REST.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod support;
 
 use reqwest::StatusCode;

@@ -59,7 +59,7 @@ pub struct Worker {
 /// How a job ended.
 enum Outcome {
     /// With a final state to record.
-    Final(Update),
+    Final(Box<Update>),
     /// The request is not ours any more; nothing to record.
     NotOurs(String),
     /// Shutdown: somebody else shall do it.
@@ -110,9 +110,9 @@ impl Worker {
     async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
         let outcome = if job.attempt > self.config.max_attempts {
             let attempts = self.config.max_attempts;
-            Outcome::Final(failed(format!(
+            failed(format!(
                 "the work on the request was interrupted {attempts} times; see the service's log"
-            )))
+            ))
         } else {
             tokio::select! {
                 // Both sides may be dropped at any await: the builder promises it, and renewing is one statement.
@@ -149,7 +149,7 @@ impl Worker {
         let token = job.secrets.overwrite_from_index_token.as_ref();
         let request = match add_request(job.request_id, payload, token, &self.config.template) {
             Ok(request) => request,
-            Err(error) => return Outcome::Final(failed(error.to_string())),
+            Err(error) => return failed(error.to_string()),
         };
         let checkpoint = match job
             .checkpoint
@@ -191,16 +191,16 @@ impl Worker {
                     added.blobs.copied,
                     added.blobs.copied_bytes,
                 );
-                Outcome::Final(Update {
+                Outcome::Final(Box::new(Update {
                     state: State::Complete,
                     state_reason:
                         "The operator bundle(s) were successfully added to the index image"
                             .to_owned(),
                     fields: fields(&added.facts),
-                })
+                }))
             }
             Err(builder::Error::Stopped(stopped)) => Outcome::NotOurs(stopped.reason),
-            Err(error) => Outcome::Final(failed(error.report())),
+            Err(error) => failed(error.report()),
         }
     }
 
@@ -239,12 +239,12 @@ async fn wait(poll: Duration, woken: impl Future<Output = ()>, shutdown: &Cancel
     }
 }
 
-fn failed(reason: String) -> Update {
-    Update {
+fn failed(reason: String) -> Outcome {
+    Outcome::Final(Box::new(Update {
         state: State::Failed,
         state_reason: reason,
         fields: ResultFields::default(),
-    }
+    }))
 }
 
 /// An error and its causes in one line.

@@ -206,7 +206,8 @@ fn check_failure(args: &Args, step: &Step, output: &Output, target: &str) -> any
 
 fn database_digest(args: &Args, image: &str) -> anyhow::Result<String> {
     let file = tempfile::NamedTempFile::new()?;
-    let output = iib(args, &["index", "inspect", image, "--database"])
+    let output = iib(args, &["index", "inspect", image])
+        .arg("--database")
         .arg(file.path())
         .output()?;
     ensure!(

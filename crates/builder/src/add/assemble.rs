@@ -144,7 +144,7 @@ fn retyped(image: &FoundImage, layer: &Descriptor, format: Format) -> Result<Des
         (MediaType::OciLayerGzip, Format::Docker) => MediaType::DockerLayer,
         (MediaType::OciLayerZstd, Format::Docker) => {
             return Err(Error::LayerType {
-                image: image.name.clone(),
+                image: Box::new(image.name.clone()),
                 media_type: layer.media_type.clone(),
             });
         }

@@ -102,7 +102,7 @@ async fn extract_database(index: &FoundIndex, to: &Path) -> Result<(), Error> {
             Ok(())
         }
         None => Err(Error::DatabaseMissing {
-            index: image.name.clone(),
+            index: Box::new(image.name.clone()),
             path: index.database_path.clone(),
         }),
     }
@@ -117,7 +117,7 @@ async fn present_paths(
     let path = database.to_owned();
     blocking(move || {
         let unusable = |source| Error::Database {
-            index: name.clone(),
+            index: Box::new(name.clone()),
             source: Box::new(source),
         };
         let index = IndexDb::open(&path, epoch).map_err(unusable)?;
@@ -188,7 +188,7 @@ async fn read_bundle(found: &FoundBundle) -> Result<Bundle, Error> {
     let path = found.resolved().to_string();
     blocking(move || {
         let bundle = Bundle::read(&files, &path).map_err(|source| Error::Bundle {
-            bundle: written.clone(),
+            bundle: Box::new(written.clone()),
             source: Box::new(source),
         })?;
         for warning in bundle.warnings() {

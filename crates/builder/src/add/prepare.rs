@@ -181,7 +181,7 @@ fn check_required_labels(
                 None => "does not have it".to_owned(),
             };
             return Err(Error::RequiredLabel {
-                bundle: bundle.written.clone(),
+                bundle: Box::new(bundle.written.clone()),
                 label: name.clone(),
                 expected: expected.clone(),
                 found,
@@ -203,12 +203,12 @@ pub(crate) async fn find_index(
     let labels = platform.config.labels();
     if label(&labels, labels::CONFIGS).is_some() {
         return Err(Error::FileBasedIndex {
-            index: name.clone(),
+            index: Box::new(name.clone()),
         });
     }
     let Some(database_path) = label(&labels, labels::DATABASE) else {
         return Err(Error::NotAnIndex {
-            index: name.clone(),
+            index: Box::new(name.clone()),
         });
     };
     let scope = match label(&labels, labels::SCOPE) {
@@ -239,7 +239,7 @@ fn narrowed_scope(request: &AddRequest, current: Scope) -> Result<Scope, Error> 
     match (request.distribution_scope, &request.from_index) {
         (None, _) => Ok(current),
         (Some(requested), Some(index)) if requested > current => Err(Error::ScopeTooWide {
-            index: index.clone(),
+            index: Box::new(index.clone()),
             current,
             requested,
         }),
@@ -299,7 +299,7 @@ async fn platforms(
     let missing: BTreeSet<Arch> = wanted.difference(&available).cloned().collect();
     if !missing.is_empty() {
         return Err(Error::ArchesMissing {
-            image: binary_image.name.clone(),
+            image: Box::new(binary_image.name.clone()),
             missing,
         });
     }
@@ -315,7 +315,7 @@ async fn platforms(
     for (arch, platform) in found {
         let Some(platform) = platform else {
             return Err(Error::ArchesMissing {
-                image: binary_image.name.clone(),
+                image: Box::new(binary_image.name.clone()),
                 missing: BTreeSet::from([arch]),
             });
         };
@@ -327,7 +327,7 @@ async fn platforms(
 
 fn check_arch(image: &FoundImage, arch: &Arch, platform: &PlatformImage) -> Result<(), Error> {
     let wrong = |found: &str| Error::WrongArch {
-        image: image.name.clone(),
+        image: Box::new(image.name.clone()),
         arch: arch.clone(),
         found: found.to_owned(),
     };

@@ -261,7 +261,7 @@ fn check_unchanged(
 
 fn changed(name: &ImageName, expected: &Digest, current: Option<Digest>) -> Error {
     Error::IndexChanged {
-        index: name.clone(),
+        index: Box::new(name.clone()),
         expected: expected.clone(),
         found: current.map_or_else(|| "gone".to_owned(), |digest| format!("`{digest}`")),
     }

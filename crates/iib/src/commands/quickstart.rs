@@ -17,7 +17,7 @@ use crate::service::{DataDir, Service, listen, termination};
 use crate::{logging, registries, terminal};
 
 /// Starts, adds, shows; then ends with `--once`, or serves until interrupted.
-pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<()> {
     if !args.listen.ip().is_loopback() || !args.registry_listen.ip().is_loopback() {
         bail!(
             "the quickstart asks nobody for a password, so it listens on loopback only; use `iib serve` for anything else"
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
     let (client, _) = registries::client(&registry_args)?;
     let builder = service.builder().clone();
 
-    let work = async {
+    let work = Box::pin(async {
         let inputs = push_samples(&client, &host)
             .await
             .context("the samples could not be pushed")?;
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: QuickstartArgs, log: LogArgs) -> anyhow::Result<()
         }
         terminal::complain("serving on; Ctrl-C ends");
         termination().await
-    };
+    });
     let ended = service.run_until(work).await;
     registry
         .shutdown()
@@ -99,15 +99,13 @@ async fn push_samples(client: &Client, host: &RegistryHost) -> anyhow::Result<In
 
 /// The directory to work in, and the guard that removes it if it is a temporary one.
 fn directory(chosen: Option<&Path>) -> anyhow::Result<(std::path::PathBuf, Option<TempDir>)> {
-    match chosen {
-        Some(path) => Ok((path.to_owned(), None)),
-        None => {
-            let temporary = tempfile::Builder::new().prefix("iib-quickstart-").tempdir();
-            let temporary = temporary
-                .context("a temporary directory could not be made; name one with `--data-dir`")?;
-            Ok((temporary.path().to_owned(), Some(temporary)))
-        }
+    if let Some(path) = chosen {
+        return Ok((path.to_owned(), None));
     }
+    let temporary = tempfile::Builder::new().prefix("iib-quickstart-").tempdir();
+    let temporary =
+        temporary.context("a temporary directory could not be made; name one with `--data-dir`")?;
+    Ok((temporary.path().to_owned(), Some(temporary)))
 }
 
 async fn start_registry(args: &QuickstartArgs, root: &Path) -> anyhow::Result<Running> {

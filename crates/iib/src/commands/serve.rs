@@ -11,7 +11,7 @@ use crate::service::{DataDir, Service, listen, termination};
 use crate::{logging, terminal};
 
 /// Runs until asked to end.
-pub(crate) async fn run(args: ServeArgs, log: LogArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
     let config = Config::read(args.config.as_deref())?;
     let root = args
         .data_dir

@@ -1,13 +1,9 @@
 //! A registry with samples in it, and the program under test.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test program uses its part of this"
-)]
+#![allow(dead_code, reason = "each test program uses its part of this")]
 
-pub mod service;
-pub mod tools;
+pub(crate) mod service;
+pub(crate) mod tools;
 
 use std::ops::Deref;
 use std::process::Output;
@@ -18,16 +14,16 @@ use samples::Bundle;
 use tempfile::TempDir;
 
 /// An embedded registry over real HTTP, and a place to work with it.
-pub struct World {
-    pub registry: Running,
+pub(crate) struct World {
+    pub(crate) registry: Running,
     site: Site,
 }
 
 /// A registry's address, a client for it, and a private directory; the registry itself is somebody else's.
-pub struct Site {
-    pub host: String,
-    pub client: Client,
-    pub dir: TempDir,
+pub(crate) struct Site {
+    pub(crate) host: String,
+    pub(crate) client: Client,
+    pub(crate) dir: TempDir,
 }
 
 impl Deref for World {
@@ -40,20 +36,20 @@ impl Deref for World {
 
 /// What a run of the program printed and how it ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl World {
     /// Starts an open registry.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
     /// Starts a registry configured by `change`.
-    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
         config.fsync = false;
@@ -69,12 +65,12 @@ impl World {
 }
 
 impl Site {
-    pub fn repository(&self, path: &str) -> Repository {
+    pub(crate) fn repository(&self, path: &str) -> Repository {
         format!("{}/{path}", self.host).parse().unwrap()
     }
 
     /// Pushes `bundle` and gives its pull spec by digest.
-    pub async fn bundle(&self, bundle: &Bundle) -> PullSpec {
+    pub(crate) async fn bundle(&self, bundle: &Bundle) -> PullSpec {
         let repository = self.repository(&format!("bundles/{}", bundle.package));
         samples::push_bundle(&self.client, &repository, bundle)
             .await
@@ -82,18 +78,18 @@ impl Site {
     }
 
     /// Pushes a stand-in binary image for two architectures.
-    pub async fn binary_image(&self) -> PullSpec {
+    pub(crate) async fn binary_image(&self) -> PullSpec {
         self.binary_image_for(&["amd64", "arm64"]).await
     }
 
-    pub async fn binary_image_for(&self, arches: &[&str]) -> PullSpec {
+    pub(crate) async fn binary_image_for(&self, arches: &[&str]) -> PullSpec {
         samples::push_binary_image(&self.client, &self.repository("binary"), arches, 0)
             .await
             .unwrap()
     }
 
     /// What `path:tag` points to, if anything.
-    pub async fn digest(&self, path: &str, tag: &str) -> Option<String> {
+    pub(crate) async fn digest(&self, path: &str, tag: &str) -> Option<String> {
         let tag: Tag = tag.parse().unwrap();
         let found = self
             .client
@@ -106,12 +102,12 @@ impl Site {
     }
 
     /// Runs `iib` with `args`, in a clean environment.
-    pub async fn iib(&self, args: &[&str]) -> Ran {
+    pub(crate) async fn iib(&self, args: &[&str]) -> Ran {
         self.iib_with(args, &[]).await
     }
 
     /// Runs `iib` with `args` and the environment variables `env` beside a clean environment.
-    pub async fn iib_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
+    pub(crate) async fn iib_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ran {
         let output = command(self.dir.path())
             .args(args)
             .envs(env.iter().copied())
@@ -122,7 +118,7 @@ impl Site {
     }
 
     /// Makes an index `index:<tag>` of `bundles` and expects it to succeed.
-    pub async fn index(&self, tag: &str, bundles: &[&PullSpec]) -> String {
+    pub(crate) async fn index(&self, tag: &str, bundles: &[&PullSpec]) -> String {
         let binary = self.binary_image().await.to_string();
         let to = format!("{}/index:{tag}", self.host);
         let bundles: Vec<String> = bundles.iter().map(ToString::to_string).collect();
@@ -146,14 +142,14 @@ impl Site {
 impl Ran {
     /// The standard output of a run that succeeded.
     #[track_caller]
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }
 
     /// The error of a run that failed as failed work does.
     #[track_caller]
-    pub fn failed(self) -> String {
+    pub(crate) fn failed(self) -> String {
         assert_eq!(self.code, Some(1), "{} {}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "a failed run prints no result");
         let start = self
@@ -180,7 +176,7 @@ impl From<Output> for Ran {
     clippy::disallowed_methods,
     reason = "the program under test is run as its users run it"
 )]
-pub fn command(home: &std::path::Path) -> tokio::process::Command {
+pub(crate) fn command(home: &std::path::Path) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_iib"));
     command
         .env_clear()
@@ -191,7 +187,7 @@ pub fn command(home: &std::path::Path) -> tokio::process::Command {
 }
 
 /// A client with short pauses between tries.
-pub fn client(credentials: Credentials) -> Client {
+pub(crate) fn client(credentials: Credentials) -> Client {
     let retry = RetryPolicy {
         base: std::time::Duration::from_millis(5),
         ..RetryPolicy::default()
@@ -206,7 +202,7 @@ pub fn client(credentials: Credentials) -> Client {
 
 /// Fails with `text` unless it holds every one of `parts`.
 #[track_caller]
-pub fn assert_names(text: &str, parts: &[&str]) {
+pub(crate) fn assert_names(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
     }

@@ -13,24 +13,24 @@ use tokio::process::Child;
 use super::{World, command};
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `iib serve`.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
     http: reqwest::Client,
 }
 
 /// Where a service keeps its state, and how it is configured.
-pub struct Setup {
-    pub data: PathBuf,
+pub(crate) struct Setup {
+    pub(crate) data: PathBuf,
     config: PathBuf,
 }
 
 impl Setup {
     /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly.
-    pub fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World) -> Self {
         let data = world.dir.path().join("data");
         let config = world.dir.path().join("iib.toml");
         let text = format!(
@@ -43,7 +43,7 @@ impl Setup {
     }
 
     /// Starts the service and waits until it listens.
-    pub async fn start(&self) -> Service {
+    pub(crate) async fn start(&self) -> Service {
         let home = self.data.parent().unwrap_or(Path::new("/"));
         let mut child = command(home)
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -78,12 +78,12 @@ impl Setup {
 }
 
 impl Service {
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/api/v1/{path}", self.address)
     }
 
     /// Submits an add and gives the request's id.
-    pub async fn add(&self, payload: &Value) -> i64 {
+    pub(crate) async fn add(&self, payload: &Value) -> i64 {
         let answer = self
             .http
             .post(self.url("builds/add"))
@@ -97,19 +97,19 @@ impl Service {
         body["id"].as_i64().unwrap()
     }
 
-    pub async fn get(&self, path: &str) -> (StatusCode, String) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
         let answer = self.http.get(self.url(path)).send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     }
 
-    pub async fn request(&self, id: i64) -> Value {
+    pub(crate) async fn request(&self, id: i64) -> Value {
         let (status, text) = self.get(&format!("builds/{id}")).await;
         assert_eq!(status, StatusCode::OK, "{text}");
         serde_json::from_str(&text).unwrap()
     }
 
     /// Waits until the request is complete or failed.
-    pub async fn ended(&self, id: i64) -> Value {
+    pub(crate) async fn ended(&self, id: i64) -> Value {
         until("the request has ended", || async {
             let request = self.request(id).await;
             (request["state"] != "in_progress").then_some(request)
@@ -118,12 +118,12 @@ impl Service {
     }
 
     /// `kill -9`: no time for anything.
-    pub async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 
     /// `kill -TERM`: asks the service to end, and waits for it.
-    pub async fn terminate(mut self) -> Option<i32> {
+    pub(crate) async fn terminate(mut self) -> Option<i32> {
         let id = self.child.id().unwrap();
         #[expect(
             clippy::disallowed_methods,
@@ -145,7 +145,7 @@ impl Service {
 }
 
 /// Asks again and again until `condition` gives something.
-pub async fn until<T, F: Future<Output = Option<T>>>(
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut condition: impl FnMut() -> F,
 ) -> T {

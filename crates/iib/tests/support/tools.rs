@@ -17,8 +17,8 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Debian's `docker-registry` on a free loopback port, and a place to work with it; it ends with the value.
-pub struct DockerRegistry {
-    pub site: Site,
+pub(crate) struct DockerRegistry {
+    pub(crate) site: Site,
     _process: Child,
 }
 
@@ -27,7 +27,7 @@ pub struct DockerRegistry {
     clippy::print_stderr,
     reason = "a skipped test must be seen to be skipped"
 )]
-pub fn available(programs: &[&str]) -> bool {
+pub(crate) fn available(programs: &[&str]) -> bool {
     let installed = |program: &str| {
         PATH.split(':')
             .any(|dir| Path::new(dir).join(program).exists())
@@ -60,7 +60,7 @@ fn in_ci() -> bool {
 
 impl DockerRegistry {
     /// Starts the registry and waits until it listens.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("registry.yml");
         let text = format!(
@@ -105,13 +105,13 @@ impl DockerRegistry {
     }
 
     /// A path of the private directory.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.site.dir.path().join(name)
     }
 
     /// What `program` prints when it succeeds, run with its storage in the private directory and with plain HTTP to this registry.
     #[track_caller]
-    pub fn run(&self, program: &str, args: &[&str]) -> impl Future<Output = String> {
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> impl Future<Output = String> {
         let mut command = tool(program, self.site.dir.path());
         command.args(args);
         let what = format!("{program} {}", args.join(" "));
@@ -131,7 +131,7 @@ impl DockerRegistry {
 
     /// As [`Self::run`], for the tools that keep images and containers of their own.
     #[track_caller]
-    pub fn run_engine(&self, program: &str, args: &[&str]) -> impl Future<Output = String> {
+    pub(crate) fn run_engine(&self, program: &str, args: &[&str]) -> impl Future<Output = String> {
         let (root, runroot) = (self.path("storage"), self.path("run"));
         let mut all = vec![
             "--root",

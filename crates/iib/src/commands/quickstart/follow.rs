@@ -14,7 +14,7 @@ use crate::commands::quickstart::Inputs;
 use crate::terminal;
 
 const POLL: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The part of a request's representation that is shown.
 #[derive(Debug, Deserialize)]
