@@ -1,5 +1,7 @@
 //! What independent tools see of an index that `iib index add` published to Debian's `docker-registry`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod support;
 
 use samples::{ARCHES, Bundle};
@@ -87,7 +89,7 @@ async fn skopeo_sees_the_specified_config_for_every_architecture() {
             run["Cmd"],
             json!(["registry", "serve", "--database", "/database/index.db"])
         );
-        assert_eq!(run["ExposedPorts"], json!({"50051": {}}));
+        assert_eq!(run["ExposedPorts"], json!({"50051/tcp": {}}));
         let labels = json!({
             DATABASE_LABEL: "/database/index.db",
             "architecture": label,

@@ -92,7 +92,9 @@ impl DockerRegistry {
         // The pipe must be read on, or the registry would block on it once it is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let registries = format!("[[registry]]\nlocation = \"{host}\"\ninsecure = true\n");
-        std::fs::write(dir.path().join("registries.conf"), registries).unwrap();
+        let file = registries_conf(dir.path());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, registries).unwrap();
         let site = Site {
             host,
             client: client(Credentials::none()),
@@ -110,28 +112,24 @@ impl DockerRegistry {
     }
 
     /// What `program` prints when it succeeds, run with its storage in the private directory and with plain HTTP to this registry.
-    #[track_caller]
-    pub(crate) fn run(&self, program: &str, args: &[&str]) -> impl Future<Output = String> {
+    pub(crate) async fn run(&self, program: &str, args: &[&str]) -> String {
         let mut command = tool(program, self.site.dir.path());
         command.args(args);
         let what = format!("{program} {}", args.join(" "));
-        async move {
-            let output = tokio::time::timeout(PATIENCE, command.output())
-                .await
-                .unwrap_or_else(|_| panic!("`{what}` takes too long"))
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "`{what}`: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            String::from_utf8(output.stdout).unwrap()
-        }
+        let output = tokio::time::timeout(PATIENCE, command.output())
+            .await
+            .unwrap_or_else(|_| panic!("`{what}` takes too long"))
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "`{what}`: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// As [`Self::run`], for the tools that keep images and containers of their own.
-    #[track_caller]
-    pub(crate) fn run_engine(&self, program: &str, args: &[&str]) -> impl Future<Output = String> {
+    pub(crate) async fn run_engine(&self, program: &str, args: &[&str]) -> String {
         let (root, runroot) = (self.path("storage"), self.path("run"));
         let mut all = vec![
             "--root",
@@ -142,8 +140,13 @@ impl DockerRegistry {
             "vfs",
         ];
         all.extend(args);
-        self.run(program, &all)
+        self.run(program, &all).await
     }
+}
+
+/// Podman and buildah are told of it in the environment; skopeo looks below its home.
+fn registries_conf(home: &Path) -> PathBuf {
+    home.join(".config/containers/registries.conf")
 }
 
 #[expect(
@@ -161,7 +164,7 @@ fn tool(program: &str, home: &Path) -> Command {
         .env("TZ", "UTC")
         .env("STORAGE_DRIVER", "vfs")
         .env("BUILDAH_ISOLATION", "chroot")
-        .env("CONTAINERS_REGISTRIES_CONF", home.join("registries.conf"))
+        .env("CONTAINERS_REGISTRIES_CONF", registries_conf(home))
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
