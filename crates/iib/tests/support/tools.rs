@@ -14,7 +14,7 @@ use super::{Site, client};
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
 
 /// How long a tool or the registry's start may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Debian's `docker-registry` on a free loopback port, and a place to work with it; it ends with the value.
 pub(crate) struct DockerRegistry {
