@@ -74,6 +74,12 @@ impl Fixture {
             .expect("a job waits")
     }
 
+    /// Checks that no job can be claimed.
+    pub async fn claims_nothing(&self) {
+        let claimed = self.store.claim(&WorkerId::random(), LEASE).await.unwrap();
+        assert!(claimed.is_none(), "a job is free: {claimed:?}");
+    }
+
     pub async fn finish(&self, job: &Job, state: State, fields: ResultFields) {
         self.store
             .finish(&job.lease, &update(state, "it ended", fields))
