@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use server::ServerConfig;
-use support::{Server, open, payload};
+use support::{Server, open, payload, proxied};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const ADD: &str = "/api/v1/builds/add";
@@ -154,7 +154,7 @@ async fn bodies_are_json_objects_of_bounded_size_and_depth() {
 
 #[tokio::test]
 async fn a_user_is_needed_before_the_body_is_looked_at() {
-    let server = Server::start(ServerConfig::default()).await;
+    let server = Server::start(proxied()).await;
     server
         .send("POST", ADD, "", "{not json")
         .await
@@ -210,6 +210,13 @@ async fn only_trusted_proxies_name_users_and_schemes() {
             .starts_with("http://iib.example/")
     );
 
+    // Nobody is trusted unasked, not even loopback.
+    let server = Server::start(ServerConfig::default()).await;
+    server
+        .post_as("root", ADD, &payload("r/index:1"))
+        .await
+        .is_error(401);
+
     let server = Server::start(open()).await;
     let list = server
         .send("GET", "/api/v1/builds", "\r\nx-forwarded-proto: https", "")
@@ -247,6 +254,13 @@ async fn links_use_the_host_that_was_called_and_bad_hosts_are_refused() {
             .await
             .starts_with(&format!("http://{}/", server.address))
     );
+    server
+        .raw(
+            "GET http://user@b.example/api/v1/builds HTTP/1.1\r\nhost: a.example",
+            "",
+        )
+        .await
+        .is_error(400);
     for host in ["user@a.example", "a b", "a\"b", ""] {
         server
             .raw(&format!("GET /api/v1/builds HTTP/1.1\r\nhost: {host}"), "")

@@ -150,6 +150,43 @@ async fn renewing_keeps_a_job() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker() {
+    let fixture = Fixture::new().await;
+    let id = fixture.submit("r/index:1").await;
+    let dead = fixture.claim().await;
+
+    fixture.set_back(LEASE);
+    let nothing = fixture.store.claim(&WorkerId::random(), LEASE).await;
+    assert!(nothing.unwrap().is_none(), "clocks may differ by a lease");
+    fixture.set_back(24 * 60 * LEASE);
+    // However short the next worker's own leases are, and however long.
+    let next = fixture
+        .store
+        .claim(&WorkerId::random(), LEASE / 60)
+        .await
+        .unwrap()
+        .expect("the job is free");
+    assert_eq!((next.request_id, next.attempt), (id, 2));
+    let lost = fixture.store.renew(&dead.lease, LEASE).await;
+    assert!(lost.unwrap_err().is_job_lost());
+    let nothing = fixture.store.claim(&WorkerId::random(), 60 * LEASE).await;
+    assert!(nothing.unwrap().is_none(), "it is taken again");
+}
+
+#[tokio::test]
+async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job() {
+    let fixture = Fixture::new().await;
+    fixture.submit("r/index:1").await;
+    let job = fixture.claim().await;
+    fixture.set_back(24 * 60 * LEASE);
+    fixture.store.renew(&job.lease, LEASE).await.unwrap();
+    let nothing = fixture.store.claim(&WorkerId::random(), LEASE).await;
+    assert!(nothing.unwrap().is_none());
+    fixture.pass(LEASE);
+    assert_eq!(fixture.claim().await.attempt, 2, "it runs out as any other");
+}
+
+#[tokio::test]
 async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt() {
     let fixture = Fixture::new().await;
     fixture.submit("r/index:1").await;

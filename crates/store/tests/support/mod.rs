@@ -52,6 +52,12 @@ impl Fixture {
             .fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Sets the clock back.
+    pub fn set_back(&self, time: Duration) {
+        self.now
+            .fetch_sub(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
     pub async fn submit(&self, index: &str) -> i64 {
         self.store
             .submit_add(&payload(&json!({"from_index": index})), None)
