@@ -1,6 +1,8 @@
 //! Checks of the project that are programs of their own: `cargo xtask --help`.
 
+mod bench;
 mod conformance;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,9 @@ enum Command {
     /// Replay recorded scenarios of the real tools and compare
     #[command(subcommand)]
     Conformance(Conformance),
+    /// Measure the program as its users run it
+    #[command(subcommand)]
+    Bench(Bench),
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,13 +31,22 @@ enum Conformance {
     IndexAdd(conformance::index_add::Args),
 }
 
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// `iib index add` of one bundle to existing SQLite indexes: time, requests, bytes
+    IndexAdd(bench::index_add::Args),
+}
+
 fn main() -> ExitCode {
-    let Command::Conformance(Conformance::IndexAdd(args)) = Cli::parse().command;
-    match conformance::index_add::run(&args) {
+    let passed = match Cli::parse().command {
+        Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
+        Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
+    };
+    match passed {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            conformance::say(&format!("error: {error:#}"));
+            terminal::say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("server", &["api", "store"]),
     ("store", &["api"]),
     ("worker", &["api", "builder", "oci", "store"]),
-    ("xtask", &["indexdb"]),
+    ("xtask", &["indexdb", "oci", "registry", "samples"]),
 ];
 
 #[expect(

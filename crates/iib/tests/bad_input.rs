@@ -313,7 +313,8 @@ async fn a_full_disk() {
         ];
         args.extend(more);
         let error = world.iib_with(&args, &[("TMPDIR", tmp)]).await.failed();
-        assert_names(&error, &[tmp, "full"]);
+        assert_names(&error, &[tmp]);
+        assert!(error.contains("space") || error.contains("full"), "{error}");
         assert_eq!(
             world.digest("index", "out").await,
             None,

@@ -10,8 +10,6 @@ use oci::{
 
 use crate::Bundle;
 
-const ROOT: Owner = Owner { uid: 0, gid: 0 };
-
 /// Why a sample could not be pushed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,7 +48,7 @@ pub async fn push_bundle(
     for (path, content) in &bundle.files {
         layer.file(
             &format!("/{path}"),
-            ROOT,
+            Owner::ROOT,
             0o644,
             BlobSource::Bytes(content.clone().into()),
         )?;
@@ -72,25 +70,74 @@ pub async fn push_binary_image(
     arches: &[&str],
     padding: usize,
 ) -> Result<PullSpec, Error> {
+    let layer = |arch: &Arch| {
+        let mut layer = LayerBuilder::new(0);
+        let program = format!("#!/bin/sh\n# Stands in for the catalog server on {arch}.\nexit 0\n");
+        layer.file(
+            "/bin/opm",
+            Owner::ROOT,
+            0o755,
+            BlobSource::Bytes(program.into()),
+        )?;
+        if padding > 0 {
+            let padding = noise(padding, arch.as_str());
+            layer.file(
+                "/usr/share/padding",
+                Owner::ROOT,
+                0o644,
+                BlobSource::Bytes(padding.into()),
+            )?;
+        }
+        Ok(layer)
+    };
+    push_list(client, repository, arches, BTreeMap::new(), layer).await
+}
+
+/// Pushes an SQLite index image around `database`, as other tools make them, to `repository:latest`.
+///
+/// # Errors
+/// [`Error`] when the image cannot be made or pushed.
+pub async fn push_index(
+    client: &Client,
+    repository: &Repository,
+    arches: &[&str],
+    database: BlobSource,
+) -> Result<PullSpec, Error> {
+    const PATH: &str = "/database/index.db";
+    let label = "operators.operatorframework.io.index.database.v1".to_owned();
+    let layer = |_: &Arch| {
+        let mut layer = LayerBuilder::new(0);
+        layer.file(PATH, Owner::ROOT, 0o644, database.clone())?;
+        Ok(layer)
+    };
+    push_list(
+        client,
+        repository,
+        arches,
+        BTreeMap::from([(label, PATH.to_owned())]),
+        layer,
+    )
+    .await
+}
+
+/// Pushes one image per architecture, of the layer that `layer` makes for it, and their list as `latest`.
+async fn push_list(
+    client: &Client,
+    repository: &Repository,
+    arches: &[&str],
+    labels: BTreeMap<String, String>,
+    layer: impl Fn(&Arch) -> Result<LayerBuilder, oci::LayerError>,
+) -> Result<PullSpec, Error> {
     let target = client.repository(repository);
     let mut entries = Vec::new();
     for text in arches {
         let arch: Arch = text.parse()?;
-        let mut layer = LayerBuilder::new(0);
-        let program = format!("#!/bin/sh\n# Stands in for the catalog server on {arch}.\nexit 0\n");
-        layer.file("/bin/opm", ROOT, 0o755, BlobSource::Bytes(program.into()))?;
-        if padding > 0 {
-            layer.file(
-                "/usr/share/padding",
-                ROOT,
-                0o644,
-                BlobSource::Bytes(noise(padding, text).into()),
-            )?;
-        }
-        let labels = arch
-            .label()
-            .map(|label| ("architecture".to_owned(), label.to_owned()));
-        let manifest = push_image(&target, layer, &arch, labels.into_iter().collect()).await?;
+        let mut labels = labels.clone();
+        labels.extend(
+            arch.label()
+                .map(|label| ("architecture".to_owned(), label.to_owned())),
+        );
+        let manifest = push_image(&target, layer(&arch)?, &arch, labels).await?;
         target
             .put_manifest(&Reference::Digest(manifest.digest.clone()), &manifest)
             .await?;

@@ -14,7 +14,7 @@ use indexdb::dump::DumpOptions;
 use serde::Deserialize;
 use sha2::Digest as _;
 
-use super::say;
+use crate::terminal::say;
 
 /// The registry name in all recorded pull specs.
 const PLACEHOLDER: &str = "registry.test:5000";

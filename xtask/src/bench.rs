@@ -1,0 +1,3 @@
+//! Measurements of the program as its users run it.
+
+pub(crate) mod index_add;
