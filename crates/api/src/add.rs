@@ -161,7 +161,7 @@ impl AddPayload {
             ) {
                 findings.forbidden(
                     "graph_update_mode",
-                    "may not be chosen for this `from_index`",
+                    "may not be chosen for this `from_index`; leave it out, or have the service's operator allow it for the index",
                 );
             }
         }

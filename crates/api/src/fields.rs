@@ -28,8 +28,11 @@ impl<'a> Fields<'a> {
     pub(crate) fn allow_only(&mut self, names: &[&str]) {
         for name in self.object.keys() {
             if !names.contains(&name.as_str()) {
-                self.findings
-                    .invalid(name, "is not a parameter of this endpoint");
+                let message = format!(
+                    "is not a parameter of this endpoint; it takes {}",
+                    names.join(", ")
+                );
+                self.findings.invalid(&shorten(name), message);
             }
         }
     }
@@ -48,8 +51,9 @@ impl<'a> Fields<'a> {
         match self.truthy_or_boolean(name) {
             None => false,
             Some(Value::Bool(flag)) => *flag,
-            Some(_) => {
-                self.findings.invalid(name, "must be a boolean");
+            Some(value) => {
+                self.findings
+                    .invalid(name, format!("must be a boolean, not {}", kind_of(value)));
                 false
             }
         }
@@ -57,11 +61,15 @@ impl<'a> Fields<'a> {
 
     /// A boolean when present; `null` is no boolean.
     pub(crate) fn strict_flag(&mut self, name: &str) -> Option<bool> {
-        let flag = self.present(name)?.as_bool();
+        let value = self.present(name)?;
+        let flag = value.as_bool();
         if flag.is_none() {
             self.findings.invalid(
                 name,
-                "must be a boolean; leave it out instead of sending another type",
+                format!(
+                    "must be a boolean, not {}; it may be left out",
+                    kind_of(value)
+                ),
             );
         }
         flag
@@ -83,7 +91,8 @@ impl<'a> Fields<'a> {
     fn expect_string(&mut self, name: &str, value: &'a Value) -> Option<&'a str> {
         let text = value.as_str();
         if text.is_none() {
-            self.findings.invalid(name, "must be a string");
+            self.findings
+                .invalid(name, format!("must be a string, not {}", kind_of(value)));
         }
         text
     }
@@ -92,7 +101,8 @@ impl<'a> Fields<'a> {
     pub(crate) fn image(&mut self, name: &str) -> Option<String> {
         let text = self.string(name)?;
         if !names_tag_or_digest(text) {
-            self.findings.invalid(name, NOT_AN_IMAGE);
+            self.findings
+                .invalid(name, format!("is `{}`, but {NOT_AN_IMAGE}", shorten(text)));
         }
         Some(text.to_owned())
     }
@@ -127,8 +137,13 @@ impl<'a> Fields<'a> {
 
     fn expect_strings(&mut self, name: &str, value: &Value) -> Vec<String> {
         let Value::Array(items) = value else {
-            self.findings
-                .invalid(name, "must be a list of non-empty strings");
+            self.findings.invalid(
+                name,
+                format!(
+                    "must be a list of non-empty strings, not {}",
+                    kind_of(value)
+                ),
+            );
             return Vec::new();
         };
         let texts: Vec<String> = items
@@ -154,6 +169,18 @@ fn is_falsy(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(entries) => entries.is_empty(),
+    }
+}
+
+/// What a value is, for error texts; not the value itself, which may be a secret.
+const fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }
 

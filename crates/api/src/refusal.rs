@@ -36,12 +36,19 @@ pub struct Refusal {
     pub problems: Vec<Problem>,
 }
 
+/// A long list of bundles may break a rule as many times; an answer names the first few.
+const LISTED: usize = 20;
+
 fn list(problems: &[Problem]) -> String {
-    problems
+    let mut texts: Vec<_> = problems
         .iter()
+        .take(LISTED)
         .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+        .collect();
+    if let more @ 1.. = problems.len().saturating_sub(LISTED) {
+        texts.push(format!("and {more} more"));
+    }
+    texts.join("; ")
 }
 
 /// Collects problems while a payload is read.

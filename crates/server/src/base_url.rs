@@ -33,7 +33,7 @@ impl FromRequestParts<App> for BaseUrl {
                 .get(FORWARDED_PROTO)
                 .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
         let host = match parts.uri.authority() {
-            Some(authority) => authority.as_str().to_owned(),
+            Some(authority) => host_and_port(authority).ok_or_else(bad_host)?,
             None => host(&parts.headers)?.unwrap_or_else(|| app.local.to_string()),
         };
         Ok(Self(format!(
@@ -53,18 +53,22 @@ fn host(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         .to_str()
         .ok()
         .and_then(|text| text.parse::<Authority>().ok());
-    match authority {
-        Some(authority)
-            if values.next().is_none()
-                && !authority.as_str().contains('@')
-                && !authority.host().is_empty() =>
-        {
-            Ok(Some(authority.as_str().to_owned()))
-        }
-        Some(_) | None => Err(ApiError::bad_request(
-            "the Host header must be one host with an optional port",
-        )),
+    match authority.as_ref().and_then(host_and_port) {
+        Some(host) if values.next().is_none() => Ok(Some(host)),
+        Some(_) | None => Err(bad_host()),
     }
+}
+
+/// The text of an authority without a user, who has no place in links.
+fn host_and_port(authority: &Authority) -> Option<String> {
+    let text = authority.as_str();
+    (!text.contains('@') && !authority.host().is_empty()).then(|| text.to_owned())
+}
+
+fn bad_host() -> ApiError {
+    ApiError::bad_request(
+        "the host of the request must be given once, as a host with an optional port",
+    )
 }
 
 #[cfg(test)]

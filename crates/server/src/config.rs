@@ -1,7 +1,7 @@
 //! What the server has to be told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
     pub login_disabled: bool,
-    /// The hosts whose word on the user and on the scheme is believed. Default the loopback addresses.
+    /// The hosts whose word on the user and on the scheme is believed. Default none: on a shared machine loopback is everybody.
     pub trusted_proxies: Vec<IpAddr>,
     /// The header in which they name the user. Default `X-Remote-User`.
     pub user_header: HeaderName,
@@ -38,8 +38,11 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     /// How long a request may take from its header to the start of its answer. Default 60 seconds.
     pub request_timeout: Duration,
-    /// How long a connection may take to send a header. Default 30 seconds.
+    /// How long a connection may take to send a header, and to stay idle between requests. Default 30 seconds.
     pub header_timeout: Duration,
+    /// How long a caller may leave an answer unread before the connection is cut; every byte it takes starts the time anew. Default 30
+    /// seconds.
+    pub write_timeout: Duration,
     /// How many connections are served at the same time; more wait. Default 1024.
     pub max_connections: usize,
     /// How long running requests may go on after the shutdown began. Default 20 seconds.
@@ -51,7 +54,7 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             login_disabled: false,
-            trusted_proxies: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            trusted_proxies: Vec::new(),
             user_header: HeaderName::from_static("x-remote-user"),
             worker_usernames: BTreeSet::new(),
             binary_image_config: BTreeMap::new(),
@@ -65,6 +68,7 @@ impl Default for ServerConfig {
             max_body_bytes: 4 * 1024 * 1024,
             request_timeout: Duration::from_mins(1),
             header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             max_connections: 1024,
             drain_timeout: Duration::from_secs(20),
         }

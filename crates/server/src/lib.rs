@@ -32,6 +32,7 @@ mod endpoint;
 mod observe;
 mod router;
 mod run;
+mod unread;
 
 pub use config::ServerConfig;
 pub use run::{Error, serve};

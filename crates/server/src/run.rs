@@ -22,6 +22,7 @@ use tower::ServiceExt as _;
 use crate::caller::Peer;
 use crate::config::ServerConfig;
 use crate::router::{AppState, router};
+use crate::unread::CutWhenUnread;
 
 /// How long to leave a system alone that has no file descriptors or memory left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,7 +51,11 @@ pub async fn serve(
     let limit = Arc::new(Semaphore::new(
         config.max_connections.clamp(1, Semaphore::MAX_PERMITS),
     ));
-    let (header_timeout, drain_timeout) = (config.header_timeout, config.drain_timeout);
+    let patience = Patience {
+        header: config.header_timeout,
+        write: config.write_timeout,
+    };
+    let drain_timeout = config.drain_timeout;
     let app = router(Arc::new(AppState {
         config,
         store,
@@ -61,7 +66,7 @@ pub async fn serve(
     tracing::info!(listen = %local, "serving on {local}");
     while let Some((stream, peer, permit)) = next_connection(&listener, &limit, &shutdown).await {
         let watcher = graceful.watcher();
-        let connection = connection(stream, peer, app.clone(), header_timeout);
+        let connection = connection(stream, peer, app.clone(), patience);
         connections.spawn(async move {
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%peer, %error, "a connection ended early");
@@ -110,11 +115,18 @@ async fn next_connection(
     }
 }
 
+/// How long a connection may keep its place without moving.
+#[derive(Clone, Copy)]
+struct Patience {
+    header: Duration,
+    write: Duration,
+}
+
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
-    header_timeout: Duration,
+    patience: Patience,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     // Answers are written in one go; waiting for more of them only delays.
     if let Err(error) = stream.set_nodelay(true) {
@@ -134,6 +146,9 @@ fn connection(
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .serve_connection(TokioIo::new(stream), service)
+        .header_read_timeout(patience.header)
+        .serve_connection(
+            TokioIo::new(CutWhenUnread::new(stream, patience.write)),
+            service,
+        )
 }

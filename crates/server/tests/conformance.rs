@@ -144,7 +144,7 @@ fn take<T: serde::de::DeserializeOwned>(field: &mut T, value: &Value) {
 
 /// The settings of a profile that concern this server; the others are about queues, messages and endpoints to come.
 fn config(settings: &Map<String, Value>, state: &Path) -> ServerConfig {
-    let mut config = ServerConfig::default();
+    let mut config = support::proxied();
     for (name, value) in settings {
         match name.as_str() {
             "LOGIN_DISABLED" => config.login_disabled = value.as_bool().unwrap(),

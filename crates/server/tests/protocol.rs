@@ -7,8 +7,9 @@ mod support;
 use std::time::Duration;
 
 use server::ServerConfig;
-use support::{Server, open, payload};
+use support::{Server, open, payload, proxied};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const ADD: &str = "/api/v1/builds/add";
 const JSON: &str = "\r\ncontent-type: application/json";
@@ -154,7 +155,7 @@ async fn bodies_are_json_objects_of_bounded_size_and_depth() {
 
 #[tokio::test]
 async fn a_user_is_needed_before_the_body_is_looked_at() {
-    let server = Server::start(ServerConfig::default()).await;
+    let server = Server::start(proxied()).await;
     server
         .send("POST", ADD, "", "{not json")
         .await
@@ -210,6 +211,13 @@ async fn only_trusted_proxies_name_users_and_schemes() {
             .starts_with("http://iib.example/")
     );
 
+    // Nobody is trusted unasked, not even loopback.
+    let server = Server::start(ServerConfig::default()).await;
+    server
+        .post_as("root", ADD, &payload("r/index:1"))
+        .await
+        .is_error(401);
+
     let server = Server::start(open()).await;
     let list = server
         .send("GET", "/api/v1/builds", "\r\nx-forwarded-proto: https", "")
@@ -247,6 +255,13 @@ async fn links_use_the_host_that_was_called_and_bad_hosts_are_refused() {
             .await
             .starts_with(&format!("http://{}/", server.address))
     );
+    server
+        .raw(
+            "GET http://user@b.example/api/v1/builds HTTP/1.1\r\nhost: a.example",
+            "",
+        )
+        .await
+        .is_error(400);
     for host in ["user@a.example", "a b", "a\"b", ""] {
         server
             .raw(&format!("GET /api/v1/builds HTTP/1.1\r\nhost: {host}"), "")
@@ -311,9 +326,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
         ..open()
     })
     .await;
-    let mut stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
         "POST {ADD} HTTP/1.1\r\nhost: a{JSON}\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{"
     );
@@ -331,25 +344,12 @@ async fn a_shutdown_lets_running_requests_end_and_accepts_no_more() {
     let server = Server::start(open()).await;
     let body = payload("r/index:1").to_string();
     let (start, rest) = body.split_at(10);
-    let mut stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
-    // The server asks for the body once the handler waits for it, which proves that the request is running.
-    let head = format!(
-        "POST {ADD} HTTP/1.1\r\nhost: a{JSON}\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut go_on = [0; 25];
-    stream.read_exact(&mut go_on).await.unwrap();
-    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let mut stream = running_request(&server, body.len()).await;
     stream.write_all(start.as_bytes()).await.unwrap();
 
-    let idle = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
+    let idle = TcpStream::connect(server.address).await.unwrap();
     server.shutdown.cancel();
-    while tokio::net::TcpStream::connect(server.address).await.is_ok() {
+    while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
     assert!(!server.running.is_finished(), "a request is running");
@@ -358,11 +358,7 @@ async fn a_shutdown_lets_running_requests_end_and_accepts_no_more() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     drop(idle);
-    tokio::time::timeout(Duration::from_secs(30), server.running)
-        .await
-        .expect("it stops")
-        .unwrap()
-        .unwrap();
+    stopped(server).await;
 }
 
 #[tokio::test]
@@ -372,16 +368,27 @@ async fn a_shutdown_does_not_wait_for_ever() {
         ..open()
     })
     .await;
-    let mut stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
+    let _stream = running_request(&server, 10).await;
+    server.shutdown.cancel();
+    stopped(server).await;
+}
+
+/// A connection on which the server waits for a body of `length` bytes.
+async fn running_request(server: &Server, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    // The server asks for the body once the handler waits for it, which proves that the request is running.
     let head = format!(
-        "POST {ADD} HTTP/1.1\r\nhost: a{JSON}\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n"
+        "POST {ADD} HTTP/1.1\r\nhost: a{JSON}\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut go_on = [0; 25];
     stream.read_exact(&mut go_on).await.unwrap();
-    server.shutdown.cancel();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+/// Waits until the server has ended without an error.
+async fn stopped(server: Server) {
     tokio::time::timeout(Duration::from_secs(30), server.running)
         .await
         .expect("it stops")

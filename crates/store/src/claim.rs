@@ -22,7 +22,7 @@ const CLAIMING: &str = "claiming a job";
 
 impl Store {
     /// Gives the oldest job that nobody works on, or whose lease has run out, to `worker` for the time of `lease`; none when
-    /// there is none.
+    /// there is none. A clock that is set back does not prolong leases: one that began further ahead than it lasts counts as run out.
     ///
     /// A job that cannot be read (its secrets were sealed with another key, or a later release wrote it) is failed with that reason
     /// instead of being claimed, so that it does not stand in the way of others.
@@ -43,7 +43,7 @@ impl Store {
             let Some(row) = oldest_claimable(&transaction, now).await? else {
                 return Ok(None);
             };
-            let Some(row) = take(&transaction, row, worker, end_of(now, lease)).await? else {
+            let Some(row) = take(&transaction, row, worker, now, lease).await? else {
                 continue;
             };
             let lease = Lease {
@@ -135,6 +135,7 @@ impl Store {
         let now = self.now();
         report::require_held(&transaction, lease, now).await?;
         job::Entity::update_many()
+            .col_expr(job::Column::LeaseBegan, Expr::value(now.as_microsecond()))
             .col_expr(
                 job::Column::LeaseExpires,
                 Expr::value(end_of(now, duration)),
@@ -156,6 +157,7 @@ impl Store {
         report::require_held(&transaction, lease, self.now()).await?;
         job::Entity::update_many()
             .col_expr(job::Column::LeaseOwner, Expr::value(Option::<String>::None))
+            .col_expr(job::Column::LeaseBegan, Expr::value(Option::<i64>::None))
             .col_expr(job::Column::LeaseExpires, Expr::value(Option::<i64>::None))
             .col_expr(job::Column::Attempt, Expr::col(job::Column::Attempt).sub(1))
             .filter(job::Column::RequestId.eq(lease.request_id))
@@ -180,7 +182,14 @@ async fn oldest_claimable<C: ConnectionTrait>(
 ) -> Result<Option<job::Model>, Error> {
     let free = Condition::any()
         .add(job::Column::LeaseExpires.is_null())
-        .add(job::Column::LeaseExpires.lte(now.as_microsecond()));
+        .add(job::Column::LeaseExpires.lte(now.as_microsecond()))
+        // Began later than now by more than its length: the clock was set back, and nobody shall wait for it to catch up. Hosts whose
+        // clocks differ by less than a lease do not take each other's jobs.
+        .add(
+            Expr::col(job::Column::LeaseBegan)
+                .sub(now.as_microsecond())
+                .gt(Expr::col(job::Column::LeaseExpires).sub(Expr::col(job::Column::LeaseBegan))),
+        );
     job::Entity::find()
         .filter(free)
         .order_by_asc(job::Column::RequestId)
@@ -195,7 +204,8 @@ async fn take(
     transaction: &DatabaseTransaction,
     mut row: job::Model,
     worker: &WorkerId,
-    expires: i64,
+    now: Timestamp,
+    lease: Duration,
 ) -> Result<Option<job::Model>, Error> {
     let seen = row.fence;
     row.fence += 1;
@@ -204,7 +214,8 @@ async fn take(
         .col_expr(job::Column::Fence, Expr::value(row.fence))
         .col_expr(job::Column::Attempt, Expr::value(row.attempt))
         .col_expr(job::Column::LeaseOwner, Expr::value(worker.as_str()))
-        .col_expr(job::Column::LeaseExpires, Expr::value(expires))
+        .col_expr(job::Column::LeaseBegan, Expr::value(now.as_microsecond()))
+        .col_expr(job::Column::LeaseExpires, Expr::value(end_of(now, lease)))
         .filter(job::Column::RequestId.eq(row.request_id))
         .filter(job::Column::Fence.eq(seen))
         .exec(transaction)

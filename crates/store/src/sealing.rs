@@ -96,6 +96,14 @@ impl SealingKey {
             // Another process was faster: its key is the one to use.
             Err(_) | Ok(()) => removed.map_err(unwritable)?,
         }
+        // The name has to survive a power cut as well: secrets are sealed with this key from now on.
+        let directory = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            Some(_) | None => Path::new("."),
+        };
+        std::fs::File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(unwritable)?;
         Self::load(path)
     }
 

@@ -89,6 +89,7 @@ impl Store {
             fence: Set(0),
             attempt: Set(0),
             lease_owner: Set(None),
+            lease_began: Set(None),
             lease_expires: Set(None),
             checkpoint: Set(None),
         };

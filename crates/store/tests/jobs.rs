@@ -70,15 +70,7 @@ async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_fir
     let fixture = Fixture::new().await;
     let id = fixture.submit("r/index:1").await;
     let first = fixture.claim().await;
-    assert!(
-        fixture
-            .store
-            .claim(&WorkerId::random(), LEASE)
-            .await
-            .unwrap()
-            .is_none(),
-        "it is taken"
-    );
+    fixture.claims_nothing().await;
 
     fixture.pass(LEASE);
     let working = update(State::InProgress, "working", ResultFields::default());
@@ -139,14 +131,47 @@ async fn renewing_keeps_a_job() {
         fixture.pass(LEASE.mul_f64(0.9));
         fixture.store.renew(&job.lease, LEASE).await.unwrap();
     }
-    assert!(
-        fixture
-            .store
-            .claim(&WorkerId::random(), LEASE)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    fixture.claims_nothing().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker() {
+    let fixture = Fixture::new().await;
+    let id = fixture.submit("r/index:1").await;
+    let dead = fixture.claim().await;
+
+    fixture.set_back(LEASE);
+    // Clocks may differ by a lease.
+    fixture.claims_nothing().await;
+    fixture.set_back(24 * 60 * LEASE);
+    // However short the next worker's own leases are, and however long.
+    let next = fixture
+        .store
+        .claim(&WorkerId::random(), LEASE / 60)
+        .await
+        .unwrap()
+        .expect("the job is free");
+    assert_eq!((next.request_id, next.attempt), (id, 2));
+    let lost = fixture.store.renew(&dead.lease, LEASE).await;
+    assert!(lost.unwrap_err().is_job_lost());
+    let nothing = fixture
+        .store
+        .claim(&WorkerId::random(), 60 * LEASE)
+        .await
+        .unwrap();
+    assert!(nothing.is_none(), "it is taken again");
+}
+
+#[tokio::test]
+async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job() {
+    let fixture = Fixture::new().await;
+    fixture.submit("r/index:1").await;
+    let job = fixture.claim().await;
+    fixture.set_back(24 * 60 * LEASE);
+    fixture.store.renew(&job.lease, LEASE).await.unwrap();
+    fixture.claims_nothing().await;
+    fixture.pass(LEASE);
+    assert_eq!(fixture.claim().await.attempt, 2, "it runs out as any other");
 }
 
 #[tokio::test]
@@ -200,14 +225,7 @@ async fn a_request_that_ended_takes_nothing_more() {
             .is_job_lost()
     );
     fixture.pass(LEASE * 2);
-    assert!(
-        fixture
-            .store
-            .claim(&WorkerId::random(), LEASE)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    fixture.claims_nothing().await;
 }
 
 #[tokio::test]

@@ -133,6 +133,7 @@ async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
                 .unwrap()
                 .contains("s3cr3t")
     );
+    assert_eq!(grep(&fixture, "r/index:1"), 1, "the journal is searched");
     assert_eq!(
         grep(&fixture, "s3cr3t-t0ken"),
         0,

@@ -58,6 +58,45 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
+fn a_problem_names_the_field_what_it_is_and_what_it_should_be() {
+    for (change, text) in [
+        (
+            json!({"bundles": {"a": 1}}),
+            "`bundles` must be a list of non-empty strings, not an object",
+        ),
+        (
+            json!({"from_index": "r/index"}),
+            "`from_index` is `r/index`, but must be an image reference with a tag or a digest",
+        ),
+        (
+            json!({"overwrite_from_index": "true"}),
+            "`overwrite_from_index` must be a boolean, not a string",
+        ),
+        (
+            json!({"organization": null}),
+            "`organization` must be a string, not null",
+        ),
+        (json!({"oragnization": "x"}), "it takes add_arches, "),
+    ] {
+        let refusal = parse(&change).unwrap_err().to_string();
+        assert!(refusal.contains(text), "{refusal}");
+    }
+}
+
+#[test]
+fn an_answer_stays_short_however_much_is_wrong() {
+    let bundles = vec!["no-tag".repeat(1000); 10_000];
+    let refusal = parse(&json!({"bundles": bundles, "x".repeat(1_000_000): 1})).unwrap_err();
+    assert_eq!(refusal.problems.len(), 10_001);
+    let text = refusal.to_string();
+    assert!(
+        text.len() < 20_000 && text.ends_with("; and 9981 more"),
+        "{} bytes",
+        text.len()
+    );
+}
+
+#[test]
 fn unknown_names_are_refused_even_internal_ones() {
     for name in ["surprise", "id", "state", "type", "output_fbc", "user"] {
         refused(&json!({name: "x"}));

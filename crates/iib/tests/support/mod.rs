@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
 pub(crate) mod service;
+pub(crate) mod tools;
 
+use std::ops::Deref;
 use std::process::Output;
 
 use oci::{Client, ClientConfig, Credentials, PullSpec, Reference, Repository, RetryPolicy, Tag};
@@ -11,12 +13,25 @@ use registry::{Config, Running, Server};
 use samples::Bundle;
 use tempfile::TempDir;
 
-/// An embedded registry over real HTTP, a client for it, and a private directory.
+/// An embedded registry over real HTTP, and a place to work with it.
 pub(crate) struct World {
     pub(crate) registry: Running,
+    site: Site,
+}
+
+/// A registry's address, a client for it, and a private directory; the registry itself is somebody else's.
+pub(crate) struct Site {
     pub(crate) host: String,
     pub(crate) client: Client,
     pub(crate) dir: TempDir,
+}
+
+impl Deref for World {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 /// What a run of the program printed and how it ended.
@@ -40,16 +55,16 @@ impl World {
         config.fsync = false;
         change(&mut config);
         let registry = Server::start(config).await.unwrap();
-        let host = registry.addr().to_string();
-        let client = client(Credentials::none());
-        Self {
-            registry,
-            host,
-            client,
+        let site = Site {
+            host: registry.addr().to_string(),
+            client: client(Credentials::none()),
             dir,
-        }
+        };
+        Self { registry, site }
     }
+}
 
+impl Site {
     pub(crate) fn repository(&self, path: &str) -> Repository {
         format!("{}/{path}", self.host).parse().unwrap()
     }

@@ -104,7 +104,7 @@ impl Query {
 
     fn filter(&self) -> Result<ListFilter, ApiError> {
         let unknown = |name: &str, known: String| {
-            ApiError::bad_request(format!("`{name}` must be one of: {known}"))
+            ApiError::bad_request(format!("`{name}` must be one of: {known}; or leave it out"))
         };
         let state = self.get_non_empty("state").map(|name| {
             RequestState::from_name(name).ok_or_else(|| {

@@ -5,7 +5,7 @@
     reason = "each test file uses its own part of this"
 )]
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -35,11 +35,19 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Login is disabled unless a test says otherwise.
+/// Behind a proxy on loopback, which names the users.
+pub fn proxied() -> ServerConfig {
+    ServerConfig {
+        trusted_proxies: vec![Ipv4Addr::LOCALHOST.into()],
+        ..ServerConfig::default()
+    }
+}
+
+/// The same without the need to log in; what tests use unless they are about users.
 pub fn open() -> ServerConfig {
     ServerConfig {
         login_disabled: true,
-        ..ServerConfig::default()
+        ..proxied()
     }
 }
 

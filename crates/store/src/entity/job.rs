@@ -12,6 +12,8 @@ pub struct Model {
     pub attempt: i32,
     #[sea_orm(column_type = "Text", nullable)]
     pub lease_owner: Option<String>,
+    /// When the lease was taken or last renewed, by the clock of then. None while nobody works on it.
+    pub lease_began: Option<i64>,
     /// None while nobody works on it.
     pub lease_expires: Option<i64>,
     /// JSON.

@@ -141,6 +141,7 @@ fn job() -> TableCreateStatement {
         .col(number("fence"))
         .col(ColumnDef::new("attempt").integer().not_null())
         .col(ColumnDef::new("lease_owner").text().null())
+        .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(ColumnDef::new("checkpoint").text().null())
         .foreign_key(&mut reference("job", "request_id", "request"))

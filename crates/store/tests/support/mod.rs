@@ -52,6 +52,12 @@ impl Fixture {
             .fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Sets the clock back.
+    pub fn set_back(&self, time: Duration) {
+        self.now
+            .fetch_sub(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
     pub async fn submit(&self, index: &str) -> i64 {
         self.store
             .submit_add(&payload(&json!({"from_index": index})), None)
@@ -66,6 +72,12 @@ impl Fixture {
             .await
             .unwrap()
             .expect("a job waits")
+    }
+
+    /// Checks that no job can be claimed.
+    pub async fn claims_nothing(&self) {
+        let claimed = self.store.claim(&WorkerId::random(), LEASE).await.unwrap();
+        assert!(claimed.is_none(), "a job is free: {claimed:?}");
     }
 
     pub async fn finish(&self, job: &Job, state: State, fields: ResultFields) {
