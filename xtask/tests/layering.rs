@@ -24,7 +24,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("server", &["api", "store"]),
     ("store", &["api"]),
     ("worker", &["api", "builder", "oci", "store"]),
-    ("xtask", &["indexdb", "oci", "registry", "samples"]),
+    (
+        "xtask",
+        &["bundle", "indexdb", "oci", "registry", "samples"],
+    ),
 ];
 
 #[expect(
