@@ -35,6 +35,14 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// The file could not be written anew without free space.
+    #[error("compacting the index database `{}` failed; what was changed in it stays changed, and it can be used as it is", path.display())]
+    Compact {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The database has a schema that is too old.
     #[error(
         "the index database has schema version {version}, but version 13 is needed; rebuild the index, or let a newer opm that still edits SQLite indexes migrate it"
