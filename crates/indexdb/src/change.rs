@@ -25,7 +25,7 @@ const BUNDLE: &str = "operatorbundle_name, operatorbundle_version, operatorbundl
 const API: &str = "group_name, version, kind";
 
 /// Page cache in KiB. When it is too small, `SQLite` writes half-done work to the file, and waits for the disk each time.
-const CACHE: i64 = 32_768;
+const CACHE: i64 = 16_384;
 
 impl IndexDb {
     /// Does work in one transaction: all of it, or none on an error.

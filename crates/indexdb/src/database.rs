@@ -9,6 +9,9 @@ use crate::error::{Doing, Error};
 /// The schema version this crate writes.
 const VERSION: i64 = 13;
 
+/// A file is written anew when one page of this many, or more, is free.
+const WORTH_COMPACTING: i64 = 8;
+
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// An open index database.
@@ -92,18 +95,30 @@ impl IndexDb {
             .doing("closing")
     }
 
-    /// Like [`IndexDb::finish`], and leaves no free space in the file.
+    /// Like [`IndexDb::finish`], and takes free space out of the file if that is an eighth of it or more.
     ///
-    /// The content is written to a new file beside the old one, `<name>.compact`, which then takes its place in one step:
+    /// Less is not worth writing everything anew for, and later additions use it. Otherwise the content is written to a new file beside the old one, `<name>.compact`, which then takes its place in one step:
     /// readers see the old file or the new one. Whoever else wants to write waits until then.
     ///
     /// # Errors
     /// [`Error::Compact`] if that fails; the database stays as it was, with the changes made to it.
     pub fn finish_compact(self) -> Result<(), Error> {
+        if !self.has_much_free_space().doing("reading its size")? {
+            return self.finish();
+        }
         let path = self.path.clone();
         self.compact()
             .map_err(|source| Error::Compact { path, source })?;
         self.finish()
+    }
+
+    fn has_much_free_space(&self) -> rusqlite::Result<bool> {
+        let pragma = |name| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+        };
+        let (free, all) = (pragma("freelist_count")?, pragma("page_count")?);
+        Ok(free > 0 && free.saturating_mul(WORTH_COMPACTING) >= all)
     }
 
     fn compact(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -137,6 +152,8 @@ impl IndexDb {
         beside: &Path,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let name = beside.to_str().ok_or("its path is not UTF-8")?;
+        // Pages are read and written once, so a larger cache would only cost memory.
+        self.connection.pragma_update(None, "cache_size", -2048)?;
         self.connection.execute("VACUUM INTO ?1", [name])?;
         std::fs::set_permissions(beside, std::fs::metadata(path)?.permissions())?;
         std::fs::rename(beside, path)?;

@@ -65,6 +65,12 @@ impl Spec {
         self
     }
 
+    /// A description of that many bytes.
+    pub(crate) fn described(mut self, bytes: usize) -> Self {
+        writeln!(self.csv, "  description: {}", "x".repeat(bytes)).unwrap();
+        self
+    }
+
     /// An API service both sides can name without a CRD.
     pub(crate) fn api(mut self, side: &str, kind: &str) -> Self {
         write!(
