@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Doing, Error};
+use crate::migrate;
 
 /// The schema version this crate writes.
-const VERSION: i64 = 13;
+pub(crate) const VERSION: i64 = 13;
 
 /// A file is written anew when one page of this many, or more, is free.
 const WORTH_COMPACTING: i64 = 8;
 
-const SCHEMA: &str = include_str!("schema.sql");
+pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// An open index database.
 #[derive(Debug)]
@@ -42,11 +43,12 @@ impl IndexDb {
         Ok(database)
     }
 
-    /// Opens a database; an empty file becomes an empty database. Versions above 13 are taken as they are.
+    /// Opens a database; an empty file becomes an empty database. Versions above 13 are taken as they are, versions 5 to 12 and
+    /// empty ones below are brought to version 13, which the file keeps.
     ///
     /// # Errors
-    /// [`Error::Open`] if the file is missing or no database, [`Error::TooOld`] and [`Error::NoVersion`] if it is not an index
-    /// database of version 13 or newer.
+    /// [`Error::File`] and [`Error::Open`] if the file is missing or no database, [`Error::TooOld`] if it is older and not empty,
+    /// [`Error::NoVersion`] if it is no index database, [`Error::Migrate`] if it could not be brought to version 13.
     pub fn open(path: &Path, timestamp: i64) -> Result<Self, Error> {
         let metadata = std::fs::metadata(path).map_err(|source| Error::File {
             path: path.to_owned(),
@@ -55,15 +57,30 @@ impl IndexDb {
         if metadata.len() == 0 {
             return Self::create(path, timestamp);
         }
-        let database = Self::connect(path, OpenFlags::empty())?;
-        match database.version().map_err(|source| Error::Open {
+        let mut database = Self::connect(path, OpenFlags::empty())?;
+        let unusable = |source| Error::Open {
             path: path.to_owned(),
             source,
-        })? {
-            None => Err(Error::NoVersion),
-            Some(version) if version < VERSION => Err(Error::TooOld { version }),
-            Some(_) => Ok(database),
+        };
+        let Some(version) = database.version().map_err(unusable)? else {
+            return Err(Error::NoVersion);
+        };
+        if version >= VERSION {
+            return Ok(database);
         }
+        if version < migrate::OLDEST
+            && migrate::has_content(&database.connection).map_err(unusable)?
+        {
+            return Err(Error::TooOld { version });
+        }
+        migrate::migrate(&mut database.connection, version, timestamp).map_err(|source| {
+            Error::Migrate {
+                path: path.to_owned(),
+                version,
+                source,
+            }
+        })?;
+        Ok(database)
     }
 
     /// Stops waiting for the disk after each change, which saves most of the time a small addition takes.

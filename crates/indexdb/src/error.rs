@@ -45,11 +45,21 @@ pub enum Error {
     },
     /// The database has a schema that is too old.
     #[error(
-        "the index database has schema version {version}, but version 13 is needed; rebuild the index, or let a newer opm that still edits SQLite indexes migrate it"
+        "the index database has schema version {version} and content, but only versions 5 and newer can be read; rebuild the index"
     )]
     TooOld {
         /// Its version.
         version: i64,
+    },
+    /// The database could not be brought to the current schema; it is as it was.
+    #[error("bringing the index database `{}` from schema version {version} to 13 failed; rebuild the index", path.display())]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+        /// The cause.
+        source: rusqlite::Error,
     },
     /// The file is a database, but no index database.
     #[error(

@@ -33,6 +33,7 @@ mod error;
 mod graph;
 mod list;
 mod lookup;
+mod migrate;
 mod remove;
 
 pub use add::{AddOptions, Added, Mode, UnknownMode};

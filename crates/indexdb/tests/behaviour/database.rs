@@ -99,9 +99,10 @@ fn what_is_no_index_database_of_a_known_version_is_refused() {
             "CREATE TABLE schema_migrations (version bigint); INSERT INTO schema_migrations VALUES ({version})"
         )
     };
+    let old = "CREATE TABLE package (name TEXT); INSERT INTO package VALUES ('p');";
     assert!(matches!(
-        IndexDb::open(&file("old.db", &version(12)), 0),
-        Err(Error::TooOld { version: 12 })
+        IndexDb::open(&file("old.db", &(version(4) + ";" + old)), 0),
+        Err(Error::TooOld { version: 4 })
     ));
     assert!(IndexDb::open(&file("new.db", &version(99)), 0).is_ok());
     assert!(matches!(
