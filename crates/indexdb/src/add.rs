@@ -9,6 +9,8 @@ mod replaces;
 mod semver;
 mod substitutes;
 
+pub(crate) use insert::property;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -81,7 +83,7 @@ impl IndexDb {
     /// [`Error`] says what is wrong with which bundle, package or channel; [`Error::Several`] if more than one thing is.
     pub fn add(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
         self.add_all(bundles, *options)
-            .map_err(|error| error.in_file(&self.path()))
+            .map_err(|error| error.in_file(&self.path))
     }
 
     fn add_all(&mut self, bundles: &[Bundle], options: AddOptions) -> Result<Added, Error> {

@@ -5,16 +5,21 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Doing, Error};
+use crate::migrate;
 
 /// The schema version this crate writes.
-const VERSION: i64 = 13;
+pub(crate) const VERSION: i64 = 13;
 
-const SCHEMA: &str = include_str!("schema.sql");
+/// A file is written anew when one page of this many, or more, is free.
+const WORTH_COMPACTING: i64 = 8;
+
+pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// An open index database.
 #[derive(Debug)]
 pub struct IndexDb {
     pub(crate) connection: Connection,
+    pub(crate) path: PathBuf,
 }
 
 impl IndexDb {
@@ -37,11 +42,12 @@ impl IndexDb {
         Ok(database)
     }
 
-    /// Opens a database; an empty file becomes an empty database. Versions above 13 are taken as they are.
+    /// Opens a database; an empty file becomes an empty database. Versions above 13 are taken as they are, versions 5 to 12 and
+    /// empty ones below are brought to version 13, which the file keeps.
     ///
     /// # Errors
-    /// [`Error::Open`] if the file is missing or no database, [`Error::TooOld`] and [`Error::NoVersion`] if it is not an index
-    /// database of version 13 or newer.
+    /// [`Error::File`] and [`Error::Open`] if the file is missing or no database, [`Error::TooOld`] if it is older and not empty,
+    /// [`Error::NoVersion`] if it is no index database, [`Error::Migrate`] if it could not be brought to version 13.
     pub fn open(path: &Path, timestamp: i64) -> Result<Self, Error> {
         let metadata = std::fs::metadata(path).map_err(|source| Error::File {
             path: path.to_owned(),
@@ -50,15 +56,27 @@ impl IndexDb {
         if metadata.len() == 0 {
             return Self::create(path, timestamp);
         }
-        let database = Self::connect(path, OpenFlags::empty())?;
-        match database
-            .version()
-            .map_err(|source| Error::open(path, source))?
-        {
-            None => Err(Error::NoVersion),
-            Some(version) if version < VERSION => Err(Error::TooOld { version }),
-            Some(_) => Ok(database),
+        let mut database = Self::connect(path, OpenFlags::empty())?;
+        let unusable = |source| Error::open(path, source);
+        let Some(version) = database.version().map_err(unusable)? else {
+            return Err(Error::NoVersion);
+        };
+        if version >= VERSION {
+            return Ok(database);
         }
+        if version < migrate::OLDEST
+            && migrate::has_content(&database.connection).map_err(unusable)?
+        {
+            return Err(Error::TooOld { version });
+        }
+        migrate::migrate(&mut database.connection, version, timestamp).map_err(|source| {
+            Error::Migrate {
+                path: path.to_owned(),
+                version,
+                source,
+            }
+        })?;
+        Ok(database)
     }
 
     /// Stops waiting for the disk after each change, which saves most of the time a small addition takes.
@@ -79,7 +97,7 @@ impl IndexDb {
     /// # Errors
     /// [`Error::Sqlite`] if the last pages cannot be written, [`Error::DiskFull`] if that is why.
     pub fn finish(self) -> Result<(), Error> {
-        let path = self.path();
+        let path = self.path.clone();
         self.close().map_err(|error| error.in_file(&path))
     }
 
@@ -95,9 +113,69 @@ impl IndexDb {
             .doing("closing")
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.connection.path().unwrap_or_default().into()
+    /// Like [`IndexDb::finish`], and takes free space out of the file if that is an eighth of it or more.
+    ///
+    /// Less is not worth writing everything anew for, and later additions use it. Otherwise the content is written to a new file beside the old one, `<name>.compact`, which then takes its place in one step:
+    /// readers see the old file or the new one. Whoever else wants to write waits until then.
+    ///
+    /// # Errors
+    /// [`Error::Compact`] if that fails; the database stays as it was, with the changes made to it.
+    pub fn finish_compact(self) -> Result<(), Error> {
+        if !self.has_much_free_space().doing("reading its size")? {
+            return self.finish();
+        }
+        let path = self.path.clone();
+        self.compact()
+            .map_err(|source| Error::Compact { path, source })?;
+        self.finish()
+    }
+
+    fn has_much_free_space(&self) -> rusqlite::Result<bool> {
+        let pragma = |name| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+        };
+        let (free, all) = (pragma("freelist_count")?, pragma("page_count")?);
+        Ok(free > 0 && free.saturating_mul(WORTH_COMPACTING) >= all)
+    }
+
+    fn compact(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // A link stays one; what it leads to is replaced.
+        let path = std::fs::canonicalize(&self.path)?;
+        let mut beside = path.clone().into_os_string();
+        beside.push(".compact");
+        let beside = PathBuf::from(beside);
+        // A run that was killed may have left one.
+        if beside.exists() {
+            std::fs::remove_file(&beside)?;
+        }
+        // The newest pages must not lie in a second file when this one is replaced.
+        self.connection
+            .pragma_update(None, "journal_mode", "delete")?;
+        // Reading goes on while this holds the right to write.
+        let guard = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        guard.execute_batch("BEGIN IMMEDIATE")?;
+        let written = self.write_compact(&path, &beside);
+        if written.is_err() && beside.exists() {
+            std::fs::remove_file(&beside)?;
+        }
+        written?;
+        guard.execute_batch("ROLLBACK")?;
+        Ok(())
+    }
+
+    fn write_compact(
+        &self,
+        path: &Path,
+        beside: &Path,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let name = beside.to_str().ok_or("its path is not UTF-8")?;
+        // Pages are read and written once, so a larger cache would only cost memory.
+        self.connection.pragma_update(None, "cache_size", -2048)?;
+        self.connection.execute("VACUUM INTO ?1", [name])?;
+        std::fs::set_permissions(beside, std::fs::metadata(path)?.permissions())?;
+        std::fs::rename(beside, path)?;
+        Ok(())
     }
 
     fn connect(path: &Path, extra: OpenFlags) -> Result<Self, Error> {
@@ -110,7 +188,10 @@ impl IndexDb {
             Ok(connection)
         };
         open()
-            .map(|connection| Self { connection })
+            .map(|connection| Self {
+                connection,
+                path: path.to_owned(),
+            })
             .map_err(|source| Error::open(path, source))
     }
 
@@ -159,7 +240,7 @@ mod tests {
             .execute(fill, [])
             .doing("adding a package")
             .unwrap_err()
-            .in_file(&database.path());
+            .in_file(&database.path);
         assert!(std::error::Error::source(&error).is_none(), "{error:?}");
         assert_eq!(
             error.to_string(),

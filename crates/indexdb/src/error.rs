@@ -2,12 +2,12 @@
 
 mod text;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use catalog::VersionError;
 
-use text::{Head, Listed, Proposed, Quoted};
+pub use text::Pruned;
+use text::{ByChannel, Listed, Proposed, Quoted};
 
 /// Why an index database could not be opened or changed; after a failed change the database is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -35,13 +35,31 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// The file could not be written anew without free space.
+    #[error("compacting the index database `{}` failed; what was changed in it stays changed, and it can be used as it is", path.display())]
+    Compact {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The database has a schema that is too old.
     #[error(
-        "the index database has schema version {version}, but version 13 is needed; rebuild the index, or let a newer opm that still edits SQLite indexes migrate it"
+        "the index database has schema version {version} and content, but only versions 5 and newer can be read; rebuild the index"
     )]
     TooOld {
         /// Its version.
         version: i64,
+    },
+    /// The database could not be brought to the current schema; it is as it was.
+    #[error("bringing the index database `{}` from schema version {version} to 13 failed; rebuild the index", path.display())]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+        /// The cause.
+        source: rusqlite::Error,
     },
     /// The file is a database, but no index database.
     #[error(
@@ -365,44 +383,61 @@ pub enum Error {
         /// How many bundles the channel has.
         nodes: usize,
     },
-}
 
-/// A bundle that was just added and cannot be reached from its channel's head.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pruned {
-    /// The bundle.
-    pub bundle: String,
-    /// Its image.
-    pub path: String,
-    /// The package.
-    pub package: String,
-    /// The channel it declares.
-    pub channel: String,
-    /// The head of that channel; empty if the channel is not there.
-    pub head: String,
-    /// What the head replaces and skips.
-    pub edges: Vec<String>,
-}
-
-impl fmt::Display for Pruned {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            bundle,
-            path,
-            package,
-            channel,
-            head,
-            edges,
-        } = self;
-        write!(
-            formatter,
-            "adding bundle `{bundle}` (`{path}`) prunes it: it cannot be reached from the head of channel `{channel}` of package \
-             `{package}`, which is {} and replaces or skips {}; a channel's head is its highest version, so let that one replace or \
-             skip the bundle",
-            Head(head),
-            Quoted(edges)
-        )
-    }
+    /// A package to be removed has no bundle in any channel.
+    #[error(
+        "package `{package}` cannot be removed: the index has no bundle of it in any channel; correct the name, or leave it out"
+    )]
+    PackageMissing {
+        /// The package.
+        package: String,
+    },
+    /// Bundles to be deprecated are in no channel of the index.
+    #[error(
+        "bundle images to be deprecated are in no channel of the index: {}; correct the pull specs, or leave them out",
+        Quoted(paths)
+    )]
+    DeprecationMissing {
+        /// The bundle images, in the given order.
+        paths: Vec<String>,
+    },
+    /// A deprecation would take the default channel away.
+    #[error(
+        "deprecating bundle `{bundle}` (`{path}`) would remove the default channel of package `{package}`, because its head `{head}` is that \
+         bundle or lies below it; deprecate a lower bundle, change the default channel, or allow removing the package"
+    )]
+    DeprecatesDefault {
+        /// The bundle.
+        bundle: String,
+        /// Its image.
+        path: String,
+        /// The package.
+        package: String,
+        /// The head of the default channel.
+        head: String,
+    },
+    /// A bundle is to be deprecated whose package has no default channel with a head.
+    #[error(
+        "bundle `{bundle}` (`{path}`) cannot be deprecated: its package has no default channel with a head; set one by adding a bundle"
+    )]
+    DefaultHeadMissing {
+        /// The bundle.
+        bundle: String,
+        /// Its image.
+        path: String,
+    },
+    /// A package is to be removed by deprecating the head of its default channel, but not all its heads are deprecated.
+    #[error(
+        "package `{package}` would be removed by deprecating the head of its default channel, but not all channel heads are to be deprecated; \
+         also deprecate {}",
+        ByChannel(missing)
+    )]
+    HeadsRemain {
+        /// The package.
+        package: String,
+        /// The channels whose heads are not to be deprecated, with the images of those heads.
+        missing: Vec<(String, String)>,
+    },
 }
 
 impl Error {

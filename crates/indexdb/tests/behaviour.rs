@@ -5,5 +5,8 @@
 mod behaviour {
     mod add;
     mod database;
+    mod deprecate;
+    mod migrate;
+    mod remove;
     mod support;
 }

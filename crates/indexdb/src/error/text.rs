@@ -1,8 +1,46 @@
-//! Lists and names as they stand in error texts.
+//! How parts of messages are written.
 
 use std::fmt;
 
 use super::Error;
+
+/// A bundle that was just added and cannot be reached from its channel's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// The bundle.
+    pub bundle: String,
+    /// Its image.
+    pub path: String,
+    /// The package.
+    pub package: String,
+    /// The channel it declares.
+    pub channel: String,
+    /// The head of that channel; empty if the channel is not there.
+    pub head: String,
+    /// What the head replaces and skips.
+    pub edges: Vec<String>,
+}
+
+impl fmt::Display for Pruned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            bundle,
+            path,
+            package,
+            channel,
+            head,
+            edges,
+        } = self;
+        write!(
+            formatter,
+            "adding bundle `{bundle}` (`{path}`) prunes it: it cannot be reached from the head of channel `{channel}` of package \
+             `{package}`, which is {} and replaces or skips {}; a channel's head is its highest version, so let that one replace or \
+             skip the bundle",
+            Head(head),
+            Quoted(edges)
+        )
+    }
+}
 
 pub(super) struct Listed<'a>(pub(super) &'a [Error]);
 
@@ -56,5 +94,21 @@ impl fmt::Display for Head<'_> {
         } else {
             write!(formatter, "`{}`", self.0)
         }
+    }
+}
+
+/// Channels with what belongs to each.
+pub(super) struct ByChannel<'a>(pub(super) &'a [(String, String)]);
+
+impl fmt::Display for ByChannel<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (channel, item)) in self.0.iter().enumerate() {
+            let separator = if place == 0 { "" } else { ", " };
+            write!(
+                formatter,
+                "{separator}`{item}` (head of channel `{channel}`)"
+            )?;
+        }
+        Ok(())
     }
 }

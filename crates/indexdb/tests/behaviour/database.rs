@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::support::{Spec, spec};
 use bundle::Bundle;
+use indexdb::dump::DumpOptions;
 use indexdb::{AddOptions, Error, IndexDb};
 
 /// A database of two packages, made in two calls.
@@ -98,9 +99,10 @@ fn what_is_no_index_database_of_a_known_version_is_refused() {
             "CREATE TABLE schema_migrations (version bigint); INSERT INTO schema_migrations VALUES ({version})"
         )
     };
+    let old = "CREATE TABLE package (name TEXT); INSERT INTO package VALUES ('p');";
     assert!(matches!(
-        IndexDb::open(&file("old.db", &version(12)), 0),
-        Err(Error::TooOld { version: 12 })
+        IndexDb::open(&file("old.db", &(version(4) + ";" + old)), 0),
+        Err(Error::TooOld { version: 4 })
     ));
     assert!(IndexDb::open(&file("new.db", &version(99)), 0).is_ok());
     assert!(matches!(
@@ -121,4 +123,39 @@ fn what_is_no_index_database_of_a_known_version_is_refused() {
         IndexDb::open(&folder.path().join("missing.db"), 0),
         Err(Error::File { .. })
     ));
+}
+
+/// Most of the database is one package; ten others are small.
+fn fill(path: &Path) -> IndexDb {
+    let mut database = IndexDb::create(path, 0).unwrap();
+    let mut specs: Vec<Spec> = (0..10).map(|n| spec(&format!("q{n}"), "1.0.0")).collect();
+    specs.push(spec("p", "1.0.0").described(1_000_000));
+    let bundles: Vec<Bundle> = specs.iter().map(Spec::bundle).collect();
+    database.add(&bundles, &AddOptions::default()).unwrap();
+    database
+}
+
+#[test]
+fn much_free_space_is_taken_out_of_the_file_and_little_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.db");
+    let size = || std::fs::metadata(&path).unwrap().len();
+    let mut database = fill(&path);
+    let full = size();
+    database.remove(&["q0".to_owned()], false).unwrap();
+    database.finish_compact().unwrap();
+    assert!(size() >= full, "later additions use the space");
+
+    // A run that was killed left a file, and somebody reads while the file is replaced.
+    std::fs::write(folder.path().join("index.db.compact"), "debris").unwrap();
+    let reader = IndexDb::open(&path, 0).unwrap();
+    let mut database = IndexDb::open(&path, 0).unwrap();
+    database.remove(&["p".to_owned()], false).unwrap();
+    let rows = database.dump(&DumpOptions::default()).unwrap();
+    database.finish_compact().unwrap();
+    assert!(size() * 2 < full, "{} of {full} bytes are left", size());
+    assert_eq!(reader.dump(&DumpOptions::default()).unwrap(), rows);
+    let anew = IndexDb::open(&path, 0).unwrap();
+    assert_eq!(anew.dump(&DumpOptions::default()).unwrap(), rows);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -65,6 +65,12 @@ impl Spec {
         self
     }
 
+    /// A description of that many bytes.
+    pub(crate) fn described(mut self, bytes: usize) -> Self {
+        writeln!(self.csv, "  description: {}", "x".repeat(bytes)).unwrap();
+        self
+    }
+
     /// An API service both sides can name without a CRD.
     pub(crate) fn api(mut self, side: &str, kind: &str) -> Self {
         write!(
@@ -105,7 +111,7 @@ impl Spec {
 /// An index in a folder of its own.
 pub(crate) struct Index {
     pub(crate) database: IndexDb,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Index {
@@ -115,10 +121,7 @@ impl Index {
             .unwrap()
             .without_sync()
             .unwrap();
-        Self {
-            database,
-            _folder: folder,
-        }
+        Self { database, folder }
     }
 
     /// Adds bundles one after another, each in a call of its own.
@@ -128,6 +131,11 @@ impl Index {
             index.add(std::slice::from_ref(spec)).unwrap();
         }
         index
+    }
+
+    /// Copies its file.
+    pub(crate) fn copy_to(&self, path: &std::path::Path) {
+        std::fs::copy(self.folder.path().join("index.db"), path).unwrap();
     }
 
     pub(crate) fn add(&mut self, specs: &[Spec]) -> Result<(), Error> {
