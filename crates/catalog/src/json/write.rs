@@ -11,6 +11,17 @@ pub fn to_text(value: &Value) -> String {
 
 /// Appends the canonical text of a value.
 pub fn write(text: &mut String, value: &Value) {
+    write_with(text, value, quote);
+}
+
+/// The text of a value as [`to_text`] gives it, but with `<`, `>` and `&` as they are.
+pub fn to_plain_text(value: &Value) -> String {
+    let mut text = String::new();
+    write_with(&mut text, value, quote_plain);
+    text
+}
+
+fn write_with(text: &mut String, value: &Value, quote: fn(&mut String, &str)) {
     match value {
         Value::Null => text.push_str("null"),
         Value::Bool(true) => text.push_str("true"),
@@ -23,7 +34,7 @@ pub fn write(text: &mut String, value: &Value) {
                 if index > 0 {
                     text.push(',');
                 }
-                write(text, element);
+                write_with(text, element, quote);
             }
             text.push(']');
         }
@@ -35,7 +46,7 @@ pub fn write(text: &mut String, value: &Value) {
                 }
                 quote(text, key);
                 text.push(':');
-                write(text, member);
+                write_with(text, member, quote);
             }
             text.push('}');
         }
@@ -53,6 +64,29 @@ pub fn quote(text: &mut String, string: &str) {
         text.push_str(&string[clean_from..at]);
         text.push_str(&escape);
         clean_from = at + character.len_utf8();
+    }
+    text.push_str(&string[clean_from..]);
+    text.push('"');
+}
+
+/// Appends a string in quotes with `<`, `>` and `&` as they are; U+2028 and U+2029 are escaped all the same.
+pub fn quote_plain(text: &mut String, string: &str) {
+    text.push('"');
+    let bytes = string.as_bytes();
+    let mut clean_from = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        // 0xe2 begins U+2028 and U+2029, and many characters that stay as they are.
+        if !matches!(byte, 0..=0x1f | b'"' | b'\\' | 0xe2) {
+            continue;
+        }
+        let Some(character) = string[at..].chars().next() else {
+            continue;
+        };
+        if let Some(escape) = escape(character) {
+            text.push_str(&string[clean_from..at]);
+            text.push_str(&escape);
+            clean_from = at + character.len_utf8();
+        }
     }
     text.push_str(&string[clean_from..]);
     text.push('"');
