@@ -8,7 +8,8 @@
 //! - [`Document`]: the first document of a manifest file, read as YAML or JSON just as the reference tools decide;
 //! - [`json::Value`]: what it says; printed with [`json::to_text`] it is canonical JSON;
 //! - [`Version`]: a strict semantic version in the order that decides channel heads;
-//! - [`fbc::Catalog`]: a file-based catalog, read from a directory, validated and written.
+//! - [`fbc::Catalog`]: a file-based catalog, read from a directory, validated and written;
+//! - [`cache::write`](fn@cache::write) and [`cache::check`]: the cache that a server starts from.
 //!
 //! ```
 //! use catalog::{Document, Version, json};
@@ -20,10 +21,11 @@
 //! assert!(plain < rebuilt);
 //! ```
 //!
-//! It takes bytes and gives bytes or values, and reads directories of catalogs: no network, no clock. Whatever a hostile file holds costs time and
-//! memory in proportion to its size: nesting depth and alias expansion are bounded here, the size of the file is the
+//! It takes bytes and gives bytes or values, reads directories of catalogs and writes those of caches: no network, no
+//! clock. Whatever a hostile file holds costs time and memory in proportion to its size: nesting depth and alias expansion are bounded here, the size of the file is the
 //! caller's to bound. It deliberately knows nothing of images or SQL.
 
+pub mod cache;
 mod document;
 pub mod fbc;
 pub mod json;

@@ -14,11 +14,25 @@ use crate::yaml;
 /// # Errors
 /// [`Unreadable`] where the reference tool refuses the file, or where nesting or aliases exceed our bounds.
 pub fn read(bytes: &[u8]) -> Result<Catalog, Unreadable> {
+    read_with(bytes, Texts::Dropped).map(|(catalog, _)| catalog)
+}
+
+/// What becomes of the normalised texts of blobs (specification, 1.2), over which the digests of caches are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// They are not made.
+    Dropped,
+    /// They come beside the catalog, in the order of the file, each with a line break.
+    Kept,
+}
+
+/// Like [`read`], with the texts of the blobs where they are kept.
+pub(super) fn read_with(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadable> {
     let start = bytes.iter().position(|byte| !is_blank(*byte));
     if start.is_some_and(|start| bytes[start] == b'{') {
-        json_stream(bytes)
+        json_stream(bytes, texts)
     } else {
-        yaml_documents(bytes, 1)
+        yaml_documents(bytes, 1, texts)
     }
 }
 
@@ -26,8 +40,8 @@ fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-fn json_stream(bytes: &[u8]) -> Result<Catalog, Unreadable> {
-    let mut catalog = Catalog::default();
+fn json_stream(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadable> {
+    let (mut catalog, mut text) = (Catalog::default(), String::new());
     let (mut at, mut line) = (0, 1);
     for read in 0_usize.. {
         match json::next(&bytes[at..], Numbers::Doubles) {
@@ -38,6 +52,7 @@ fn json_stream(bytes: &[u8]) -> Result<Catalog, Unreadable> {
                     .take_while(|byte| is_blank(**byte))
                     .count();
                 let begins = line + line_breaks(&bytes[at..at + blanks]);
+                take(&mut text, &value, texts);
                 catalog.push(Blob::from_value(value, begins)?);
                 line += line_breaks(&bytes[at..at + length]);
                 at += length;
@@ -47,10 +62,11 @@ fn json_stream(bytes: &[u8]) -> Result<Catalog, Unreadable> {
                 let rest = behind_line_of_blanks(&bytes[at..]);
                 let skipped = bytes.len() - at - rest.len();
                 if read < 2
-                    && let Ok(rest) =
-                        yaml_documents(rest, line + line_breaks(&bytes[at..at + skipped]))
+                    && let Ok((rest, rest_text)) =
+                        yaml_documents(rest, line + line_breaks(&bytes[at..at + skipped]), texts)
                 {
                     catalog.append(rest);
+                    text.push_str(&rest_text);
                     break;
                 }
                 let offset = (at + source.offset).min(bytes.len());
@@ -61,7 +77,15 @@ fn json_stream(bytes: &[u8]) -> Result<Catalog, Unreadable> {
             }
         }
     }
-    Ok(catalog)
+    Ok((catalog, text))
+}
+
+/// Keeps the text of a blob if texts are kept.
+fn take(text: &mut String, value: &json::Value, texts: Texts) {
+    if texts == Texts::Kept {
+        text.push_str(&json::to_plain_text(value));
+        text.push('\n');
+    }
 }
 
 fn line_breaks(bytes: &[u8]) -> usize {
@@ -78,22 +102,30 @@ fn behind_line_of_blanks(bytes: &[u8]) -> &[u8] {
     &bytes[end..]
 }
 
-fn yaml_documents(bytes: &[u8], first_line: usize) -> Result<Catalog, Unreadable> {
+fn yaml_documents(
+    bytes: &[u8],
+    first_line: usize,
+    texts: Texts,
+) -> Result<(Catalog, String), Unreadable> {
     let documents = split(bytes, first_line)?;
-    let blobs: Vec<Result<Blob, Unreadable>> = documents
+    let blobs: Vec<Result<(Blob, String), Unreadable>> = documents
         .into_par_iter()
         .map(|(line, document)| {
             let mut value =
                 yaml::parse(document).map_err(|source| Unreadable::Yaml { line, source })?;
             value.make_doubles();
-            Blob::from_value(value, line)
+            let mut text = String::new();
+            take(&mut text, &value, texts);
+            Ok((Blob::from_value(value, line)?, text))
         })
         .collect();
-    let mut catalog = Catalog::default();
+    let (mut catalog, mut text) = (Catalog::default(), String::new());
     for blob in blobs {
-        catalog.push(blob?);
+        let (blob, blob_text) = blob?;
+        catalog.push(blob);
+        text.push_str(&blob_text);
     }
-    Ok(catalog)
+    Ok((catalog, text))
 }
 
 /// The documents of a YAML text with the lines they begin on. Only lines count: a block of text is not protected.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ignore::Ignore;
+use super::read::{Texts, read_with};
 use super::{Catalog, CatalogError, TreeError, read};
 
 const IGNORE_FILE: &str = ".indexignore";
@@ -32,6 +33,39 @@ impl Catalog {
         let mut catalog = Self::default();
         for part in parts {
             catalog.append(part?);
+        }
+        Ok(catalog)
+    }
+
+    /// Like [`Catalog::read_tree`], and hands the normalised text of every blob (specification, 1.2), each with its line
+    /// break, to `each` in the order of the walk. A few files at a time are held with their texts.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::read_tree`].
+    pub(crate) fn read_tree_with(
+        root: &Path,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<Self, CatalogError> {
+        let mut catalog = Self::default();
+        for batch in files(root)?.chunks(2 * rayon::current_num_threads()) {
+            let parts: Vec<Result<(Self, String), CatalogError>> = batch
+                .par_iter()
+                .map(|path| {
+                    let bytes = fs::read(path).map_err(|source| TreeError::Io {
+                        path: path.clone(),
+                        source,
+                    })?;
+                    read_with(&bytes, Texts::Kept).map_err(|source| CatalogError::File {
+                        path: path.clone(),
+                        source,
+                    })
+                })
+                .collect();
+            for part in parts {
+                let (part, text) = part?;
+                each(text.as_bytes());
+                catalog.append(part);
+            }
         }
         Ok(catalog)
     }
