@@ -7,6 +7,7 @@
 //! The types to know:
 //! - [`IndexDb`]: an open database; [`IndexDb::add`] changes it;
 //! - [`AddOptions`] and [`Mode`]: how the upgrade graph is made;
+//! - [`IndexDb::catalog`]: the database as a file-based catalog;
 //! - [`Error`]: what was refused, and what to do about it.
 //!
 //! ```
@@ -30,8 +31,10 @@ mod error;
 mod graph;
 mod list;
 mod lookup;
+mod render;
 
 pub use add::{AddOptions, Added, Mode, UnknownMode};
 pub use database::IndexDb;
 pub use error::{Error, Pruned};
 pub use list::{BundleEntry, ChannelEntry, PackageEntry};
+pub use render::RenderError;

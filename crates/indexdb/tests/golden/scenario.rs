@@ -219,7 +219,7 @@ fn digests(step: &Value) -> impl Iterator<Item = &Value> {
         .chain([&step["db_sha256"]])
 }
 
-fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
+pub(crate) fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
     let mode: Mode = step["mode"]
         .as_str()
         .unwrap_or("replaces")
@@ -241,7 +241,7 @@ fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), 
         .map_err(|error| with_causes(&error))
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
