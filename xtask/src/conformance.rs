@@ -1,3 +1,4 @@
 //! Replays of recorded scenarios.
 
 pub(crate) mod index_add;
+pub(crate) mod opm;

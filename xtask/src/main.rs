@@ -29,6 +29,8 @@ enum Command {
 enum Conformance {
     /// `iib index add`, one bundle after the other and all at once, against the databases that the real tool made
     IndexAdd(conformance::index_add::Args),
+    /// The operations on catalogs and index databases, step by step, against what opm made of the same inputs
+    Opm(conformance::opm::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,6 +42,7 @@ enum Bench {
 fn main() -> ExitCode {
     let passed = match Cli::parse().command {
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
+        Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
     };
     match passed {

@@ -14,7 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "iib",
         &[
-            "api", "builder", "oci", "registry", "samples", "server", "store", "worker",
+            "api", "builder", "bundle", "indexdb", "oci", "registry", "samples", "server", "store",
+            "worker",
         ],
     ),
     ("indexdb", &["bundle", "catalog"]),
@@ -24,7 +25,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("server", &["api", "store"]),
     ("store", &["api"]),
     ("worker", &["api", "builder", "oci", "store"]),
-    ("xtask", &["indexdb", "oci", "registry", "samples"]),
+    (
+        "xtask",
+        &["bundle", "indexdb", "oci", "registry", "samples"],
+    ),
 ];
 
 #[expect(

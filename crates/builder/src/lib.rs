@@ -1,6 +1,7 @@
 //! What does each kind of request do, step by step?
 //!
-//! [`Builder::add`] takes an [`AddRequest`] and publishes an index image; [`Builder::inspect`] looks into one. While a request
+//! [`Builder::add`] takes an [`AddRequest`] and publishes an index image; [`Builder::inspect`] looks into one;
+//! [`Builder::read_bundles`] reads bundle images. While a request
 //! runs, a [`Reporter`] is told of each [`Phase`] and keeps a [`Checkpoint`], so that a run that was cut off is taken up again
 //! and ends as it would have.
 //!
@@ -10,6 +11,7 @@
 //! This crate knows nothing of REST, SQL state or queues.
 
 mod add;
+mod bundles;
 mod config;
 mod error;
 mod image;

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod catalog;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -54,6 +56,9 @@ pub(crate) enum Command {
     /// Work on index images without a service
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Work on catalogs in files, without images
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

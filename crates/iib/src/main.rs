@@ -46,6 +46,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_inspect::run(*args)).await
         }
+        Command::Catalog(command) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::catalog::run(command)).await
+        }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None)?;
             commands::registry_serve::run(args).await

@@ -9,6 +9,8 @@ mod replaces;
 mod semver;
 mod substitutes;
 
+pub(crate) use insert::property;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 

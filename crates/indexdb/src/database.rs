@@ -1,6 +1,6 @@
 //! Opening, creating and finishing a database file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -15,6 +15,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 #[derive(Debug)]
 pub struct IndexDb {
     pub(crate) connection: Connection,
+    path: PathBuf,
 }
 
 impl IndexDb {
@@ -91,6 +92,57 @@ impl IndexDb {
             .doing("closing")
     }
 
+    /// Like [`IndexDb::finish`], and leaves no free space in the file.
+    ///
+    /// The content is written to a new file beside the old one, `<name>.compact`, which then takes its place in one step:
+    /// readers see the old file or the new one. Whoever else wants to write waits until then.
+    ///
+    /// # Errors
+    /// [`Error::Compact`] if that fails; the database stays as it was, with the changes made to it.
+    pub fn finish_compact(self) -> Result<(), Error> {
+        let path = self.path.clone();
+        self.compact()
+            .map_err(|source| Error::Compact { path, source })?;
+        self.finish()
+    }
+
+    fn compact(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // A link stays one; what it leads to is replaced.
+        let path = std::fs::canonicalize(&self.path)?;
+        let mut beside = path.clone().into_os_string();
+        beside.push(".compact");
+        let beside = PathBuf::from(beside);
+        // A run that was killed may have left one.
+        if beside.exists() {
+            std::fs::remove_file(&beside)?;
+        }
+        // The newest pages must not lie in a second file when this one is replaced.
+        self.connection
+            .pragma_update(None, "journal_mode", "delete")?;
+        // Reading goes on while this holds the right to write.
+        let guard = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        guard.execute_batch("BEGIN IMMEDIATE")?;
+        let written = self.write_compact(&path, &beside);
+        if written.is_err() && beside.exists() {
+            std::fs::remove_file(&beside)?;
+        }
+        written?;
+        guard.execute_batch("ROLLBACK")?;
+        Ok(())
+    }
+
+    fn write_compact(
+        &self,
+        path: &Path,
+        beside: &Path,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let name = beside.to_str().ok_or("its path is not UTF-8")?;
+        self.connection.execute("VACUUM INTO ?1", [name])?;
+        std::fs::set_permissions(beside, std::fs::metadata(path)?.permissions())?;
+        std::fs::rename(beside, path)?;
+        Ok(())
+    }
+
     fn connect(path: &Path, extra: OpenFlags) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
         let open = || {
@@ -101,7 +153,10 @@ impl IndexDb {
             Ok(connection)
         };
         open()
-            .map(|connection| Self { connection })
+            .map(|connection| Self {
+                connection,
+                path: path.to_owned(),
+            })
             .map_err(|source| Error::Open {
                 path: path.to_owned(),
                 source,

@@ -1,9 +1,13 @@
 //! What can go wrong with an index database, and what to do about it.
 
-use std::fmt;
+mod text;
+
 use std::path::PathBuf;
 
 use catalog::VersionError;
+
+pub use text::Pruned;
+use text::{ByChannel, Listed, Proposed, Quoted};
 
 /// Why an index database could not be opened or changed; after a failed change the database is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,14 @@ pub enum Error {
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
+    },
+    /// The file could not be written anew without free space.
+    #[error("compacting the index database `{}` failed; what was changed in it stays changed, and it can be used as it is", path.display())]
+    Compact {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database has a schema that is too old.
     #[error(
@@ -353,44 +365,61 @@ pub enum Error {
         /// How many bundles the channel has.
         nodes: usize,
     },
-}
 
-/// A bundle that was just added and cannot be reached from its channel's head.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pruned {
-    /// The bundle.
-    pub bundle: String,
-    /// Its image.
-    pub path: String,
-    /// The package.
-    pub package: String,
-    /// The channel it declares.
-    pub channel: String,
-    /// The head of that channel; empty if the channel is not there.
-    pub head: String,
-    /// What the head replaces and skips.
-    pub edges: Vec<String>,
-}
-
-impl fmt::Display for Pruned {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            bundle,
-            path,
-            package,
-            channel,
-            head,
-            edges,
-        } = self;
-        write!(
-            formatter,
-            "adding bundle `{bundle}` (`{path}`) prunes it: it cannot be reached from the head of channel `{channel}` of package \
-             `{package}`, which is {} and replaces or skips {}; a channel's head is its highest version, so let that one replace or \
-             skip the bundle",
-            Head(head),
-            Quoted(edges)
-        )
-    }
+    /// A package to be removed has no bundle in any channel.
+    #[error(
+        "package `{package}` cannot be removed: the index has no bundle of it in any channel; correct the name, or leave it out"
+    )]
+    PackageMissing {
+        /// The package.
+        package: String,
+    },
+    /// Bundles to be deprecated are in no channel of the index.
+    #[error(
+        "bundle images to be deprecated are in no channel of the index: {}; correct the pull specs, or leave them out",
+        Quoted(paths)
+    )]
+    DeprecationMissing {
+        /// The bundle images, in the given order.
+        paths: Vec<String>,
+    },
+    /// A deprecation would take the default channel away.
+    #[error(
+        "deprecating bundle `{bundle}` (`{path}`) would remove the default channel of package `{package}`, because its head `{head}` is that \
+         bundle or lies below it; deprecate a lower bundle, change the default channel, or allow removing the package"
+    )]
+    DeprecatesDefault {
+        /// The bundle.
+        bundle: String,
+        /// Its image.
+        path: String,
+        /// The package.
+        package: String,
+        /// The head of the default channel.
+        head: String,
+    },
+    /// A bundle is to be deprecated whose package has no default channel with a head.
+    #[error(
+        "bundle `{bundle}` (`{path}`) cannot be deprecated: its package has no default channel with a head; set one by adding a bundle"
+    )]
+    DefaultHeadMissing {
+        /// The bundle.
+        bundle: String,
+        /// Its image.
+        path: String,
+    },
+    /// A package is to be removed by deprecating the head of its default channel, but not all its heads are deprecated.
+    #[error(
+        "package `{package}` would be removed by deprecating the head of its default channel, but not all channel heads are to be deprecated; \
+         also deprecate {}",
+        ByChannel(missing)
+    )]
+    HeadsRemain {
+        /// The package.
+        package: String,
+        /// The channels whose heads are not to be deprecated, with the images of those heads.
+        missing: Vec<(String, String)>,
+    },
 }
 
 impl Error {
@@ -437,60 +466,5 @@ pub(crate) trait Doing<T> {
 impl<T> Doing<T> for rusqlite::Result<T> {
     fn doing(self, action: &'static str) -> Result<T, Error> {
         self.map_err(|source| Error::Sqlite { action, source })
-    }
-}
-
-struct Listed<'a>(&'a [Error]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} problems: ", self.0.len())?;
-        for (index, error) in self.0.iter().enumerate() {
-            write!(
-                formatter,
-                "{}({}) {error}",
-                if index == 0 { "" } else { "; " },
-                index + 1
-            )?;
-        }
-        Ok(())
-    }
-}
-
-struct Quoted<'a>(&'a [String]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return formatter.write_str("none");
-        }
-        for (index, name) in self.0.iter().enumerate() {
-            write!(formatter, "{}`{name}`", if index == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
-}
-
-struct Proposed<'a>(&'a str);
-
-impl fmt::Display for Proposed<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            formatter.write_str("none is proposed")
-        } else {
-            write!(formatter, "`{}` is proposed", self.0)
-        }
-    }
-}
-
-struct Head<'a>(&'a str);
-
-impl fmt::Display for Head<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            formatter.write_str("missing")
-        } else {
-            write!(formatter, "`{}`", self.0)
-        }
     }
 }

@@ -1,11 +1,12 @@
-//! The `SQLite` index database and how it changes when bundles are added.
+//! The `SQLite` index database and how it changes when bundles are added, deprecated or removed.
 //!
 //! An index image of the older kind holds its catalog in one `SQLite` file. This crate answers *which rows does that file
-//! have after these bundles are added*, with the same rows in every table as the reference tool leaves there (index
-//! database specification), and in one transaction: a failed call changes nothing.
+//! have after bundles are added or deprecated, or packages removed*, with the same rows in every table as the reference tool
+//! leaves there (index database specification), and in one transaction: a failed call changes nothing.
 //!
 //! The types to know:
-//! - [`IndexDb`]: an open database; [`IndexDb::add`] changes it;
+//! - [`IndexDb`]: an open database; [`IndexDb::add`], [`IndexDb::remove`], [`IndexDb::prune`], [`IndexDb::prune_stranded`] and
+//!   [`IndexDb::deprecate`] change it;
 //! - [`AddOptions`] and [`Mode`]: how the upgrade graph is made;
 //! - [`IndexDb::catalog`]: the database as a file-based catalog;
 //! - [`Error`]: what was refused, and what to do about it.
@@ -24,17 +25,22 @@
 //! Everything here blocks; call it off the async runtime.
 
 mod add;
+mod change;
 mod database;
+mod deprecate;
 pub mod dump;
 mod entries;
 mod error;
 mod graph;
 mod list;
 mod lookup;
+mod remove;
 mod render;
 
 pub use add::{AddOptions, Added, Mode, UnknownMode};
 pub use database::IndexDb;
+pub use deprecate::{DeprecateOptions, Deprecated};
 pub use error::{Error, Pruned};
 pub use list::{BundleEntry, ChannelEntry, PackageEntry};
+pub use remove::Removed;
 pub use render::RenderError;

@@ -5,5 +5,7 @@
 mod behaviour {
     mod add;
     mod database;
+    mod deprecate;
+    mod remove;
     mod support;
 }

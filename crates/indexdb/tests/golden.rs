@@ -1,4 +1,4 @@
-//! Replays recorded additions of the reference tool and compares every row.
+//! Replays recorded changes of the reference tool and compares every row.
 //!
 //! The recordings lie beside the project in `../shared`; without them the test is skipped, except where `CI` is set.
 
@@ -30,7 +30,7 @@ fn schema_equals_the_recorded_one() {
 }
 
 #[test]
-fn additions_leave_the_recorded_rows() {
+fn changes_leave_the_recorded_rows() {
     let Some(mut corpus) = Corpus::find() else {
         return;
     };

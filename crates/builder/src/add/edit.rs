@@ -3,21 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bundle::{Bundle, BundleFiles};
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use indexdb::{AddOptions, IndexDb, Mode};
 use oci::{Limits, PullSpec};
 
 use crate::add::prepare::{FoundBundle, FoundIndex, Prepared};
+use crate::bundles::read_bundles;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::progress::{Facts, Phase, Reporter};
 use crate::request::GraphUpdateMode;
 use crate::scope::Scope;
-
-/// The directories of a bundle image.
-const MANIFESTS: &str = "/manifests";
-const METADATA: &str = "/metadata";
 
 /// The finished database, in the request's private directory.
 pub(crate) struct Edited {
@@ -49,7 +44,11 @@ pub(crate) async fn edit(
         }
     };
     let added: Vec<PullSpec> = candidates.iter().map(|bundle| bundle.resolved()).collect();
-    let bundles = read_bundles(config, candidates).await?;
+    let candidates = candidates.into_iter().map(|bundle| {
+        let path = bundle.resolved().to_string();
+        (bundle.clone(), path)
+    });
+    let bundles = read_bundles(config, candidates.collect()).await?;
 
     let options = AddOptions {
         mode: match mode {
@@ -155,57 +154,6 @@ fn split_present<'bundles>(
         }
     }
     (missing, present)
-}
-
-/// Reads the bundles' manifests and metadata, a few images at once, and parses them off the runtime.
-async fn read_bundles(
-    config: &BuilderConfig,
-    bundles: Vec<&FoundBundle>,
-) -> Result<Vec<Bundle>, Error> {
-    let bundles: Vec<FoundBundle> = bundles.into_iter().cloned().collect();
-    stream::iter(bundles)
-        .map(|found| async move { read_bundle(&found).await })
-        .buffered(config.concurrency.get())
-        .try_collect()
-        .await
-}
-
-async fn read_bundle(found: &FoundBundle) -> Result<Bundle, Error> {
-    let mut trees = oci::read_trees(
-        &found.image.repository,
-        &found.platform.manifest,
-        &[MANIFESTS, METADATA],
-        &Limits::bundle(),
-    )
-    .await
-    .map_err(|source| found.image.read(source))?;
-    let mut files = |directory| trees.remove(directory).flatten().map(direct_children);
-    let files = BundleFiles {
-        manifests: files(MANIFESTS),
-        metadata: files(METADATA),
-    };
-    let written = found.written.clone();
-    let path = found.resolved().to_string();
-    blocking(move || {
-        let bundle = Bundle::read(&files, &path).map_err(|source| Error::Bundle {
-            bundle: Box::new(written.clone()),
-            source: Box::new(source),
-        })?;
-        for warning in bundle.warnings() {
-            tracing::warn!("the bundle `{written}`: {warning}");
-        }
-        Ok(bundle)
-    })
-    .await
-}
-
-/// The files right in a directory; what lies deeper is not part of a bundle.
-fn direct_children(tree: oci::Tree) -> BTreeMap<String, Vec<u8>> {
-    tree.files
-        .into_iter()
-        .filter(|(path, _)| !path.contains('/'))
-        .map(|(path, content)| (path, content.to_vec()))
-        .collect()
 }
 
 /// Runs catalog work off the runtime.

@@ -153,7 +153,8 @@ async fn find_bundles(
         .await
 }
 
-async fn find_bundle(
+/// Looks one bundle up.
+pub(crate) async fn find_bundle(
     client: &Client,
     written: PullSpec,
     digest: Option<Digest>,

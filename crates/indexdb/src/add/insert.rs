@@ -110,7 +110,7 @@ fn properties(connection: &Connection, bundle: &Bundle, deprecated: bool) -> rus
 }
 
 /// Stores a property of a bundle, without looking for an equal one.
-pub(super) fn property(
+pub(crate) fn property(
     connection: &Connection,
     type_: &str,
     value: &str,

@@ -1,7 +1,7 @@
 //! What recorded errors mean, in words of ours.
 
 /// A part of a recorded error, and what our error must say where it occurs. The first one that occurs counts.
-const MEANINGS: [(&str, &str); 27] = [
+const MEANINGS: [(&str, &str); 31] = [
     ("Could not find annotations file", "no file in `/metadata`"),
     ("open .: no such file or directory", "it has no folder"),
     ("no bundle objects found", "holds a Kubernetes object"),
@@ -52,6 +52,16 @@ const MEANINGS: [(&str, &str); 27] = [
     ),
     ("Invalid graph", "is invalid after adding"),
     ("belongs to package", "belongs to package"),
+    ("no package found for packagename", "cannot be removed"),
+    ("missing from registry", "in no channel of the index"),
+    (
+        "default channel removal",
+        "would remove the default channel",
+    ),
+    (
+        "without removing all other channel heads",
+        "not all channel heads are to be deprecated",
+    ),
     ("not found", "not found"),
 ];
 
@@ -77,6 +87,24 @@ pub(crate) fn difference(recorded: &str, ours: &str) -> Option<String> {
         Some((_, meaning)) if !ours.contains(meaning) => {
             Some(format!("the error does not say `{meaning}`"))
         }
-        Some(_) => None,
+        Some(_) => names(recorded)
+            .find(|name| !ours.contains(name))
+            .map(|name| format!("the error does not name `{name}`")),
     }
+}
+
+/// The images, packages and channels that errors of removals and deprecations name.
+fn names(recorded: &str) -> impl Iterator<Item = &str> {
+    let after = ["packagename ", "in package ", "head of channel "];
+    let named = after.into_iter().filter_map(move |words| {
+        let (_, rest) = recorded.split_once(words)?;
+        (recorded.contains("packagename ") || recorded.contains("must deprecate "))
+            .then(|| rest.split([' ', ':', ',']).next())?
+    });
+    let deprecates = recorded.contains("deprecat");
+    let images = recorded
+        .split([' ', '[', ']', ','])
+        .map(|word| word.trim_end_matches(':'))
+        .filter(move |word| deprecates && word.contains("@sha256:"));
+    named.chain(images)
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::corpus::Corpus;
-use super::scenario::{add, with_causes};
+use super::scenario::{apply, with_causes};
 
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) differences: Vec<String>,
 }
 
-/// Replays a scenario up to the first step that does something else to the database than adding.
+/// Replays a scenario, up to the first step that changes the database by other means than ours.
 pub(crate) fn replay(folder: &Path, corpus: &mut Corpus, tally: &mut Tally) {
     let scenario: Value =
         serde_json::from_slice(&std::fs::read(folder.join("scenario.json")).unwrap()).unwrap();
@@ -46,9 +46,9 @@ pub(crate) fn replay(folder: &Path, corpus: &mut Corpus, tally: &mut Tally) {
     for step in steps {
         let title = format!("{} step {}", scenario["name"].as_str().unwrap(), step["n"]);
         let difference = match step["op"].as_str().unwrap() {
-            // Refused additions are compared elsewhere.
-            "add" => {
-                drop(add(step, &mut database, corpus));
+            // What changes do, and which are refused, is compared elsewhere.
+            "add" | "rm" | "prune" | "prune-stranded" | "deprecatetruncate" => {
+                drop(apply(step, &mut database, corpus));
                 None
             }
             "migrate" => migrate(step, &database, folder, tally),

@@ -6,12 +6,22 @@ use std::path::{Path, PathBuf};
 
 use bundle::Bundle;
 use indexdb::dump::{DumpOptions, loosen};
-use indexdb::{AddOptions, IndexDb, Mode};
+use indexdb::{AddOptions, DeprecateOptions, IndexDb, Mode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::corpus::Corpus;
 use super::meaning;
+
+/// The operations that change a database; a scenario is replayed up to the first other one.
+const CHANGES: [&str; 6] = [
+    "add",
+    "rm",
+    "prune",
+    "prune-stranded",
+    "deprecatetruncate",
+    "sql",
+];
 
 /// What came of all replays.
 #[derive(Default)]
@@ -48,7 +58,7 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// All scenarios that begin with an addition.
+    /// All scenarios that begin with a change to a database.
     pub(crate) fn all(recordings: &Path) -> Vec<Self> {
         let mut folders: Vec<PathBuf> = std::fs::read_dir(recordings)
             .unwrap()
@@ -68,7 +78,7 @@ impl Scenario {
             .as_array()
             .unwrap()
             .iter()
-            .take_while(|step| step["op"] == "add")
+            .take_while(|step| step["op"].as_str().is_some_and(|op| CHANGES.contains(&op)))
             .cloned();
         let steps: Vec<Value> = steps.collect();
         if steps.is_empty() {
@@ -96,13 +106,14 @@ impl Scenario {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.db");
         if let Some(start) = &self.start {
-            let packed =
-                std::fs::File::open(self.folder.join("..").join(start).join("index.db.gz"))
-                    .unwrap();
-            std::io::copy(
-                &mut flate2::read::GzDecoder::new(packed),
-                &mut std::fs::File::create(&path).unwrap(),
-            )
+            let start = self.folder.join("..").join(start);
+            match std::fs::File::open(start.join("index.db.gz")) {
+                Ok(packed) => std::io::copy(
+                    &mut flate2::read::GzDecoder::new(packed),
+                    &mut std::fs::File::create(&path).unwrap(),
+                ),
+                Err(_) => std::fs::copy(start.join("index.db"), &path),
+            }
             .unwrap();
         } else {
             std::fs::File::create(&path).unwrap();
@@ -110,6 +121,12 @@ impl Scenario {
         let mut database = IndexDb::open(&path, 0).unwrap().without_sync().unwrap();
         let mut rows = database.dump(&DumpOptions::default()).unwrap();
         for step in &self.steps {
+            if step["op"] == "sql" {
+                rusqlite::Connection::open(&path)
+                    .unwrap()
+                    .execute_batch(step["sql"].as_str().unwrap())
+                    .unwrap();
+            }
             if !self.step(step, &mut database, &mut rows, corpus, tally) {
                 break;
             }
@@ -130,7 +147,7 @@ impl Scenario {
         let title = format!("{} step {number}", self.name);
         let unstable = self.unstable.contains(&number) || step["unstable"].is_object();
         let permissive = step["permissive"] == true;
-        let added = add(step, database, corpus);
+        let added = apply(step, database, corpus);
         let after = database.dump(&DumpOptions::default()).unwrap();
         let digest = digest(&after);
         if added.is_err() && *before != after {
@@ -140,7 +157,7 @@ impl Scenario {
             return false;
         }
         *before = after;
-        let recorded_failure = step["exit"] != 0;
+        let recorded_failure = step["exit"].as_i64().unwrap_or_default() != 0;
         match &added {
             Ok(()) if recorded_failure && !unstable => {
                 tally.differences.push(format!(
@@ -219,7 +236,45 @@ fn digests(step: &Value) -> impl Iterator<Item = &Value> {
         .chain([&step["db_sha256"]])
 }
 
-pub(crate) fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
+pub(crate) fn apply(
+    step: &Value,
+    database: &mut IndexDb,
+    corpus: &mut Corpus,
+) -> Result<(), String> {
+    let permissive = step["permissive"] == true;
+    let applied = match step["op"].as_str().unwrap() {
+        "add" => return add(step, database, corpus),
+        "rm" => database
+            .remove(&texts(&step["packages"]), permissive)
+            .map(drop),
+        "prune" => {
+            let keep = texts(&step["packages"]).into_iter().collect();
+            database.prune(&keep, permissive).map(drop)
+        }
+        "prune-stranded" => database.prune_stranded().map(drop),
+        "deprecatetruncate" => {
+            let options = DeprecateOptions {
+                allow_package_removal: step["allow_package_removal"] == true,
+                permissive,
+            };
+            database
+                .deprecate(&texts(&step["bundles"]), &options)
+                .map(drop)
+        }
+        "sql" => Ok(()),
+        op => panic!("nobody wrote down what `{op}` does"),
+    };
+    applied.map_err(|error| with_causes(&error))
+}
+
+fn texts(values: &Value) -> Vec<String> {
+    let values = values.as_array().unwrap().iter();
+    values
+        .map(|value| value.as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
     let mode: Mode = step["mode"]
         .as_str()
         .unwrap_or("replaces")

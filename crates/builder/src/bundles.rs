@@ -1,0 +1,87 @@
+//! Reading bundles out of their images.
+
+use std::collections::BTreeMap;
+
+use bundle::{Bundle, BundleFiles};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{Limits, PullSpec};
+
+use crate::Builder;
+use crate::add::blocking;
+use crate::add::prepare::{FoundBundle, find_bundle};
+use crate::config::BuilderConfig;
+use crate::error::Error;
+
+/// The directories of a bundle image.
+const MANIFESTS: &str = "/manifests";
+const METADATA: &str = "/metadata";
+
+impl Builder {
+    /// Looks bundle images up and reads them, a few at once, in the given order; each is known by the pull spec as it is written.
+    ///
+    /// # Errors
+    /// [`Error`] says which image could not be read, or what is wrong with the bundle in it.
+    pub async fn read_bundles(&self, bundles: &[PullSpec]) -> Result<Vec<Bundle>, Error> {
+        let found: Vec<FoundBundle> = stream::iter(bundles.to_vec())
+            .map(|written| find_bundle(&self.client, written, None))
+            .buffered(self.config.concurrency.get())
+            .try_collect()
+            .await?;
+        let found = found.into_iter().map(|bundle| {
+            let path = bundle.written.to_string();
+            (bundle, path)
+        });
+        read_bundles(&self.config, found.collect()).await
+    }
+}
+
+/// Reads the bundles' manifests and metadata, a few images at once, and parses them off the runtime.
+///
+/// Each comes with the pull spec that goes into the index.
+pub(crate) async fn read_bundles(
+    config: &BuilderConfig,
+    bundles: Vec<(FoundBundle, String)>,
+) -> Result<Vec<Bundle>, Error> {
+    stream::iter(bundles)
+        .map(|(found, path)| async move { read_bundle(&found, path).await })
+        .buffered(config.concurrency.get())
+        .try_collect()
+        .await
+}
+
+async fn read_bundle(found: &FoundBundle, path: String) -> Result<Bundle, Error> {
+    let mut trees = oci::read_trees(
+        &found.image.repository,
+        &found.platform.manifest,
+        &[MANIFESTS, METADATA],
+        &Limits::bundle(),
+    )
+    .await
+    .map_err(|source| found.image.read(source))?;
+    let mut files = |directory| trees.remove(directory).flatten().map(direct_children);
+    let files = BundleFiles {
+        manifests: files(MANIFESTS),
+        metadata: files(METADATA),
+    };
+    let written = found.written.clone();
+    blocking(move || {
+        let bundle = Bundle::read(&files, &path).map_err(|source| Error::Bundle {
+            bundle: Box::new(written.clone()),
+            source: Box::new(source),
+        })?;
+        for warning in bundle.warnings() {
+            tracing::warn!("the bundle `{written}`: {warning}");
+        }
+        Ok(bundle)
+    })
+    .await
+}
+
+/// The files right in a directory; what lies deeper is not part of a bundle.
+fn direct_children(tree: oci::Tree) -> BTreeMap<String, Vec<u8>> {
+    tree.files
+        .into_iter()
+        .filter(|(path, _)| !path.contains('/'))
+        .map(|(path, content)| (path, content.to_vec()))
+        .collect()
+}
