@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::property;
 use super::{Bundle, Catalog, Channel, Entry, Package};
 
 /// The packages of a catalog by name; borrows all texts from the catalog.
@@ -56,24 +55,11 @@ pub struct Version {
     pub release: String,
 }
 
-impl Version {
-    /// The version of a bundle from its first `olm.package` property.
-    pub(super) fn of(bundle: &Bundle) -> Option<Self> {
-        let identity = bundle
-            .properties
-            .iter()
-            .find(|property| property.type_ == super::PACKAGE)?;
-        let value = identity.value.as_deref()?;
-        Some(Self {
-            version: property::text(value, "version"),
-            release: property::text(value, "release"),
-        })
-    }
-}
-
 impl<'a> Model<'a> {
     /// The model of a catalog that was made of an index database: nothing is checked but what [`Model::check`] checks.
-    pub fn unchecked(catalog: &'a Catalog) -> Self {
+    ///
+    /// `version` gives the version of a bundle by its name; there are no releases in databases.
+    pub fn of_database(catalog: &'a Catalog, version: impl Fn(&str) -> Option<String>) -> Self {
         let mut model = Self::default();
         for package in &catalog.packages {
             model
@@ -99,7 +85,10 @@ impl<'a> Model<'a> {
                     Member {
                         entry,
                         bundle,
-                        version: bundle.and_then(Version::of),
+                        version: version(&entry.name).map(|version| Version {
+                            version,
+                            release: String::new(),
+                        }),
                         deprecation: None,
                     },
                 );

@@ -52,8 +52,8 @@ pub(super) fn is_plain_text(text: &str) -> bool {
 /// A date, perhaps with a time behind it.
 fn is_time(text: &str) -> bool {
     let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
+        Some(at) => text.split_at(at),
+        None => (text, ""),
     };
     let parts: Vec<&str> = date.split('-').collect();
     let [year, month, day] = parts[..] else {
@@ -77,12 +77,19 @@ fn is_time(text: &str) -> bool {
         2 => 28 + u32::from(leap),
         _ => 0,
     };
-    (1..=days).contains(&day) && time.is_none_or(is_clock)
+    (1..=days).contains(&day) && (time.is_empty() || is_clock(time))
 }
 
-/// Hours, minutes and seconds, perhaps with a fraction and a zone.
+/// Behind a `T` hours, minutes, seconds and a zone; behind a blank no zone. Seconds may have a fraction.
 fn is_clock(time: &str) -> bool {
+    let (time, zoned) = match time.strip_prefix(' ') {
+        Some(time) => (time, false),
+        None => (&time[1..], true),
+    };
     let zone = time.find(['Z', '+', '-']).unwrap_or(time.len());
+    if zoned != is_zone(&time[zone..]) || !zoned && zone < time.len() {
+        return false;
+    }
     let parts: Vec<&str> = time[..zone].split(':').collect();
     let [hour, minute, second] = parts[..] else {
         return false;
@@ -93,6 +100,15 @@ fn is_clock(time: &str) -> bool {
         .all(|(part, limit)| {
             (1..=2).contains(&part.len()) && part.parse::<u32>().is_ok_and(|part| part < *limit)
         })
+}
+
+fn is_zone(zone: &str) -> bool {
+    let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    zone == "Z"
+        || zone
+            .strip_prefix(['+', '-'])
+            .and_then(|zone| zone.split_once(':'))
+            .is_some_and(|(hours, minutes)| digits(hours) && digits(minutes))
 }
 
 /// A number in base 60 such as `1:30`, which older readers know.
