@@ -28,11 +28,14 @@
 //! assert_eq!(bundle.channels(), ["stable", "fast"]);
 //! ```
 //!
+//! [`Bundle::to_blob`] gives a bundle as the blob of a file-based catalog.
+//!
 //! Bytes in, values out: it reads no image and no file system. It deliberately knows nothing of indexes, upgrade graphs or SQL.
 
 mod api;
 mod csv;
 mod error;
+mod fbc;
 mod images;
 mod manifests;
 mod metadata;

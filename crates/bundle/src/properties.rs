@@ -50,7 +50,7 @@ pub(crate) fn collect(
 }
 
 /// The version a bundle is known by, and its release, which for a substitute stands in the build metadata.
-fn version_and_release(csv: &Csv) -> Result<(&str, &str), Problem> {
+pub(crate) fn version_and_release(csv: &Csv) -> Result<(&str, &str), Problem> {
     if !csv.release.is_empty() || csv.annotation(SUBSTITUTES_FOR).is_empty() {
         return Ok((&csv.version, &csv.release));
     }
@@ -75,24 +75,28 @@ fn package_json(package: &str, version: &str, release: &str) -> String {
     text
 }
 
-/// The properties in the CSV annotation `olm.properties`.
+/// The properties in the CSV annotation `olm.properties`, as an index database stores them.
 fn annotated(annotation: &str) -> Result<Vec<Property>, Problem> {
+    let written = written(annotation).map_err(|reason| Problem::Properties { reason })?;
+    let stored = |property: Property| Property {
+        value: raw::compact_escaped(property.value.as_bytes()),
+        ..property
+    };
+    Ok(written.into_iter().map(stored).collect())
+}
+
+/// The properties in the CSV annotation `olm.properties`, their values as they are written there.
+pub(crate) fn written(annotation: &str) -> Result<Vec<Property>, String> {
     if annotation.is_empty() {
         return Ok(Vec::new());
     }
-    let invalid = |error: json::JsonError| Problem::Properties {
-        reason: error.to_string(),
-    };
+    let invalid = |error: json::JsonError| error.to_string();
     let listed = |item: &[u8]| {
         let item_value = json::parse(item).map_err(invalid)?;
         let type_ = match item_value.field("type") {
             Some(Value::String(type_)) => type_.clone(),
             None => String::new(),
-            Some(other) => {
-                return Err(Problem::Properties {
-                    reason: format!("a `type` is {}", other.kind()),
-                });
-            }
+            Some(other) => return Err(format!("a `type` is {}", other.kind())),
         };
         check_known(&type_, item_value.field("value"))?;
         let members = raw::members(item).map_err(invalid)?;
@@ -102,7 +106,7 @@ fn annotated(annotation: &str) -> Result<Vec<Property>, Problem> {
             .map_or(&b"null"[..], |(_, value)| value);
         Ok(Property {
             type_,
-            value: raw::compact_escaped(value),
+            value: String::from_utf8_lossy(value).into_owned(),
         })
     };
     raw::elements(annotation.as_bytes())
@@ -113,7 +117,7 @@ fn annotated(annotation: &str) -> Result<Vec<Property>, Problem> {
 }
 
 /// Values of the types the reference tools know must be mappings whose known members are texts.
-fn check_known(type_: &str, value: Option<&Value>) -> Result<(), Problem> {
+fn check_known(type_: &str, value: Option<&Value>) -> Result<(), String> {
     let known: &[&str] = match type_ {
         "olm.label" => &["label"],
         "olm.package" => &["packageName", "version"],
@@ -130,9 +134,8 @@ fn check_known(type_: &str, value: Option<&Value>) -> Result<(), Problem> {
     if valid {
         return Ok(());
     }
-    let reason = format!(
+    Err(format!(
         "the value of an `{type_}` must be a mapping with texts under `{}`",
         known.join("`, `")
-    );
-    Err(Problem::Properties { reason })
+    ))
 }

@@ -1,4 +1,4 @@
-//! How operator manifests are read and written: YAML and JSON as the reference tools do, canonical JSON, versions.
+//! How operator manifests and file-based catalogs are read, judged and written, as the reference tools do it.
 //!
 //! Operator catalogs are judged byte for byte, and the tools that made the existing ones are written in Go: they read
 //! YAML 1.1, sort keys, escape `<`, `>` and `&`, and print numbers in a form of their own.
@@ -7,7 +7,9 @@
 //! The types to know:
 //! - [`Document`]: the first document of a manifest file, read as YAML or JSON just as the reference tools decide;
 //! - [`json::Value`]: what it says; printed with [`json::to_text`] it is canonical JSON;
-//! - [`Version`]: a strict semantic version in the order that decides channel heads.
+//! - [`Version`]: a strict semantic version in the order that decides channel heads;
+//! - [`fbc::Catalog`]: a file-based catalog, read from a directory, validated and written;
+//! - [`cache::write`](fn@cache::write) and [`cache::check`]: the cache that a server starts from.
 //!
 //! ```
 //! use catalog::{Document, Version, json};
@@ -19,11 +21,13 @@
 //! assert!(plain < rebuilt);
 //! ```
 //!
-//! It takes bytes and gives bytes or values: no files, no network, no clock. Whatever a hostile file holds costs time and
-//! memory in proportion to its size: nesting depth and alias expansion are bounded here, the size of the file is the
-//! caller's to bound. It deliberately knows nothing of bundles, packages, images or SQL.
+//! It takes bytes and gives bytes or values, reads directories of catalogs and writes those of caches: no network, no
+//! clock. Whatever a hostile file holds costs time and memory in proportion to its size: nesting depth and alias expansion are bounded here, the size of the file is the
+//! caller's to bound. It deliberately knows nothing of images or SQL.
 
+pub mod cache;
 mod document;
+pub mod fbc;
 pub mod json;
 mod version;
 pub mod yaml;

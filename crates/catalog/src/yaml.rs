@@ -7,12 +7,15 @@ mod breaks;
 mod compose;
 mod indent;
 mod scalar;
+mod write;
 
 use std::collections::BTreeSet;
 
 use granit_parser::ScanError;
 
 use crate::json::Value;
+
+pub use write::write;
 
 use breaks::Breaks;
 use compose::{Composer, Stop};

@@ -8,6 +8,7 @@
 //! - [`IndexDb`]: an open database; [`IndexDb::add`], [`IndexDb::remove`], [`IndexDb::prune`], [`IndexDb::prune_stranded`] and
 //!   [`IndexDb::deprecate`] change it;
 //! - [`AddOptions`] and [`Mode`]: how the upgrade graph is made;
+//! - [`IndexDb::catalog`]: the database as a file-based catalog;
 //! - [`Error`]: what was refused, and what to do about it.
 //!
 //! ```
@@ -35,6 +36,7 @@ mod list;
 mod lookup;
 mod migrate;
 mod remove;
+mod render;
 
 pub use add::{AddOptions, Added, Mode, UnknownMode};
 pub use database::IndexDb;
@@ -42,3 +44,4 @@ pub use deprecate::{DeprecateOptions, Deprecated};
 pub use error::{Error, Pruned};
 pub use list::{BundleEntry, ChannelEntry, PackageEntry};
 pub use remove::Removed;
+pub use render::RenderError;

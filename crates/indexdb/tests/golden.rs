@@ -11,6 +11,7 @@
 mod golden {
     pub(crate) mod corpus;
     pub(crate) mod meaning;
+    pub(crate) mod render;
     pub(crate) mod scenario;
 }
 
@@ -71,4 +72,37 @@ fn bundles_are_stored_as_the_recorded_json() {
     }
     println!("{} bundles are stored as recorded", seen.len());
     assert!(!seen.is_empty(), "no bundle was compared");
+}
+
+#[test]
+fn databases_and_bundles_become_the_recorded_catalogs() {
+    let Some(mut corpus) = Corpus::find() else {
+        return;
+    };
+    let mut tally = golden::render::Tally::default();
+    let mut folders: Vec<_> = std::fs::read_dir(corpus.recordings())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|folder| folder.join("scenario.json").is_file())
+        .collect();
+    folders.sort();
+    for folder in folders {
+        golden::render::replay(&folder, &mut corpus, &mut tally);
+    }
+    println!(
+        "{} migrations, {} databases and {} bundles equal, {} refused as recorded",
+        tally.migrations, tally.databases, tally.bundles, tally.refused
+    );
+    for difference in &tally.differences {
+        println!("{difference}");
+    }
+    assert!(
+        tally.differences.is_empty(),
+        "{} steps differ",
+        tally.differences.len()
+    );
+    assert!(
+        tally.migrations > 0 && tally.databases > 0 && tally.bundles > 0,
+        "no step was compared"
+    );
 }

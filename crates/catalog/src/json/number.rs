@@ -56,6 +56,19 @@ impl Number {
         }
     }
 
+    /// The same number as a double, the only kind of number a catalog keeps.
+    pub(crate) fn as_double(self) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the reference tools lose the same digits"
+        )]
+        match self {
+            Self::Int(int) => Self::Float(int as f64),
+            Self::Unsigned(int) => Self::Float(int as f64),
+            Self::Float(_) => self,
+        }
+    }
+
     /// The same number as a signed integer where its text is one, else as a double.
     pub(crate) fn settled(self) -> Self {
         match self {

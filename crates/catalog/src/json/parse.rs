@@ -22,11 +22,35 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     Reader::new(bytes).value()
 }
 
+/// How the numbers of a text are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// Whole numbers as signed 64 bit integers where they fit, all others as doubles.
+    Settled,
+    /// All as doubles, as catalogs are read (file-based catalog specification, 1.2).
+    Doubles,
+    /// Whole numbers as signed or unsigned 64 bit integers where they fit, as YAML would hold the same text.
+    Wide,
+}
+
+/// Reads the next JSON value of a stream, and says how many bytes were read; `None` if only blanks are left.
+pub(crate) fn next(bytes: &[u8], numbers: Numbers) -> Result<Option<(Value, usize)>, JsonError> {
+    let mut reader = Reader::new(bytes);
+    reader.numbers = numbers;
+    reader.skip_blanks();
+    if reader.at == bytes.len() {
+        return Ok(None);
+    }
+    let value = reader.value()?;
+    Ok(Some((value, reader.at)))
+}
+
 /// Walks over JSON text; also used to find where values begin and end without building them.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    numbers: Numbers,
 }
 
 impl<'a> Reader<'a> {
@@ -35,6 +59,7 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             depth: 0,
+            numbers: Numbers::Settled,
         }
     }
 
@@ -214,8 +239,15 @@ impl<'a> Reader<'a> {
         }
         let text =
             std::str::from_utf8(&self.bytes[from..self.at]).expect("only ASCII was accepted");
-        if whole && let Ok(int) = text.parse() {
-            return Ok(Value::Number(Number::Int(int)));
+        if whole && self.numbers != Numbers::Doubles {
+            if let Ok(int) = text.parse() {
+                return Ok(Value::Number(Number::Int(int)));
+            }
+            if self.numbers == Numbers::Wide
+                && let Ok(int) = text.parse()
+            {
+                return Ok(Value::Number(Number::Unsigned(int)));
+            }
         }
         match text.parse::<f64>() {
             Ok(float) if float.is_finite() => Ok(Value::Number(Number::Float(float))),

@@ -3,6 +3,25 @@
 use super::parse::{JsonError, Reader, push_lossy};
 use super::write::unicode_escape;
 
+/// The values of a stream, each as it is written.
+///
+/// # Errors
+/// [`JsonError`] where the text is not JSON; its offset is counted from the end of the value before.
+pub fn values(mut stream: &[u8]) -> Result<Vec<&[u8]>, JsonError> {
+    let mut values = Vec::new();
+    loop {
+        let start = stream
+            .iter()
+            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        let Some(start) = start else {
+            return Ok(values);
+        };
+        let value = Reader::new(&stream[start..]).raw()?;
+        values.push(value);
+        stream = &stream[start + value.len()..];
+    }
+}
+
 /// The elements of a JSON array, each as it is written.
 ///
 /// # Errors
@@ -80,6 +99,8 @@ mod tests {
             object,
             [("b".to_owned(), &b"1"[..]), ("a".to_owned(), b"[ ]")]
         );
+        assert_eq!(values(b" {} [1]\n2 ").unwrap(), [&b"{}"[..], b"[1]", b"2"]);
+        assert!(values(b"{} }").is_err());
         assert!(elements(b"{}").is_err() && members(b"[]").is_err() && elements(b"[1").is_err());
     }
 

@@ -41,6 +41,101 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
     }
 }
 
+/// Whether a text without quotes still means this text: no number, boolean, time or the like.
+pub(super) fn is_plain_text(text: &str) -> bool {
+    matches!(implicit(text), Scalar::Value(Value::String(_)))
+        && text != "<<"
+        && !is_time(text)
+        && !is_base_60(text)
+}
+
+/// A date, perhaps with a time behind it.
+fn is_time(text: &str) -> bool {
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let parts: Vec<&str> = date.split('-').collect();
+    let [year, month, day] = parts[..] else {
+        return false;
+    };
+    let number = |part: &str, digits: std::ops::RangeInclusive<usize>| {
+        let valid = digits.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        valid.then(|| part.parse::<u32>().ok()).flatten()
+    };
+    let (Some(year), Some(month), Some(day)) = (
+        number(year, 4..=4),
+        number(month, 1..=2),
+        number(day, 1..=2),
+    ) else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        _ => 0,
+    };
+    (1..=days).contains(&day) && (time.is_empty() || is_clock(time))
+}
+
+/// Behind a `T` hours, minutes, seconds and a zone; behind a blank no zone. Seconds may have a fraction.
+fn is_clock(time: &str) -> bool {
+    let (time, zoned) = match time.strip_prefix(' ') {
+        Some(time) => (time, false),
+        None => (&time[1..], true),
+    };
+    let zone = time.find(['Z', '+', '-']).unwrap_or(time.len());
+    if zoned != is_zone(&time[zone..]) || !zoned && zone < time.len() {
+        return false;
+    }
+    let parts: Vec<&str> = time[..zone].split(':').collect();
+    let [hour, minute, second] = parts[..] else {
+        return false;
+    };
+    let second = second.split('.').next().unwrap_or(second);
+    [(hour, 24), (minute, 60), (second, 60)]
+        .iter()
+        .all(|(part, limit)| {
+            (1..=2).contains(&part.len()) && part.parse::<u32>().is_ok_and(|part| part < *limit)
+        })
+}
+
+fn is_zone(zone: &str) -> bool {
+    let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    zone == "Z"
+        || zone
+            .strip_prefix(['+', '-'])
+            .and_then(|zone| zone.split_once(':'))
+            .is_some_and(|(hours, minutes)| digits(hours) && digits(minutes))
+}
+
+/// A number in base 60 such as `1:30`, which older readers know.
+fn is_base_60(text: &str) -> bool {
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mut parts = text.split(':');
+    let first = parts.next().unwrap_or_default();
+    let digits = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'_')
+    };
+    if !first.starts_with(|character: char| character.is_ascii_digit()) || !digits(first) {
+        return false;
+    }
+    let rest: Vec<&str> = parts.collect();
+    let Some((last, middle)) = rest.split_last() else {
+        return false;
+    };
+    let (last, fraction) = last.split_once('.').unwrap_or((last, ""));
+    let sixty = |part: &str| {
+        part.bytes().all(|byte| byte.is_ascii_digit())
+            && part.parse::<u32>().is_ok_and(|part| part < 60)
+            && part.len() <= 2
+    };
+    middle.iter().all(|part| sixty(part)) && sixty(last) && digits(fraction)
+}
+
 /// An infinity or "not a number" is a scalar, but has no JSON form.
 enum Scalar {
     Value(Value),

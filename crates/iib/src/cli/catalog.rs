@@ -28,6 +28,9 @@ pub(crate) enum CatalogCommand {
     /// Remove bundles that are in no channel from an index database
     #[command(after_help = "Example:\n  iib catalog prune-stranded --db index.db")]
     PruneStranded(PruneStrandedArgs),
+    /// Write the cache that a server of a file-based catalog starts from, or check one
+    #[command(after_help = "Example:\n  iib catalog cache ./configs --cache-dir ./cache")]
+    Cache(CacheArgs),
 }
 
 /// The index database to change, and how the change is told.
@@ -119,4 +122,23 @@ pub(crate) struct PruneArgs {
 pub(crate) struct PruneStrandedArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    /// The directory of the file-based catalog
+    #[arg(value_name = "DIR")]
+    pub(crate) catalog: PathBuf,
+    /// Where the cache is: an absent or empty directory, or one that holds a cache
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: PathBuf,
+    /// How the cache is stored: `pogreb.v1` or `json`; default: as the cache that is there, else `pogreb.v1`
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<catalog::cache::Format>,
+    /// Write nothing; fail unless the cache belongs to the catalog
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) check: bool,
+    /// How the result is printed
+    #[arg(long, short, default_value = "text", value_name = "FORMAT")]
+    pub(crate) output: OutputFormat,
 }

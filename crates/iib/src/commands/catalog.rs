@@ -1,6 +1,7 @@
 //! `iib catalog`: catalogs in files.
 
 mod add;
+mod cache;
 mod deprecate;
 mod prune;
 mod prune_stranded;
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: CatalogCommand) -> anyhow::Result<()> {
         CatalogCommand::Deprecate(args) => deprecate::run(args).await,
         CatalogCommand::Prune(args) => prune::run(args).await,
         CatalogCommand::PruneStranded(args) => prune_stranded::run(args).await,
+        CatalogCommand::Cache(args) => cache::run(args).await,
     }
 }
 

@@ -236,7 +236,11 @@ fn digests(step: &Value) -> impl Iterator<Item = &Value> {
         .chain([&step["db_sha256"]])
 }
 
-fn apply(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), String> {
+pub(crate) fn apply(
+    step: &Value,
+    database: &mut IndexDb,
+    corpus: &mut Corpus,
+) -> Result<(), String> {
     let permissive = step["permissive"] == true;
     let applied = match step["op"].as_str().unwrap() {
         "add" => return add(step, database, corpus),
@@ -292,7 +296,7 @@ fn add(step: &Value, database: &mut IndexDb, corpus: &mut Corpus) -> Result<(), 
         .map_err(|error| with_causes(&error))
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

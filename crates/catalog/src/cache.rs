@@ -1,0 +1,86 @@
+//! The caches that `opm serve` starts from (file-based catalog specification, section 4).
+//!
+//! A server that reads its catalog anew takes long to start, so catalog images carry a cache beside it: the packages with
+//! their upgrade graphs, and one record for every bundle in every channel. A digest over the catalog and the cache's
+//! contents tells the server whether the two belong together. [`write`](fn@write) makes a cache, [`check`] judges one.
+
+mod archive;
+mod build;
+mod bundles;
+mod csv;
+mod error;
+mod fnv;
+mod index;
+mod json_files;
+mod pogreb;
+mod protobuf;
+mod record;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+pub use build::{check, write};
+pub use error::CacheError;
+
+/// How a cache is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// `pogreb.v1`, a database; what the reference tool makes unless it finds the other.
+    #[default]
+    Pogreb,
+    /// `json`, one file a record. Its digest covers the permissions of the catalog's files.
+    Json,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pogreb => "pogreb.v1",
+            Self::Json => "json",
+        })
+    }
+}
+
+impl FromStr for Format {
+    type Err = CacheError;
+
+    fn from_str(name: &str) -> Result<Self, CacheError> {
+        match name {
+            "pogreb.v1" => Ok(Self::Pogreb),
+            "json" => Ok(Self::Json),
+            other => Err(CacheError::UnknownFormat {
+                name: other.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Whether a cache belongs to a catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Integrity {
+    /// It does: a server that enforces integrity starts from it.
+    Current {
+        /// The digest.
+        digest: String,
+    },
+    /// It does not: catalog or cache were changed since it was written.
+    Stale {
+        /// The digest in the cache; empty where the writing of the cache was interrupted.
+        recorded: String,
+        /// The digest of what is there.
+        computed: String,
+    },
+    /// There is no cache, or one without digest.
+    Absent,
+}
+
+/// Turns an I/O failure into an error that names the file.
+fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CacheError + 'a {
+    move |source| CacheError::Io {
+        action,
+        path: PathBuf::from(path),
+        source,
+    }
+}

@@ -1,0 +1,91 @@
+//! What can go wrong with a cache.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::Format;
+use crate::fbc::{CatalogError, Problem};
+
+/// Why a cache could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// A file or directory could not be used.
+    #[error("could not {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The directory holds something that no cache does (file-based catalog specification, 4.1).
+    #[error(
+        "cache directory `{}` has unexpected contents: {}; give an absent or empty directory, or one that holds a cache", dir.display(), names.join(",")
+    )]
+    UnexpectedContents {
+        /// The directory.
+        dir: PathBuf,
+        /// The names in it, sorted.
+        names: Vec<String>,
+    },
+    /// The directory holds a cache of the other format, and a server would not know which of two to take.
+    #[error("`{}` holds a cache of the format {found}; name that format, or give another directory", dir.display())]
+    OtherFormat {
+        /// The directory.
+        dir: PathBuf,
+        /// The format of the cache in it.
+        found: Format,
+    },
+    /// A name that is no format's.
+    #[error("`{name}` is no format of a cache; use `pogreb.v1` or `json`")]
+    UnknownFormat {
+        /// The name.
+        name: String,
+    },
+    /// A file of an existing cache is not what it should be.
+    #[error("`{}` is damaged: {reason}; write the cache again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A record or its key exceeds what the format can hold.
+    #[error("the record `{key}` is too large for a cache: keys end at 64 KiB, values at 512 MiB")]
+    TooLarge {
+        /// The key of the record.
+        key: String,
+    },
+    /// Two bundles would share a record, because a name holds the character that separates names.
+    #[error("two bundles need the same record `{key}`; rename a channel or a bundle")]
+    Twice {
+        /// The key of the record, or the name of its file.
+        key: String,
+    },
+    /// A name cannot be part of a file name.
+    #[error(
+        "`{name}` cannot be a file of a JSON cache; rename the channel or bundle, or use the format pogreb.v1"
+    )]
+    FileName {
+        /// The file name that the format asks for.
+        name: String,
+    },
+    /// A bundle has more than one `olm.csv.metadata`, and nothing says which one to show.
+    #[error(
+        "package `{package}`, bundle `{bundle}`: more than one property of type `olm.csv.metadata`; keep one"
+    )]
+    Metadata {
+        /// The package.
+        package: String,
+        /// The bundle.
+        bundle: String,
+    },
+    /// The catalog cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The catalog is not valid, so no server would answer from it.
+    #[error("the catalog is not valid")]
+    Invalid(#[from] Problem),
+}

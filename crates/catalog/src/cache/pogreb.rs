@@ -1,0 +1,129 @@
+//! The database of a `pogreb.v1` cache: an append-only record file with a hash index (file-based catalog specification, 4.7).
+
+mod gob;
+mod hash;
+mod layout;
+mod read;
+mod write;
+
+pub(super) use read::Database;
+pub(super) use write::Writer;
+
+/// The CRC-32 (IEEE) of parts that follow each other.
+fn checksum(parts: &[&[u8]]) -> u32 {
+    let mut crc = libdeflater::Crc::new();
+    for part in parts {
+        crc.update(part);
+    }
+    crc.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn write(dir: &Path, records: &BTreeMap<String, Vec<u8>>) {
+        let mut writer = Writer::create(dir).unwrap();
+        for (key, value) in records {
+            writer.put(key, value).unwrap();
+        }
+        writer.finish().unwrap();
+    }
+
+    fn verified(dir: &Path) -> Result<(), super::super::CacheError> {
+        Database::open(dir)?.verify(|_, _| {})
+    }
+
+    fn records(count: usize) -> BTreeMap<String, Vec<u8>> {
+        (0..count)
+            .map(|number| (format!("key{number}"), vec![b'v'; number % 300]))
+            .collect()
+    }
+
+    #[test]
+    fn every_key_is_read_back() {
+        for count in [0, 1, 21, 22, 31, 300, 5000] {
+            let dir = tempfile::tempdir().unwrap();
+            let records = records(count);
+            write(dir.path(), &records);
+            let mut read = BTreeMap::new();
+            let database = Database::open(dir.path()).unwrap();
+            let take = |key: &[u8], value: &[u8]| {
+                read.insert(String::from_utf8(key.to_vec()).unwrap(), value.to_vec());
+            };
+            database.verify(take).unwrap();
+            assert!(read == records, "{count} keys");
+        }
+    }
+
+    #[test]
+    fn equal_contents_are_equal_files() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for dir in [&one, &two] {
+            write(dir.path(), &records(100));
+        }
+        for name in [
+            "00000-1.psg",
+            "main.pix",
+            "overflow.pix",
+            "index.pmt",
+            "db.pmt",
+        ] {
+            let read = |dir: &tempfile::TempDir| fs::read(dir.path().join(name)).unwrap();
+            assert!(read(&one) == read(&two), "{name}");
+        }
+    }
+
+    #[test]
+    fn records_have_the_form_of_the_specification() {
+        let dir = tempfile::tempdir().unwrap();
+        write(
+            dir.path(),
+            &BTreeMap::from([("k".to_owned(), b"v".to_vec())]),
+        );
+        let segment = fs::read(dir.path().join("00000-1.psg")).unwrap();
+        assert_eq!(segment[512..], *b"\x01\0\x01\0\0\0kv\x37\x6a\xbb\x5d");
+    }
+
+    #[test]
+    fn a_key_is_put_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        writer.put("a", b"1").unwrap();
+        assert!(writer.put("a", b"2").is_err());
+        assert!(writer.put(&"k".repeat(70_000), b"").is_err());
+    }
+
+    #[test]
+    fn damage_is_found_and_never_fatal() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &records(300));
+        for name in [
+            "00000-1.psg",
+            "main.pix",
+            "overflow.pix",
+            "index.pmt",
+            "db.pmt",
+        ] {
+            let path = dir.path().join(name);
+            let whole = fs::read(&path).unwrap();
+            for at in (512..whole.len()).step_by(whole.len() / 97 + 1) {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0x55;
+                fs::write(&path, &bytes).unwrap();
+                // Elsewhere a changed byte may be one that nobody reads.
+                let found = verified(dir.path()).is_err();
+                assert!(found || name != "00000-1.psg", "{name} at {at}");
+                fs::write(&path, &whole[..at]).unwrap();
+                assert!(verified(dir.path()).is_err(), "{name} cut at {at}");
+            }
+            fs::write(&path, &whole).unwrap();
+        }
+        fs::write(dir.path().join("lock"), "").unwrap();
+        assert!(Database::open(dir.path()).is_err());
+    }
+}

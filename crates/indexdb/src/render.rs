@@ -1,0 +1,147 @@
+//! An index database as a file-based catalog (file-based catalog specification, 3.2 and 2.5).
+
+mod edges;
+mod facts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use catalog::fbc::{self, Model};
+use rusqlite::Connection;
+
+use crate::IndexDb;
+use crate::error::{Doing, Error};
+use facts::Facts;
+
+/// Why a database cannot become a catalog.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// The database cannot be read.
+    #[error("the index database cannot be read")]
+    Database(#[from] Error),
+    /// A package lacks something.
+    #[error("package `{package}` cannot become part of a catalog: {reason}")]
+    Package {
+        /// The package.
+        package: String,
+        /// What it lacks.
+        reason: String,
+    },
+    /// A bundle has something that cannot be used.
+    #[error("bundle `{bundle}` cannot become part of a catalog: {reason}")]
+    Bundle {
+        /// The bundle.
+        bundle: String,
+        /// What cannot be used.
+        reason: String,
+    },
+    /// The packages break rules that catalogs must keep.
+    #[error("the index database makes no valid catalog")]
+    Invalid(#[source] fbc::Problem),
+}
+
+impl IndexDb {
+    /// The catalog of all packages, as rendering the database gives it; [`fbc::Catalog::arrange`] is still to be called.
+    ///
+    /// Bundles deprecated by an `olm.deprecated` property are left out. The database is not changed.
+    ///
+    /// # Errors
+    /// [`RenderError`] where the reference tool refuses the database; a default channel without channel, at which that
+    /// tool crashes, is refused too.
+    pub fn catalog(&self) -> Result<fbc::Catalog, RenderError> {
+        let channels = channels(&self.connection)?;
+        let mut catalog = fbc::Catalog {
+            packages: packages(&self.connection, &channels)?,
+            ..fbc::Catalog::default()
+        };
+        let facts = Facts::read(&self.connection)?;
+        let mut entries = edges::entries(&self.connection)?;
+        let mut wanted: BTreeSet<(String, String)> = BTreeSet::new();
+        for (package, names) in &channels {
+            for channel in names.keys() {
+                let mut members = Vec::new();
+                let found = entries.remove(&(package.clone(), channel.clone()));
+                for mut entry in found.unwrap_or_default() {
+                    let Some(skip_range) = facts.skip_range(&entry.name) else {
+                        continue;
+                    };
+                    entry.skip_range = skip_range;
+                    wanted.insert((package.clone(), entry.name.clone()));
+                    members.push(entry);
+                }
+                catalog.channels.push(fbc::Channel {
+                    name: channel.clone(),
+                    package: package.clone(),
+                    entries: Some(members),
+                    properties: Vec::new(),
+                });
+            }
+        }
+        for (package, name) in &wanted {
+            catalog
+                .bundles
+                .push(facts.bundle(&self.connection, package, name)?);
+        }
+        Model::of_database(&catalog, |name| facts.version(name))
+            .check()
+            .map_err(RenderError::Invalid)?;
+        Ok(catalog)
+    }
+}
+
+/// The heads of all channels by package and channel.
+type Channels = BTreeMap<String, BTreeMap<String, Option<String>>>;
+
+fn channels(connection: &Connection) -> Result<Channels, RenderError> {
+    let read = || {
+        let mut channels = Channels::new();
+        let sql = "SELECT package_name, name, head_operatorbundle_name FROM channel";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            channels
+                .entry(row.get(0)?)
+                .or_default()
+                .insert(row.get(1)?, row.get(2)?);
+        }
+        Ok(channels)
+    };
+    Ok(read().doing("listing channels")?)
+}
+
+fn packages(
+    connection: &Connection,
+    channels: &Channels,
+) -> Result<Vec<fbc::Package>, RenderError> {
+    let read = || {
+        let sql = "SELECT DISTINCT name, default_channel FROM package ORDER BY name";
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<Vec<(String, Option<String>)>>>()
+    };
+    let mut packages = Vec::new();
+    for (name, default_channel) in read().doing("listing packages")? {
+        let refuse = |reason: String| RenderError::Package {
+            package: name.clone(),
+            reason,
+        };
+        let channels = channels
+            .get(&name)
+            .ok_or_else(|| refuse("it has no channel; remove it from the index".to_owned()))?;
+        let default_channel = default_channel.unwrap_or_default();
+        let head = channels.get(&default_channel).ok_or_else(|| {
+            refuse(format!(
+                "its default channel `{default_channel}` does not exist; its channels are `{}`",
+                channels.keys().cloned().collect::<Vec<_>>().join("`, `")
+            ))
+        })?;
+        let icon = facts::icon(connection, head.as_deref().unwrap_or_default())?;
+        packages.push(fbc::Package {
+            name: name.clone(),
+            default_channel,
+            icon,
+            ..fbc::Package::default()
+        });
+    }
+    Ok(packages)
+}

@@ -1,0 +1,333 @@
+//! What the database says of bundles besides their edges (file-based catalog specification, 3.2).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use catalog::Version;
+use catalog::fbc::{self, canonical};
+use catalog::json::{self, Value, raw};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::RenderError;
+use crate::error::{Doing, Error};
+
+/// Types and values, each once.
+type Pairs = BTreeSet<(String, String)>;
+
+struct Known {
+    path: String,
+    version: String,
+    skip_range: String,
+}
+
+/// The small columns of all bundles; their manifests are read one by one.
+pub(super) struct Facts {
+    known: HashMap<String, Known>,
+    properties: HashMap<String, Pairs>,
+    dependencies: HashMap<String, Pairs>,
+    images: HashMap<String, BTreeSet<String>>,
+}
+
+impl Facts {
+    pub(super) fn read(connection: &Connection) -> Result<Self, RenderError> {
+        let properties = pairs(
+            connection,
+            "SELECT operatorbundle_name, type, value FROM properties",
+        )
+        .doing("reading properties")?;
+        let deprecated: HashSet<&String> = properties
+            .iter()
+            .filter(|(_, pairs)| pairs.iter().any(|(type_, _)| type_ == "olm.deprecated"))
+            .map(|(name, _)| name)
+            .collect();
+        let known = known(connection, &deprecated)?;
+        let dependencies = "SELECT operatorbundle_name, type, value FROM dependencies";
+        Ok(Self {
+            known,
+            dependencies: pairs(connection, dependencies).doing("reading dependencies")?,
+            images: images(connection).doing("reading related images")?,
+            properties,
+        })
+    }
+
+    /// The range of versions a bundle skips; `None` if the bundle is no part of the catalog.
+    pub(super) fn skip_range(&self, name: &str) -> Option<String> {
+        Some(self.known.get(name)?.skip_range.clone())
+    }
+
+    /// The version of a bundle that is part of the catalog.
+    pub(super) fn version(&self, name: &str) -> Option<String> {
+        Some(self.known.get(name)?.version.clone())
+    }
+
+    /// The blob of a bundle that is part of the catalog.
+    pub(super) fn bundle(
+        &self,
+        connection: &Connection,
+        package: &str,
+        name: &str,
+    ) -> Result<fbc::Bundle, RenderError> {
+        let refuse = |reason: String| RenderError::Bundle {
+            bundle: name.to_owned(),
+            reason,
+        };
+        let known = self
+            .known
+            .get(name)
+            .ok_or_else(|| refuse("it has no row of its own".to_owned()))?;
+        let mut properties = self
+            .declared(package, name, &known.version)
+            .map_err(refuse)?;
+        let manifests = manifests(connection, name)?;
+        let objects = raw::values(&manifests)
+            .map_err(|error| refuse(format!("its manifests are not JSON: {error}")))?;
+        let mut csv = None;
+        for object in &objects {
+            properties.push(canonical::bundle_object(object));
+            if csv.is_none() {
+                csv = json::parse(object).ok().filter(|object| {
+                    object.field("kind").and_then(Value::as_str) == Some("ClusterServiceVersion")
+                });
+            }
+        }
+        if csv.is_none() && !manifests.is_empty() {
+            return Err(refuse(
+                "none of its manifests is a `ClusterServiceVersion`".to_owned(),
+            ));
+        }
+        properties.sort_by(|a, b| (&a.type_, &a.value).cmp(&(&b.type_, &b.value)));
+        properties.dedup();
+        let mut related_images = listed_images(csv.as_ref());
+        for image in self.images.get(name).into_iter().flatten() {
+            if !related_images.iter().any(|listed| listed.image == *image) {
+                related_images.push(fbc::RelatedImage {
+                    name: String::new(),
+                    image: image.clone(),
+                });
+            }
+        }
+        Ok(fbc::Bundle {
+            name: name.to_owned(),
+            package: package.to_owned(),
+            image: known.path.clone(),
+            properties,
+            related_images,
+        })
+    }
+
+    /// The properties in the tables, and the ones that dependencies become.
+    fn declared(
+        &self,
+        package: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Vec<fbc::Property>, String> {
+        let mut properties = Vec::new();
+        let (mut provided, mut identified) = (BTreeSet::new(), false);
+        for (type_, value) in self.properties.get(name).into_iter().flatten() {
+            if type_ == "olm.gvk" {
+                provided.insert(texts(type_, value, ["group", "kind", "version"])?);
+                continue;
+            }
+            identified |= type_ == fbc::PACKAGE;
+            properties.push(fbc::Property {
+                type_: type_.clone(),
+                value: Some(value.clone()),
+            });
+        }
+        if !identified {
+            properties.push(canonical::package(package, version, ""));
+        }
+        for [group, kind, version] in &provided {
+            properties.push(canonical::gvk(group, kind, version));
+        }
+        for (type_, value) in self.dependencies.get(name).into_iter().flatten() {
+            match type_.as_str() {
+                "olm.gvk" => {
+                    let [group, kind, version] = texts(type_, value, ["group", "kind", "version"])?;
+                    properties.push(canonical::gvk_required(&group, &kind, &version));
+                }
+                "olm.package" => {
+                    let [package, range] = texts(type_, value, ["packageName", "version"])?;
+                    properties.push(canonical::package_required(&package, &range));
+                }
+                // The reference tool drops all others, constraints among them.
+                _ => {}
+            }
+        }
+        Ok(properties)
+    }
+}
+
+/// Texts in a JSON object; empty where there is none.
+fn texts<const N: usize>(
+    type_: &str,
+    value: &str,
+    fields: [&str; N],
+) -> Result<[String; N], String> {
+    let value = json::parse(value.as_bytes())
+        .map_err(|error| format!("the value of its `{type_}` is not JSON: {error}"))?;
+    Ok(fields.map(|field| {
+        let text = value.field(field).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    }))
+}
+
+/// A text column, which old tools also stored as bytes; `None` for NULL.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => None,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+    })
+}
+
+/// The bundles that have all it takes; a row without version or path is skipped silently, as the reference tool does.
+fn known(
+    connection: &Connection,
+    deprecated: &HashSet<&String>,
+) -> Result<HashMap<String, Known>, RenderError> {
+    let read = || {
+        let mut found = BTreeMap::new();
+        let sql = "SELECT name, bundlepath, version, skiprange FROM operatorbundle \
+                   WHERE name IN (SELECT operatorbundle_name FROM channel_entry)";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (Some(name), Some(path), Some(version)) =
+                (text(row, 0)?, text(row, 1)?, text(row, 2)?)
+            else {
+                continue;
+            };
+            let skip_range = text(row, 3)?.unwrap_or_default();
+            let known = Known {
+                path,
+                version,
+                skip_range,
+            };
+            found.insert(name, known);
+        }
+        Ok(found)
+    };
+    let mut known = HashMap::new();
+    for (name, facts) in read().doing("reading bundles")? {
+        if deprecated.contains(&name) {
+            continue;
+        }
+        facts
+            .version
+            .parse::<Version>()
+            .map_err(|error| RenderError::Bundle {
+                bundle: name.clone(),
+                reason: error.to_string(),
+            })?;
+        known.insert(name, facts);
+    }
+    Ok(known)
+}
+
+fn pairs(connection: &Connection, sql: &str) -> rusqlite::Result<HashMap<String, Pairs>> {
+    let mut found: HashMap<String, Pairs> = HashMap::new();
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let (Some(name), Some(type_), Some(value)) =
+            (text(row, 0)?, text(row, 1)?, text(row, 2)?)
+        {
+            found.entry(name).or_default().insert((type_, value));
+        }
+    }
+    Ok(found)
+}
+
+fn images(connection: &Connection) -> rusqlite::Result<HashMap<String, BTreeSet<String>>> {
+    let mut found: HashMap<String, BTreeSet<String>> = HashMap::new();
+    let sql = "SELECT operatorbundle_name, image FROM related_image";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let (Some(name), Some(image)) = (text(row, 0)?, text(row, 1)?) {
+            found.entry(name).or_default().insert(image);
+        }
+    }
+    Ok(found)
+}
+
+/// The manifests of a bundle as they are stored: JSON objects one after the other; empty if they were cleared.
+fn manifests(connection: &Connection, name: &str) -> Result<Vec<u8>, Error> {
+    column(
+        connection,
+        "SELECT bundle FROM operatorbundle WHERE name = ?1",
+        name,
+    )
+    .doing("reading the manifests of a bundle")
+}
+
+fn column(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Vec<u8>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let bytes = statement
+        .query_row([name], |row| match row.get_ref(0)? {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(bytes.to_vec()),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Ok(Vec::new()),
+        })
+        .optional()?;
+    Ok(bytes.unwrap_or_default())
+}
+
+fn listed_images(csv: Option<&Value>) -> Vec<fbc::RelatedImage> {
+    let text = |item: &Value, field: &str| {
+        let text = item.field(field).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let items = csv
+        .and_then(|csv| csv.field("spec")?.field("relatedImages")?.as_array())
+        .unwrap_or_default();
+    items
+        .iter()
+        .map(|item| fbc::RelatedImage {
+            name: text(item, "name"),
+            image: text(item, "image"),
+        })
+        .collect()
+}
+
+/// The icon in the CSV of a channel head; `None` if it has none, or one that is not base64.
+pub(super) fn icon(connection: &Connection, head: &str) -> Result<Option<fbc::Icon>, RenderError> {
+    let csv = column(
+        connection,
+        "SELECT csv FROM operatorbundle WHERE name = ?1",
+        head,
+    )
+    .doing("reading the CSV of a channel head")?;
+    let csv = json::parse(&csv).map_err(|error| RenderError::Bundle {
+        bundle: head.to_owned(),
+        reason: format!(
+            "it is the head of a default channel, whose CSV gives the package its icon, and its CSV is not JSON: {error}"
+        ),
+    })?;
+    let icons = csv
+        .field("spec")
+        .and_then(|spec| spec.field("icon")?.as_array());
+    let Some(icon) = icons.and_then(|icons| icons.first()) else {
+        return Ok(None);
+    };
+    let text = |field: &str| {
+        icon.field(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let data: String = text("base64data")
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '\r' | '\n'))
+        .collect();
+    let decoded = STANDARD.decode(data).ok().filter(|bytes| !bytes.is_empty());
+    Ok(decoded.map(|bytes| fbc::Icon {
+        base64data: Some(STANDARD.encode(bytes)),
+        mediatype: text("mediatype").to_owned(),
+    }))
+}
