@@ -14,8 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "iib",
         &[
-            "api", "builder", "bundle", "indexdb", "oci", "registry", "samples", "server", "store",
-            "worker",
+            "api", "builder", "bundle", "catalog", "indexdb", "oci", "registry", "samples",
+            "server", "store", "worker",
         ],
     ),
     ("indexdb", &["bundle", "catalog"]),

@@ -1,10 +1,16 @@
 //! `iib catalog`: catalogs in files.
 
 mod add;
+mod convert;
 mod deprecate;
+mod load;
+mod migrate;
+mod output;
 mod prune;
 mod prune_stranded;
+mod render;
 mod rm;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -24,6 +30,10 @@ pub(crate) async fn run(command: CatalogCommand) -> anyhow::Result<()> {
         CatalogCommand::Deprecate(args) => deprecate::run(args).await,
         CatalogCommand::Prune(args) => prune::run(args).await,
         CatalogCommand::PruneStranded(args) => prune_stranded::run(args).await,
+        CatalogCommand::Validate(args) => validate::run(args).await,
+        CatalogCommand::Render(args) => Box::pin(render::run(*args)).await,
+        CatalogCommand::Migrate(args) => migrate::run(args).await,
+        CatalogCommand::Convert(args) => convert::run(args).await,
     }
 }
 
