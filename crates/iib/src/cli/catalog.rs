@@ -1,5 +1,7 @@
 //! The command line of `iib catalog`.
 
+pub(crate) mod files;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -31,6 +33,21 @@ pub(crate) enum CatalogCommand {
     /// Write the cache that a server of a file-based catalog starts from, or check one
     #[command(after_help = "Example:\n  iib catalog cache ./configs --cache-dir ./cache")]
     Cache(CacheArgs),
+    /// Check a file-based catalog; prints nothing if it is valid
+    #[command(after_help = "Example:\n  iib catalog validate ./catalog")]
+    Validate(files::ValidateArgs),
+    /// Print catalogs, bundles and index databases as one file-based catalog
+    #[command(after_help = "Example:\n  iib catalog render index.db --output yaml")]
+    Render(Box<files::RenderArgs>),
+    /// Write an index database or a catalog as a directory with one file per package; of a catalog, deprecations and blobs of
+    /// other schemas are left out
+    #[command(
+        after_help = "Example:\n  iib catalog migrate index.db ./catalog --migrate-level bundle-object-to-csv-metadata"
+    )]
+    Migrate(files::MigrateArgs),
+    /// Write the files of a catalog anew as JSON or YAML
+    #[command(after_help = "Example:\n  iib catalog convert ./catalog ./as-json --output json")]
+    Convert(files::ConvertArgs),
 }
 
 /// The index database to change, and how the change is told.

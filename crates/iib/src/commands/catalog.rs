@@ -2,10 +2,16 @@
 
 mod add;
 mod cache;
+mod convert;
 mod deprecate;
+mod load;
+mod migrate;
+mod output;
 mod prune;
 mod prune_stranded;
+mod render;
 mod rm;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -26,6 +32,10 @@ pub(crate) async fn run(command: CatalogCommand) -> anyhow::Result<()> {
         CatalogCommand::Prune(args) => prune::run(args).await,
         CatalogCommand::PruneStranded(args) => prune_stranded::run(args).await,
         CatalogCommand::Cache(args) => cache::run(args).await,
+        CatalogCommand::Validate(args) => validate::run(args).await,
+        CatalogCommand::Render(args) => Box::pin(render::run(*args)).await,
+        CatalogCommand::Migrate(args) => migrate::run(args).await,
+        CatalogCommand::Convert(args) => convert::run(args).await,
     }
 }
 
