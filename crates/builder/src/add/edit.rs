@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use indexdb::{AddOptions, IndexDb, Mode};
-use oci::{Limits, PullSpec};
+use oci::PullSpec;
 
 use crate::add::prepare::{FoundBundle, FoundIndex, Prepared};
 use crate::bundles::read_bundles;
