@@ -89,7 +89,7 @@ fn take(text: &mut String, value: &json::Value, texts: Texts) {
 }
 
 fn line_breaks(bytes: &[u8]) -> usize {
-    bytes.split(|byte| *byte == b'\n').count() - 1
+    bytes.iter().map(|byte| usize::from(*byte == b'\n')).sum()
 }
 
 /// What follows the blanks up to and with the first line break.

@@ -334,6 +334,11 @@ impl<'a> Reader<'a> {
 
 /// Appends bytes as UTF-8, each invalid byte as one U+FFFD as Go does (Rust's own lossy conversion joins some).
 pub(crate) fn push_lossy(text: &mut String, bytes: &[u8]) {
+    // Nearly always valid, and checking that is much faster than looking for chunks.
+    if let Ok(valid) = std::str::from_utf8(bytes) {
+        text.push_str(valid);
+        return;
+    }
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
