@@ -8,6 +8,8 @@
 
 mod corpus;
 mod database;
+// One table of what recorded errors mean: the engine's own tests judge by it too.
+#[path = "../../../crates/indexdb/tests/golden/meaning.rs"]
 mod meaning;
 mod scenario;
 
