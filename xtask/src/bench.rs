@@ -1,3 +1,5 @@
 //! Measurements of the program as its users run it.
 
+pub(crate) mod catalog;
 pub(crate) mod index_add;
+pub(crate) mod process;

@@ -37,6 +37,11 @@ enum Conformance {
 enum Bench {
     /// `iib index add` of one bundle to existing SQLite indexes: time, requests, bytes
     IndexAdd(bench::index_add::Args),
+    /// `iib catalog` on whole indexes and catalogs, beside opm: time and memory
+    Catalog(bench::catalog::Args),
+    /// One run of a program, as the other measurements count it
+    #[command(hide = true)]
+    Process(bench::process::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
+        Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),
+        Command::Bench(Bench::Process(args)) => bench::process::run(&args).map(|()| true),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

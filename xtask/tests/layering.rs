@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "server", "store", "worker",
         ],
     ),
+    ("golden", &["bundle", "catalog", "indexdb"]),
     ("indexdb", &["bundle", "catalog"]),
     ("oci", &[]),
     ("registry", &[]),
@@ -27,7 +28,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("worker", &["api", "builder", "oci", "store"]),
     (
         "xtask",
-        &["bundle", "indexdb", "oci", "registry", "samples"],
+        &[
+            "builder", "bundle", "golden", "indexdb", "oci", "registry", "samples",
+        ],
     ),
 ];
 

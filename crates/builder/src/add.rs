@@ -10,7 +10,7 @@ mod publish;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use oci::{Arch, Client, Digest, ImageName, PullSpec, Usage};
+use oci::{Arch, Client, Digest, ImageName, PullSpec, Reference, Usage};
 
 pub(crate) use edit::blocking;
 pub use publish::BlobCounts;
@@ -154,8 +154,8 @@ fn check_request(request: &AddRequest) -> Result<(), Error> {
     if request.from_index.is_none() && request.add_arches.is_empty() {
         return Err(Error::NoArches);
     }
-    if let Some(index @ ImageName::Registry(spec)) = overwritten_index(request)
-        && spec.tag_ref().is_none_or(|_| spec.digest().is_some())
+    if let Some(index) = overwritten_index(request)
+        && matches!(index.reference(), Reference::Digest(_))
     {
         return Err(Error::OverwriteNeedsTag {
             index: Box::new(index.clone()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bundle::{Bundle, BundleFiles};
+use bundle::{Bundle, BundleError, BundleFiles};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{Limits, PullSpec};
 
@@ -11,6 +11,7 @@ use crate::add::blocking;
 use crate::add::prepare::{FoundBundle, find_bundle};
 use crate::config::BuilderConfig;
 use crate::error::Error;
+use crate::image::{FoundImage, PlatformImage};
 
 /// The directories of a bundle image.
 const MANIFESTS: &str = "/manifests";
@@ -50,31 +51,44 @@ pub(crate) async fn read_bundles(
 }
 
 async fn read_bundle(found: &FoundBundle, path: String) -> Result<Bundle, Error> {
+    read_image(&found.image, &found.platform, path, |source| {
+        Error::Bundle {
+            bundle: Box::new(found.written.clone()),
+            source: Box::new(source),
+        }
+    })
+    .await
+}
+
+/// Reads the bundle in an image, which is known by `path` from then on.
+pub(crate) async fn read_image(
+    image: &FoundImage,
+    platform: &PlatformImage,
+    path: String,
+    refused: impl FnOnce(BundleError) -> Error,
+) -> Result<Bundle, Error> {
     let mut trees = oci::read_trees(
-        &found.image.repository,
-        &found.platform.manifest,
+        &image.repository,
+        &platform.manifest,
         &[MANIFESTS, METADATA],
         &Limits::bundle(),
     )
     .await
-    .map_err(|source| found.image.read(source))?;
+    .map_err(|source| image.read(source))?;
     let mut files = |directory| trees.remove(directory).flatten().map(direct_children);
     let files = BundleFiles {
         manifests: files(MANIFESTS),
         metadata: files(METADATA),
     };
-    let written = found.written.clone();
-    blocking(move || {
-        let bundle = Bundle::read(&files, &path).map_err(|source| Error::Bundle {
-            bundle: Box::new(written.clone()),
-            source: Box::new(source),
-        })?;
-        for warning in bundle.warnings() {
-            tracing::warn!("the bundle `{written}`: {warning}");
+    let name = image.name.clone();
+    let read = blocking(move || {
+        let read = Bundle::read(&files, &path);
+        for warning in read.iter().flat_map(Bundle::warnings) {
+            tracing::warn!("the bundle `{name}`: {warning}");
         }
-        Ok(bundle)
-    })
-    .await
+        Ok(read)
+    });
+    read.await?.map_err(refused)
 }
 
 /// The files right in a directory; what lies deeper is not part of a bundle.

@@ -213,6 +213,39 @@ pub enum Error {
         /// Where it should be.
         path: String,
     },
+    /// The catalog is not where the label says.
+    #[error(
+        "the image `{image}` has no directory `{path}`, which its label `{}` names; rebuild the image",
+        crate::labels::CONFIGS
+    )]
+    CatalogMissing {
+        /// The image.
+        image: Box<ImageName>,
+        /// Where it should be.
+        path: String,
+    },
+    /// An image holds neither a catalog nor a bundle.
+    #[error(
+        "the image `{image}` is no catalog and no bundle: it {found}, and one of `{}`, `{}` and `{}` is needed; check the name",
+        crate::labels::DATABASE,
+        crate::labels::CONFIGS,
+        crate::labels::PACKAGE
+    )]
+    UnknownContent {
+        /// The image.
+        image: Box<ImageName>,
+        /// The labels it has.
+        found: String,
+    },
+    /// The bundle in an image is wrong.
+    #[error("the bundle in the image `{image}` cannot be used")]
+    BundleImage {
+        /// The image.
+        image: Box<ImageName>,
+        /// What is wrong with it.
+        #[source]
+        source: Box<bundle::BundleError>,
+    },
     /// A bundle image's content is wrong.
     #[error("the bundle `{bundle}` cannot be added")]
     Bundle {
@@ -316,6 +349,8 @@ pub enum Role {
     FromIndex,
     /// The image to build on.
     BinaryImage,
+    /// An image to look into, whatever it holds.
+    Image,
     /// The result.
     Result,
 }
@@ -326,6 +361,7 @@ impl Display for Role {
             Self::Bundle => "bundle",
             Self::FromIndex => "from-index",
             Self::BinaryImage => "binary image",
+            Self::Image => "image",
             Self::Result => "published image",
         })
     }

@@ -1,7 +1,7 @@
 //! What does each kind of request do, step by step?
 //!
 //! [`Builder::add`] takes an [`AddRequest`] and publishes an index image; [`Builder::inspect`] looks into one;
-//! [`Builder::read_bundles`] reads bundle images. While a request
+//! [`Builder::read_bundles`] reads bundle images, [`Builder::read_content`] what any image holds. While a request
 //! runs, a [`Reporter`] is told of each [`Phase`] and keeps a [`Checkpoint`], so that a run that was cut off is taken up again
 //! and ends as it would have.
 //!
@@ -13,6 +13,7 @@
 mod add;
 mod bundles;
 mod config;
+mod content;
 mod error;
 mod image;
 mod inspect;
@@ -26,6 +27,7 @@ use oci::{Client, Credentials};
 
 pub use add::{Added, BlobCounts};
 pub use config::BuilderConfig;
+pub use content::{Content, Databases};
 pub use error::{Error, Role};
 pub use inspect::{BundleEntry, IndexSummary, PackageEntry};
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use oci::{Arch, ImageName, PullSpec, Repository, Tag};
+use oci::{Arch, ImageName, PullSpec, Reference, Repository, Tag};
 use secrecy::SecretString;
 
 use crate::scope::Scope;
@@ -110,7 +110,7 @@ impl Output {
             }
             OutputRepository::Layout(path) => ImageName::Layout {
                 path: path.clone(),
-                tag: Some(tag.clone()),
+                reference: Some(Reference::Tag(tag.clone())),
             },
         }
     }

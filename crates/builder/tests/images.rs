@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use builder::{Builder, BuilderConfig, Error, Overwrite};
+use builder::{Builder, BuilderConfig, Databases, Error, Overwrite};
 use oci::{Arch, Credentials, ImageName, MediaType, Tag};
 use samples::Bundle;
 use support::{Observer, World, added_name};
@@ -226,4 +226,40 @@ async fn times_are_the_given_epoch() {
         .image("iib-build", &again.images[&Arch::amd64()])
         .await;
     assert_eq!(config.created, Some("1970-01-01T00:00:00Z".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_images_labels_the_databases_counts_first_or_last() {
+    const CONFIGS: &str = "operators.operatorframework.io.index.configs.v1";
+    const DATABASE: &str = "operators.operatorframework.io.index.database.v1";
+    const PACKAGE: &str = "operators.operatorframework.io.bundle.package.v1";
+    let world = World::open().await;
+    let image = ImageName::Registry(world.name("binary:latest"));
+    let to = world.dir.path().join("content");
+    // The image has nothing of what its labels say, and the error says what was looked for.
+    for (labels, databases, looked_for) in [
+        (
+            &[DATABASE, CONFIGS, PACKAGE][..],
+            Databases::First,
+            DATABASE,
+        ),
+        (&[DATABASE, CONFIGS, PACKAGE], Databases::Last, CONFIGS),
+        (&[DATABASE, PACKAGE], Databases::Last, "`/manifests`"),
+        (&[DATABASE], Databases::Last, DATABASE),
+        (&[CONFIGS, PACKAGE], Databases::First, CONFIGS),
+    ] {
+        push_binary(&world, &["amd64"]).await;
+        world
+            .change_binary(|_, config| {
+                let run = config.config.get_or_insert_default();
+                let all = labels
+                    .iter()
+                    .map(|label| ((*label).to_owned(), "/x".to_owned()));
+                run.labels = Some(all.collect());
+            })
+            .await;
+        let read = world.builder.read_content(&image, databases, &to).await;
+        let error = read.unwrap_err().report();
+        assert!(error.contains(looked_for), "{labels:?}: {error}");
+    }
 }

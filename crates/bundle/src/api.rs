@@ -6,7 +6,7 @@ use std::fmt;
 use catalog::json::{Value, quote};
 
 use crate::csv::{self, Csv};
-use crate::{Problem, shape};
+use crate::{Problem, bounds, shape};
 
 /// An API: group, version and kind, with the plural name its resources have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,7 +110,9 @@ fn defined(crd: &Value) -> Result<Vec<Api>, Problem> {
     text(spec, "scope")?;
 
     let mut versions = Vec::new();
-    for item in shape::list(spec.field("versions"), "spec.versions", place)? {
+    let listed = shape::list(spec.field("versions"), "spec.versions", place)?;
+    bounds::list(&format!("`spec.versions` of {place}"), listed.len())?;
+    for item in listed {
         let item = shape::mapping(Some(item), "spec.versions[]", place)?.unwrap_or(&Value::Null);
         for field in ["served", "storage", "deprecated"] {
             shape::check_bool(
@@ -130,6 +132,10 @@ fn defined(crd: &Value) -> Result<Vec<Api>, Problem> {
         text(names, "kind")?,
         text(names, "plural")?,
     );
+    // Every version repeats them.
+    for text in [&group, &kind, &plural] {
+        bounds::name(&format!("the group or names of {place}"), text)?;
+    }
     let api = |version| Api {
         group: group.clone(),
         version,

@@ -61,7 +61,16 @@ pub struct BundleError {
 }
 
 impl BundleError {
-    pub(crate) fn new(
+    pub(crate) fn new(path: &str, problem: Problem) -> Self {
+        Self {
+            path: path.to_owned(),
+            problem: Box::new(problem),
+            suspects: Vec::new(),
+        }
+    }
+
+    /// Looks for the likely cause among the files that were skipped.
+    pub(crate) fn of_files(
         path: &str,
         problem: Problem,
         files: &BundleFiles,
@@ -72,9 +81,8 @@ impl BundleError {
             None => Vec::new(),
         };
         Self {
-            path: path.to_owned(),
-            problem: Box::new(problem),
             suspects,
+            ..Self::new(path, problem)
         }
     }
 
@@ -131,11 +139,14 @@ fn suspects(
     }
 }
 
+/// How many of many alike an error names.
+const SHOWN: usize = 10;
+
 struct Suspects<'a>(&'a [Warning]);
 
 impl fmt::Display for Suspects<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, warning) in self.0.iter().enumerate() {
+        for (index, warning) in self.0.iter().take(SHOWN).enumerate() {
             formatter.write_str(if index == 0 {
                 "; likely cause, skipped as undecodable: "
             } else {
@@ -143,7 +154,10 @@ impl fmt::Display for Suspects<'_> {
             })?;
             warning.fmt(formatter)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(formatter, " and {more} more"),
+        }
     }
 }
 
@@ -224,6 +238,22 @@ pub enum Problem {
         /// What is wrong with them.
         reason: String,
     },
+    /// A property or dependency of a known type has a value that does not fit it.
+    #[error("a declared property or dependency cannot be used: {reason}; correct it")]
+    KnownProperty {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A name or a list is larger than any index could carry.
+    #[error("{what}: {size} is more than the {limit} accepted; correct the bundle")]
+    TooMuch {
+        /// What is too long or too many.
+        what: String,
+        /// How much it is.
+        size: usize,
+        /// How much is accepted.
+        limit: usize,
+    },
     /// A substitute does not say in its version which release it is.
     #[error(
         "`{name}` has `olm.substitutesFor`, but its version `{version}` carries no release as build metadata; \
@@ -250,6 +280,8 @@ impl Problem {
             | Self::ApiName { .. }
             | Self::CrdGroup { .. }
             | Self::Properties { .. }
+            | Self::KnownProperty { .. }
+            | Self::TooMuch { .. }
             | Self::NoRelease { .. } => None,
         }
     }
@@ -259,6 +291,10 @@ fn listed(apis: &[Api]) -> String {
     if apis.is_empty() {
         return "none".to_owned();
     }
-    let names: Vec<String> = apis.iter().map(|api| format!("`{api}`")).collect();
+    let shown = apis.iter().take(SHOWN);
+    let mut names: Vec<String> = shown.map(|api| format!("`{api}`")).collect();
+    if apis.len() > SHOWN {
+        names.push(format!("{} more", apis.len() - SHOWN));
+    }
     names.join(", ")
 }

@@ -2,54 +2,71 @@
 
 use std::collections::BTreeSet;
 
+use catalog::Profile;
 use catalog::fbc::{self, canonical};
-use catalog::json::{self, Value};
+use catalog::json::Value;
 
-use crate::{Bundle, properties};
+use crate::metadata::Dependency;
+use crate::properties::{self, known};
+use crate::{Bundle, BundleError, Problem, Property};
 
 impl Bundle {
     /// The `olm.bundle` blob that rendering the bundle image gives; [`fbc::Catalog::arrange`] is still to be called.
-    pub fn to_blob(&self) -> fbc::Bundle {
-        let mut others = Vec::new();
+    ///
+    /// An annotation `olm.properties` that does not decode is ignored here, as the reference tool does;
+    /// [`Bundle::properties`] refuses it.
+    ///
+    /// # Errors
+    /// [`BundleError`] if a declared package or API is none, or a substitute carries no release where the profile wants one.
+    pub fn to_blob(&self, profile: Profile) -> Result<fbc::Bundle, BundleError> {
+        let properties = self
+            .blob_properties(profile)
+            .map_err(|problem| self.refused(problem))?;
+        Ok(fbc::Bundle {
+            name: self.name().to_owned(),
+            package: self.package().to_owned(),
+            image: self.path.clone(),
+            properties,
+            related_images: self.named_images(),
+        })
+    }
+
+    fn blob_properties(&self, profile: Profile) -> Result<Vec<fbc::Property>, Problem> {
+        let wrong = |reason| Problem::KnownProperty { reason };
+        let mut properties = Vec::new();
         let mut provided: BTreeSet<[String; 3]> = self.provided_apis.iter().map(gvk).collect();
         let mut required: BTreeSet<[String; 3]> = self.required_apis.iter().map(gvk).collect();
-        let mut required_packages = BTreeSet::new();
         let mut identity = None;
-        for (type_, value) in self.declared_properties() {
-            match type_.as_str() {
+        for declared in self.declared_properties(profile)? {
+            match declared.type_.as_str() {
                 "olm.gvk" => {
-                    provided.insert(texts(&value, ["group", "kind", "version"]));
+                    provided.insert(known(&declared, GVK).map_err(wrong)?);
                 }
                 fbc::PACKAGE => {
-                    identity = Some(texts(&value, ["packageName", "version", "release"]));
+                    let fields = ["packageName", "version", "release"];
+                    identity = Some(known(&declared, fields).map_err(wrong)?);
                 }
-                _ => others.push(property(type_, value)),
+                _ => properties.push(property(declared)),
             }
         }
-        for dependency in &self.metadata.dependencies {
-            let value = dependency
-                .value
-                .clone()
-                .unwrap_or_else(|| "null".to_owned());
+        for dependency in self.metadata.dependencies.iter().map(of_metadata) {
             match dependency.type_.as_str() {
                 "olm.gvk" => {
-                    required.insert(texts(&value, ["group", "kind", "version"]));
+                    required.insert(known(&dependency, GVK).map_err(wrong)?);
                 }
                 fbc::PACKAGE => {
-                    required_packages.insert(texts(&value, ["packageName", "version"]));
+                    let [name, range] =
+                        known(&dependency, ["packageName", "version"]).map_err(wrong)?;
+                    properties.push(canonical::package_required(&name, &range));
                 }
                 // Unlike an index database, a catalog keeps all others.
-                type_ => others.push(property(type_.to_owned(), value)),
+                _ => properties.push(property(dependency)),
             }
         }
-        let [package, version, release] = identity.unwrap_or_else(|| {
-            [
-                self.package().to_owned(),
-                self.version().to_owned(),
-                String::new(),
-            ]
+        properties.push(match identity {
+            Some([package, version, release]) => canonical::package(&package, &version, &release),
+            None => canonical::package(self.package(), self.version(), &self.csv.release),
         });
-        let mut properties = vec![canonical::package(&package, &version, &release)];
         properties.extend(
             provided
                 .iter()
@@ -60,50 +77,31 @@ impl Bundle {
                 .iter()
                 .map(|[group, kind, version]| canonical::gvk_required(group, kind, version)),
         );
-        properties.extend(
-            required_packages
-                .iter()
-                .map(|[name, range]| canonical::package_required(name, range)),
-        );
         let objects = self.objects_json.lines();
         properties.extend(objects.map(|object| canonical::bundle_object(object.as_bytes())));
-        properties.extend(others);
         properties.sort_by(|a, b| (&a.type_, &a.value).cmp(&(&b.type_, &b.value)));
-        fbc::Bundle {
-            name: self.name().to_owned(),
-            package: self.package().to_owned(),
-            image: self.path.clone(),
-            properties,
-            related_images: self.named_images(),
-        }
+        Ok(properties)
     }
 
-    /// The types and values of the properties file, the identity derived from the CSV, and those of the CSV's annotation.
-    fn declared_properties(&self) -> Vec<(String, String)> {
-        let mut declared: Vec<(String, String)> = Vec::new();
-        for property in &self.metadata.properties {
-            let value = property.value.clone().unwrap_or_else(|| "null".to_owned());
-            declared.push((property.type_.clone(), value));
-        }
-        if !self.package().is_empty()
-            && let Ok((version, release)) = properties::version_and_release(&self.csv)
-        {
+    /// The properties of the properties file, the identity derived from the CSV, and those of the CSV's annotation.
+    fn declared_properties(&self, profile: Profile) -> Result<Vec<Property>, Problem> {
+        let mut declared: Vec<Property> =
+            self.metadata.properties.iter().map(of_metadata).collect();
+        let mut derived = Vec::new();
+        if !self.package().is_empty() {
+            let (version, release) = properties::version_and_release(&self.csv, profile)?;
             let identity = canonical::package(self.package(), version, release);
-            let identity = (identity.type_, identity.value.unwrap_or_default());
-            if !declared.contains(&identity) {
-                declared.push(identity);
-            }
+            derived.push(Property {
+                type_: identity.type_,
+                value: identity.value.unwrap_or_default(),
+            });
         }
-        // What does not decode is ignored here.
-        for property in
-            properties::written(self.csv.annotation("olm.properties")).unwrap_or_default()
-        {
-            let property = (property.type_, property.value);
-            if !declared.contains(&property) {
-                declared.push(property);
-            }
-        }
-        declared
+        let annotation = self.csv.annotation(properties::ANNOTATION);
+        derived.extend(properties::written(annotation).unwrap_or_default());
+        let mut known: BTreeSet<Property> = declared.iter().cloned().collect();
+        derived.retain(|property| known.insert(property.clone()));
+        declared.extend(derived);
+        Ok(declared)
     }
 
     /// The related images of the CSV, the bundle's own, and those of its deployments; each listed once beside the former.
@@ -144,8 +142,10 @@ impl Bundle {
                 }
             }
         }
+        let mut listed: BTreeSet<String> =
+            images.iter().map(|listed| listed.image.clone()).collect();
         for image in further {
-            if !images.iter().any(|listed| listed.image == image) {
+            if listed.insert(image.clone()) {
                 let name = String::new();
                 images.push(fbc::RelatedImage { name, image });
             }
@@ -154,22 +154,23 @@ impl Bundle {
     }
 }
 
+/// The fields of an API in a property.
+const GVK: [&str; 3] = ["group", "kind", "version"];
+
 fn gvk(api: &crate::Api) -> [String; 3] {
     [api.group.clone(), api.kind.clone(), api.version.clone()]
 }
 
-fn property(type_: String, value: String) -> fbc::Property {
-    fbc::Property {
-        type_,
-        value: Some(value),
+fn of_metadata(item: &Dependency) -> Property {
+    Property {
+        type_: item.type_.clone(),
+        value: item.value.clone().unwrap_or_else(|| "null".to_owned()),
     }
 }
 
-/// Texts in a JSON object; empty where there is none.
-fn texts<const N: usize>(value: &str, fields: [&str; N]) -> [String; N] {
-    let value = json::parse(value.as_bytes()).unwrap_or(Value::Null);
-    fields.map(|field| {
-        let text = value.field(field).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    })
+fn property(property: Property) -> fbc::Property {
+    fbc::Property {
+        type_: property.type_,
+        value: Some(property.value),
+    }
 }

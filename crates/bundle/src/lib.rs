@@ -33,6 +33,7 @@
 //! Bytes in, values out: it reads no image and no file system. It deliberately knows nothing of indexes, upgrade graphs or SQL.
 
 mod api;
+mod bounds;
 mod csv;
 mod error;
 mod fbc;
@@ -49,6 +50,8 @@ pub use error::{BundleError, Problem, Warning};
 pub use metadata::Dependency;
 pub use properties::Property;
 
+use catalog::Profile;
+use catalog::yaml::Expansion;
 use csv::Csv;
 use manifests::Manifests;
 use metadata::Metadata;
@@ -73,7 +76,6 @@ pub struct Bundle {
     related_images: BTreeSet<String>,
     provided_apis: BTreeSet<Api>,
     required_apis: BTreeSet<Api>,
-    properties: BTreeSet<Property>,
     warnings: Vec<Warning>,
 }
 
@@ -88,7 +90,7 @@ impl Bundle {
     pub fn read(files: &BundleFiles, path: &str) -> Result<Self, BundleError> {
         let mut warnings = Vec::new();
         Self::read_with(files, path, &mut warnings)
-            .map_err(|problem| BundleError::new(path, problem, files, warnings))
+            .map_err(|problem| BundleError::of_files(path, problem, files, warnings))
     }
 
     fn read_with(
@@ -102,13 +104,14 @@ impl Bundle {
             .as_ref()
             .ok_or_else(|| folder("manifests"))?;
         let metadata = files.metadata.as_ref().ok_or_else(|| folder("metadata"))?;
-        let manifests = Manifests::read(manifests, warnings)?;
-        let metadata = Metadata::read(metadata, warnings)?;
+        let size = manifests.values().chain(metadata.values()).map(Vec::len);
+        let expansion = Expansion::of_size(size.sum());
+        let manifests = Manifests::read(manifests, &expansion, warnings)?;
+        let metadata = Metadata::read(metadata, &expansion, warnings)?;
         let csv = Csv::read(manifests.csv())?;
         let provided_apis = api::provided(manifests.objects(), &csv)?;
         let required_apis = api::required(&csv)?;
-        let properties = properties::collect(&csv, &metadata, &provided_apis)?;
-        Ok(Self {
+        let bundle = Self {
             path: path.to_owned(),
             related_images: images::related(&csv, path)?,
             csv_json: manifests.csv_json(),
@@ -118,8 +121,9 @@ impl Bundle {
             metadata,
             provided_apis,
             required_apis,
-            properties,
-        })
+        };
+        bundle.check_bounds()?;
+        Ok(bundle)
     }
 
     /// The pull spec of the bundle, as given.
@@ -202,9 +206,19 @@ impl Bundle {
         &self.metadata.dependencies
     }
 
-    /// The properties, declared and derived; `olm.deprecated`, which the index decides, is not among them.
-    pub fn properties(&self) -> &BTreeSet<Property> {
-        &self.properties
+    /// The properties that an index database stores, declared and derived; `olm.deprecated`, which the index decides, is not
+    /// among them.
+    ///
+    /// # Errors
+    /// [`BundleError`] if the CSV's annotation `olm.properties` cannot be used, or a substitute carries no release where the
+    /// profile wants one.
+    pub fn properties(&self, profile: Profile) -> Result<BTreeSet<Property>, BundleError> {
+        properties::collect(&self.csv, &self.metadata, &self.provided_apis, profile)
+            .map_err(|problem| self.refused(problem))
+    }
+
+    fn refused(&self, problem: Problem) -> BundleError {
+        BundleError::new(&self.path, problem)
     }
 
     /// The files that were skipped, and why.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::Document;
 use catalog::json::{self, Value};
+use catalog::yaml::Expansion;
 
 use crate::{Problem, Warning};
 
@@ -19,11 +20,12 @@ impl Manifests {
     /// Keeps what decodes and has a kind; of several CSVs the first one.
     pub(crate) fn read(
         files: &BTreeMap<String, Vec<u8>>,
+        expansion: &Expansion,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Problem> {
         let (mut objects, mut csv) = (Vec::new(), None);
         for (name, bytes) in files.iter().filter(|(name, _)| !name.starts_with('.')) {
-            let object = match Document::read(bytes) {
+            let object = match Document::read_within(bytes, expansion) {
                 Ok(document) => document.into_object(),
                 Err(error) => {
                     warnings.push(Warning::undecodable("manifests", name, &error));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::json::{self, Value, raw};
+use catalog::yaml::Expansion;
 use catalog::{Document, Format};
 
 use crate::{Problem, Warning};
@@ -39,11 +40,12 @@ impl Metadata {
     /// File names do not matter, and hidden files count.
     pub(crate) fn read(
         files: &BTreeMap<String, Vec<u8>>,
+        expansion: &Expansion,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, Problem> {
         let (mut annotations, mut dependencies, mut properties) = (None, Vec::new(), Vec::new());
         for (name, bytes) in files {
-            let document = match Document::read(bytes) {
+            let document = match Document::read_within(bytes, expansion) {
                 Ok(document) => document,
                 Err(error) => {
                     warnings.push(Warning::undecodable("metadata", name, &error));

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use catalog::Profile;
+use catalog::fbc::PACKAGE;
 use catalog::json::{self, Value, quote, raw};
 
 use crate::csv::{Csv, SUBSTITUTES_FOR};
 use crate::metadata::Metadata;
 use crate::{Api, Problem};
+
+/// The CSV annotation that declares properties.
+pub(crate) const ANNOTATION: &str = "olm.properties";
+
+const GVK: &str = "olm.gvk";
 
 /// A property: a type and a value in compact JSON. Two that differ in key order only are two.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,11 +24,12 @@ pub struct Property {
     pub value: String,
 }
 
-/// The declared properties and those derived from the rest of the bundle.
+/// The properties an index database stores: the declared ones and those derived from the rest of the bundle.
 pub(crate) fn collect(
     csv: &Csv,
     metadata: &Metadata,
     provided: &BTreeSet<Api>,
+    profile: Profile,
 ) -> Result<BTreeSet<Property>, Problem> {
     let mut properties = BTreeSet::new();
     for property in &metadata.properties {
@@ -32,26 +40,29 @@ pub(crate) fn collect(
         });
     }
     let package = &metadata.annotations.package;
-    let (version, release) = version_and_release(csv)?;
     if !package.is_empty() {
+        let (version, release) = version_and_release(csv, profile)?;
         properties.insert(Property {
-            type_: "olm.package".to_owned(),
+            type_: PACKAGE.to_owned(),
             value: package_json(package, version, release),
         });
     }
-    properties.extend(annotated(csv.annotation("olm.properties"))?);
+    properties.extend(annotated(csv.annotation(ANNOTATION))?);
     for api in provided {
         properties.insert(Property {
-            type_: "olm.gvk".to_owned(),
+            type_: GVK.to_owned(),
             value: api.gvk_json(),
         });
     }
     Ok(properties)
 }
 
-/// The version a bundle is known by, and its release, which for a substitute stands in the build metadata.
-pub(crate) fn version_and_release(csv: &Csv) -> Result<(&str, &str), Problem> {
-    if !csv.release.is_empty() || csv.annotation(SUBSTITUTES_FOR).is_empty() {
+/// The version a bundle is known by, and its release, which for a substitute may stand in the build metadata.
+pub(crate) fn version_and_release(csv: &Csv, profile: Profile) -> Result<(&str, &str), Problem> {
+    let is_split = profile.splits_substitutes
+        && csv.release.is_empty()
+        && !csv.annotation(SUBSTITUTES_FOR).is_empty();
+    if !is_split {
         return Ok((&csv.version, &csv.release));
     }
     csv.version
@@ -77,12 +88,16 @@ fn package_json(package: &str, version: &str, release: &str) -> String {
 
 /// The properties in the CSV annotation `olm.properties`, as an index database stores them.
 fn annotated(annotation: &str) -> Result<Vec<Property>, Problem> {
-    let written = written(annotation).map_err(|reason| Problem::Properties { reason })?;
-    let stored = |property: Property| Property {
-        value: raw::compact_escaped(property.value.as_bytes()),
-        ..property
+    let invalid = |reason| Problem::Properties { reason };
+    let stored = |property: Property| {
+        check_known(&property).map_err(invalid)?;
+        Ok(Property {
+            value: raw::compact_escaped(property.value.as_bytes()),
+            ..property
+        })
     };
-    Ok(written.into_iter().map(stored).collect())
+    let written = written(annotation).map_err(invalid)?;
+    written.into_iter().map(stored).collect()
 }
 
 /// The properties in the CSV annotation `olm.properties`, their values as they are written there.
@@ -98,7 +113,6 @@ pub(crate) fn written(annotation: &str) -> Result<Vec<Property>, String> {
             None => String::new(),
             Some(other) => return Err(format!("a `type` is {}", other.kind())),
         };
-        check_known(&type_, item_value.field("value"))?;
         let members = raw::members(item).map_err(invalid)?;
         let value = members
             .iter()
@@ -117,25 +131,38 @@ pub(crate) fn written(annotation: &str) -> Result<Vec<Property>, String> {
 }
 
 /// Values of the types the reference tools know must be mappings whose known members are texts.
-fn check_known(type_: &str, value: Option<&Value>) -> Result<(), String> {
-    let known: &[&str] = match type_ {
-        "olm.label" => &["label"],
-        "olm.package" => &["packageName", "version"],
-        "olm.gvk" => &["group", "kind", "version"],
-        _ => return Ok(()),
-    };
-    let Some(value) = value else { return Ok(()) };
-    let valid = value.as_object().is_some()
-        && known.iter().all(|field| {
-            value
-                .field(field)
-                .is_none_or(|member| member.as_str().is_some())
-        });
-    if valid {
-        return Ok(());
+fn check_known(property: &Property) -> Result<(), String> {
+    match property.type_.as_str() {
+        "olm.label" => known(property, ["label"]).map(drop),
+        PACKAGE => known(property, ["packageName", "version"]).map(drop),
+        GVK => known(property, ["group", "kind", "version"]).map(drop),
+        _ => Ok(()),
     }
-    Err(format!(
-        "the value of an `{type_}` must be a mapping with texts under `{}`",
-        known.join("`, `")
-    ))
+}
+
+/// The texts a property of a known type has under some keys; empty where it has none, or a `null`.
+pub(crate) fn known<const N: usize>(
+    property: &Property,
+    fields: [&str; N],
+) -> Result<[String; N], String> {
+    let refuse = || {
+        format!(
+            "the value of an `{}` must be a mapping with texts under `{}`",
+            property.type_,
+            fields.join("`, `")
+        )
+    };
+    let value = json::parse(property.value.as_bytes()).map_err(|_| refuse())?;
+    if value.as_object().is_none() && !value.is_null() {
+        return Err(refuse());
+    }
+    let mut texts = [const { String::new() }; N];
+    for (text, field) in texts.iter_mut().zip(fields) {
+        match value.field(field) {
+            None => {}
+            Some(Value::String(found)) => text.clone_from(found),
+            Some(_) => return Err(refuse()),
+        }
+    }
+    Ok(texts)
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail them")]
 
 use bundle::{Bundle, BundleError, BundleFiles, Problem};
+use catalog::Profile;
 
 const PATH: &str = "registry.example/demo@sha256:1";
 
@@ -44,11 +45,8 @@ fn csv(spec: &str) -> String {
     )
 }
 
-fn check_problem(read: Result<Bundle, BundleError>, expected: &str) {
-    let message = read
-        .map(|bundle| bundle.name().to_owned())
-        .unwrap_err()
-        .to_string();
+fn check_problem<T>(read: Result<T, BundleError>, expected: &str) {
+    let message = read.map(drop).unwrap_err().to_string();
     assert!(
         message.contains(PATH) && message.contains(expected),
         "{message:?} should contain {expected:?}"
@@ -91,8 +89,8 @@ fn a_bundle_says_what_its_files_say() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(required, ["example.org/v1/Bar (bars)"]);
-    let properties: Vec<(&str, &str)> = bundle
-        .properties()
+    let properties = bundle.properties(Profile::A).unwrap();
+    let properties: Vec<(&str, &str)> = properties
         .iter()
         .map(|property| (property.type_.as_str(), property.value.as_str()))
         .collect();
@@ -213,8 +211,8 @@ fn properties_come_from_file_annotation_and_the_bundle_itself() {
     let csv = "kind: ClusterServiceVersion\nmetadata:\n  name: demo.v1.0.0\n  annotations:\n    olm.properties: '[{\"type\": \"x\", \"value\": {\"b\": 1.50, \"a\": \"<\"}}, {\"type\": \"none\"}]'\nspec: {version: 1.0.0, release: 3}\n";
     let file = "properties:\n- type: x\n  value: {b: 1.50, a: '<'}\n- type: x\n  value: {a: '<', b: 1.5}\n";
     let bundle = read(&[("csv.yaml", csv)], &[("properties.yaml", file)]).unwrap();
-    let found: Vec<(&str, &str)> = bundle
-        .properties()
+    let properties = bundle.properties(Profile::A).unwrap();
+    let found: Vec<(&str, &str)> = properties
         .iter()
         .map(|property| (property.type_.as_str(), property.value.as_str()))
         .collect();
@@ -241,14 +239,21 @@ fn a_substitute_has_its_release_in_the_version() {
     };
     let bundle = read(&[("csv.yaml", &csv("1.0.0+2"))], &[]).unwrap();
     assert_eq!(bundle.substitutes_for(), "demo.v0");
-    assert_eq!(
-        bundle.properties().first().unwrap().value,
-        r#"{"packageName":"demo","version":"1.0.0","release":"2"}"#
-    );
-    check_problem(
-        read(&[("csv.yaml", &csv("1.0.0"))], &[]),
-        "carries no release",
-    );
+    let split = r#"{"packageName":"demo","version":"1.0.0","release":"2"}"#;
+    let whole = r#"{"packageName":"demo","version":"1.0.0+2"}"#;
+    for (profile, expected) in [(Profile::A, split), (Profile::B, whole)] {
+        let stored = bundle.properties(profile).unwrap();
+        assert_eq!(stored.first().unwrap().value, expected, "{profile}");
+        let rendered = bundle.to_blob(profile).unwrap();
+        let identity = rendered.properties.iter();
+        let mut identity = identity.filter(|property| property.type_ == "olm.package");
+        assert_eq!(identity.next().unwrap().value.as_deref(), Some(expected));
+    }
+    let unreleased = read(&[("csv.yaml", &csv("1.0.0"))], &[]).unwrap();
+    check_problem(unreleased.properties(Profile::A), "carries no release");
+    check_problem(unreleased.to_blob(Profile::A), "carries no release");
+    unreleased.properties(Profile::B).unwrap();
+    unreleased.to_blob(Profile::B).unwrap();
 }
 
 #[test]
@@ -394,23 +399,55 @@ fn fields_of_the_wrong_type_are_refused() {
             .provided_apis()
             .is_empty()
     );
-    let properties = |value: &str| {
-        format!(
+}
+
+#[test]
+fn an_index_refuses_annotated_properties_that_a_catalog_ignores() {
+    let bundle = |value: &str| {
+        let csv = format!(
             "kind: ClusterServiceVersion\nmetadata: {{name: a, annotations: {{olm.properties: '{value}'}}}}\nspec: {{version: 1.0.0}}\n"
-        )
+        );
+        read(&[("csv.yaml", &csv)], &[]).unwrap()
     };
-    check_problem(
-        read(&[("csv.yaml", &properties("["))], &[]),
-        "`olm.properties` cannot be used",
-    );
-    check_problem(
-        read(
-            &[(
-                "csv.yaml",
-                &properties(r#"[{"type":"olm.gvk","value":"x"}]"#),
-            )],
-            &[],
+    let plain = bundle("[]").to_blob(Profile::A).unwrap().properties.len();
+    for (annotation, problem, rendered) in [
+        ("[", "`olm.properties` cannot be used", Some(0)),
+        (
+            r#"{"type":"x"}"#,
+            "`olm.properties` cannot be used",
+            Some(0),
         ),
-        "`olm.gvk` must be a mapping",
-    );
+        (
+            r#"[{"type":"olm.label","value":"x"}]"#,
+            "`olm.label` must be a mapping",
+            Some(1),
+        ),
+        (
+            r#"[{"type":"olm.gvk","value":"x"}]"#,
+            "`olm.gvk` must be a mapping",
+            None,
+        ),
+    ] {
+        let bundle = bundle(annotation);
+        check_problem(bundle.properties(Profile::A), problem);
+        match rendered {
+            Some(more) => {
+                let blob = bundle.to_blob(Profile::A).unwrap();
+                let objects = blob.properties.iter();
+                let others = objects.filter(|property| property.type_ != "olm.bundle.object");
+                assert_eq!(others.count(), plain - 1 + more, "{annotation}");
+            }
+            None => check_problem(bundle.to_blob(Profile::A), problem),
+        }
+    }
+}
+
+#[test]
+fn dependencies_on_packages_are_rendered_as_often_as_they_are_listed() {
+    let dependencies = "dependencies:\n- type: olm.package\n  value: {packageName: p, version: '>1'}\n- type: olm.package\n  value: {packageName: p, version: '>1'}\n";
+    let bundle = read(&[("csv.yaml", CSV)], &[("dependencies.yaml", dependencies)]).unwrap();
+    let blob = bundle.to_blob(Profile::A).unwrap();
+    let required = blob.properties.iter();
+    let required = required.filter(|property| property.type_ == "olm.package.required");
+    assert_eq!(required.count(), 2);
 }

@@ -2,16 +2,25 @@
 //!
 //! A server that reads its catalog anew takes long to start, so catalog images carry a cache beside it: the packages with
 //! their upgrade graphs, and one record for every bundle in every channel. A digest over the catalog and the cache's
-//! contents tells the server whether the two belong together. [`write`](fn@write) makes a cache, [`check`] judges one.
+//! contents tells the server whether the two belong together. [`write`](fn@write) makes a cache, [`update`] brings one up to
+//! date, [`check`] judges one.
+//!
+//! Work goes through three threads and the pool: `contents` says what there is to do, `pipeline` has it done in the pool and
+//! stored by a second thread, and the third, `hasher`, computes the digest. At no time are the records of more than a few
+//! bundles in memory.
 
 mod archive;
 mod build;
-mod bundles;
+mod contents;
 mod csv;
 mod error;
+mod facts;
 mod fnv;
+mod hasher;
 mod index;
 mod json_files;
+mod object;
+mod pipeline;
 mod pogreb;
 mod protobuf;
 mod record;
@@ -21,8 +30,60 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub use build::{check, write};
+pub use build::{check, detect, records, update, write};
 pub use error::CacheError;
+
+use crate::Profile;
+
+/// What cache is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The format; `None` for that of the cache which is there, or else [`Format::Pogreb`].
+    pub format: Option<Format>,
+    /// Decides what is in the cache, and what else a valid catalog is.
+    pub profile: Profile,
+}
+
+/// What was done to a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The digest of the cache.
+    pub digest: String,
+    /// How it came about.
+    pub change: Change,
+    /// Records that stayed where they were.
+    pub kept: usize,
+    /// Records that were written.
+    pub written: usize,
+    /// Records that were deleted.
+    pub deleted: usize,
+    /// Bytes that were written.
+    pub bytes: u64,
+}
+
+/// How a cache came to belong to its catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It did already.
+    Unchanged,
+    /// Changed records were added to it.
+    Updated,
+    /// It was written anew.
+    Rewritten,
+}
+
+impl Report {
+    fn unchanged(digest: String) -> Self {
+        Self {
+            digest,
+            change: Change::Unchanged,
+            kept: 0,
+            written: 0,
+            deleted: 0,
+            bytes: 0,
+        }
+    }
+}
 
 /// How a cache is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! The first document of a manifest file.
 
 use crate::json::{self, JsonError, Value};
-use crate::yaml::{self, YamlError};
+use crate::yaml::{self, Expansion, YamlError};
 
 /// How a file is written; decided by its first byte that is not blank, never by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,14 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`DocumentError`] if there is none, or if it is not what the reference tools would read.
     pub fn read(bytes: &'a [u8]) -> Result<Self, DocumentError> {
+        Self::read_within(bytes, &Expansion::of_size(bytes.len()))
+    }
+
+    /// Like [`Document::read`], where aliases may expand as far as the other files that share `expansion` leave it.
+    ///
+    /// # Errors
+    /// Those of [`Document::read`].
+    pub fn read_within(bytes: &'a [u8], expansion: &Expansion) -> Result<Self, DocumentError> {
         let start = bytes
             .iter()
             .position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b);
@@ -73,7 +81,7 @@ impl<'a> Document<'a> {
                 format: Format::Json(&bytes[start..]),
             });
         }
-        match yaml::parse(first_document(bytes))? {
+        match yaml::parse_within(first_document(bytes), expansion)? {
             Value::Null => Err(DocumentError::Empty),
             value => Ok(Self {
                 value,

@@ -4,7 +4,7 @@
 //! one, [`Catalog::validate`] judges its packages and upgrade graphs, [`Catalog::write`] writes it in the one order and
 //! form that the reference tool writes.
 //!
-//! Where versions of the reference tool differ, this follows the specification's profile A.
+//! Where releases of the reference tool differ, a [`Profile`](crate::Profile) says which one is followed.
 
 mod arrange;
 mod blob;
@@ -13,6 +13,7 @@ mod csv_metadata;
 mod error;
 mod ignore;
 mod image;
+mod migrate;
 mod model;
 mod problems;
 mod property;
@@ -21,15 +22,19 @@ mod tree;
 mod validate;
 mod write;
 
+use crate::json::{self, Part};
+
 pub use blob::{Blob, Unreadable};
 pub use csv_metadata::{CsvMetadataError, csv_metadata};
 pub use error::{CatalogError, TreeError};
+pub use migrate::{FileBlobs, LeftOut};
 pub use model::{Graph, Member, Model, PackageModel, Version as BundleVersion};
 pub use problems::{Node, Problem, Problems};
 pub use property::canonical;
 pub use read::read;
 pub use tree::files;
-pub use write::{Output, PackageBlobs};
+pub(crate) use write::Group;
+pub use write::Output;
 
 /// The schema of a package blob.
 pub const PACKAGE: &str = "olm.package";
@@ -176,6 +181,15 @@ pub struct Other {
 }
 
 impl Bundle {
+    /// The version that the bundle's first `olm.package` property says; empty texts where it lacks them.
+    ///
+    /// `None` if there is no such property. It may not be a strict semantic version in catalogs that are not valid.
+    pub fn version(&self) -> Option<BundleVersion> {
+        let mut properties = self.properties.iter();
+        let identity = properties.find(|property| property.type_ == PACKAGE)?;
+        Some(BundleVersion::said_by(identity.value.as_deref()?))
+    }
+
     /// Whether the bundle embeds a manifest.
     pub fn has_objects(&self) -> bool {
         self.properties
@@ -195,15 +209,17 @@ impl Bundle {
 
     /// The first embedded manifest that is a `ClusterServiceVersion`, as JSON text.
     pub fn csv_json(&self) -> Option<Vec<u8>> {
-        self.objects().find(|object| {
-            crate::json::raw::members(object).is_ok_and(|members| {
-                property::last(&members, "kind").is_some_and(|kind| {
-                    crate::json::parse(kind)
-                        .is_ok_and(|kind| kind.as_str() == Some("ClusterServiceVersion"))
-                })
-            })
-        })
+        self.objects().find(|object| is_csv(object))
     }
+}
+
+/// Whether an embedded manifest, as [`Bundle::objects`] gives it, is a `ClusterServiceVersion`.
+pub(crate) fn is_csv(object: &[u8]) -> bool {
+    let text = json::lossy(object);
+    let kind = Part::new(&text)
+        .fields()
+        .and_then(|fields| fields.some("kind")?.string());
+    kind.as_deref() == Some("ClusterServiceVersion")
 }
 
 impl Catalog {

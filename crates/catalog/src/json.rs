@@ -3,18 +3,27 @@
 //! Canonical means: keys in byte order, no white space, `<`, `>`, `&`, U+2028 and U+2029 escaped, and numbers in the
 //! form of Go's encoder (index database specification, 2.2).
 
+mod fields;
 mod indent;
+mod normal;
 mod number;
 mod parse;
+mod quoted;
 pub mod raw;
+mod scan;
 mod write;
 
 use std::collections::BTreeMap;
 
-pub(crate) use indent::indent;
+pub use fields::{Fields, Part};
+pub(crate) use indent::{indent, line};
+pub(crate) use normal::Normal;
 pub use number::Number;
 pub use parse::{JsonError, parse};
-pub(crate) use parse::{Numbers, next, push_lossy};
+pub(crate) use parse::{Numbers, next, next_normal};
+pub use quoted::lossy;
+pub(crate) use quoted::push_lossy;
+pub(crate) use scan::{run_of, run_until};
 pub use write::{quote, quote_plain, to_plain_text, to_text, write};
 
 /// How deeply arrays and objects may be nested in what this crate reads.
@@ -104,16 +113,6 @@ impl Value {
             Self::String(_) => "a string",
             Self::Array(_) => "a list",
             Self::Object(_) => "a mapping",
-        }
-    }
-
-    /// Makes every number a double, as catalogs hold them (file-based catalog specification, 1.2).
-    pub(crate) fn make_doubles(&mut self) {
-        match self {
-            Self::Number(number) => *number = number.as_double(),
-            Self::Array(elements) => elements.iter_mut().for_each(Value::make_doubles),
-            Self::Object(members) => members.values_mut().for_each(Value::make_doubles),
-            Self::Null | Self::Bool(_) | Self::String(_) => {}
         }
     }
 

@@ -9,7 +9,9 @@
 //! - [`json::Value`]: what it says; printed with [`json::to_text`] it is canonical JSON;
 //! - [`Version`]: a strict semantic version in the order that decides channel heads;
 //! - [`fbc::Catalog`]: a file-based catalog, read from a directory, validated and written;
-//! - [`cache::write`](fn@cache::write) and [`cache::check`]: the cache that a server starts from.
+//! - [`graph::select`]: the upgrade graph of a package, drawn as Mermaid, DOT or SVG;
+//! - [`diff::Diff`]: what changed between two catalogs, and what that means for clusters;
+//! - [`cache::write`](fn@cache::write), [`cache::update`] and [`cache::check`]: the cache that a server starts from.
 //!
 //! ```
 //! use catalog::{Document, Version, json};
@@ -26,11 +28,15 @@
 //! caller's to bound. It deliberately knows nothing of images or SQL.
 
 pub mod cache;
+pub mod diff;
 mod document;
 pub mod fbc;
+pub mod graph;
 pub mod json;
+mod profile;
 mod version;
 pub mod yaml;
 
 pub use document::{Document, DocumentError, Format};
-pub use version::{Version, VersionError};
+pub use profile::{Profile, UnknownProfile};
+pub use version::{RangeError, Version, VersionError, VersionRange};

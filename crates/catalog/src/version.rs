@@ -1,8 +1,12 @@
-//! Strict semantic versions in the order of the reference tools.
+//! Strict semantic versions in the order of the reference tools, and ranges of them.
+
+mod range;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+
+pub use range::{RangeError, VersionRange};
 
 /// A strict semantic version: three numbers, no leading `v`, no leading zeros.
 ///

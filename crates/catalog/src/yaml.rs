@@ -5,7 +5,9 @@
 
 mod breaks;
 mod compose;
+mod expansion;
 mod indent;
+mod normal;
 mod scalar;
 mod write;
 
@@ -15,6 +17,8 @@ use granit_parser::ScanError;
 
 use crate::json::Value;
 
+pub use expansion::Expansion;
+pub(crate) use normal::normal;
 pub use write::write;
 
 use breaks::Breaks;
@@ -81,6 +85,14 @@ impl From<ScanError> for YamlError {
 /// [`YamlError`] if the document is malformed, has no JSON form (infinities, sequences as keys), nests deeper than
 /// [`MAX_DEPTH`](crate::json::MAX_DEPTH) or expands aliases without bound. What follows the first document is not looked at.
 pub fn parse(bytes: &[u8]) -> Result<Value, YamlError> {
+    parse_within(bytes, &Expansion::of_size(bytes.len()))
+}
+
+/// Like [`parse`], where aliases may expand as far as the other documents of an input leave it.
+///
+/// # Errors
+/// Those of [`parse`].
+pub(crate) fn parse_within(bytes: &[u8], expansion: &Expansion) -> Result<Value, YamlError> {
     let text = std::str::from_utf8(bytes).map_err(|error| YamlError::Encoding {
         line: bytes[..error.valid_up_to()]
             .split(|byte| *byte == b'\n')
@@ -92,14 +104,14 @@ pub fn parse(bytes: &[u8]) -> Result<Value, YamlError> {
         Some((text, breaks)) => (text.as_str(), Some(breaks)),
         None => (text, None),
     };
-    match Composer::new(text, breaks, &BTreeSet::new()).document() {
+    match Composer::new(text, breaks, &BTreeSet::new(), expansion).document() {
         Ok(value) => Ok(value),
         Err(Stop::Refused(error)) => Err(error),
         Err(Stop::Indentation(error)) => {
             let Some(indented) = indent::indent(text) else {
                 return Err(error);
             };
-            let composer = Composer::new(&indented.text, breaks, &indented.lines);
+            let composer = Composer::new(&indented.text, breaks, &indented.lines, expansion);
             composer.document().map_err(|stop| match stop {
                 Stop::Refused(error) | Stop::Indentation(error) => error,
             })
@@ -269,7 +281,12 @@ mod tests {
             r#"{"a":"x\u2028y\u2028 z"}"#,
         );
         check("a: x\u{85}y \u{85} \u{85}z\n", r#"{"a":"x y\nz"}"#);
-        check("a: |\n  x \u{2029} y\n", r#"{"a":"x \u2029 y\n"}"#);
+        check("a: |\n  x \u{2029}  y\n", r#"{"a":"x \u2029y\n"}"#);
+        check(
+            "a:\n  b: |-\n\n     x\u{2028}      y\n     z\u{2029}     \n",
+            r#"{"a":{"b":"\nx\u2028 y\nz\u2029"}}"#,
+        );
+        check("a: |2\n   x\u{85}   y\n", r#"{"a":" x\n y\n"}"#);
     }
 
     #[test]

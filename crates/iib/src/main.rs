@@ -72,10 +72,35 @@ impl fmt::Display for WrongUsage {
 
 impl std::error::Error for WrongUsage {}
 
+/// What a comparison says that was asked for an exit code.
+#[derive(Debug)]
+enum Compared {
+    /// There are differences, which are printed already.
+    Different,
+    /// There was trouble.
+    Trouble(anyhow::Error),
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Different => f.write_str("there are differences"),
+            Self::Trouble(error) => f.write_str(&terminal::chain(error)),
+        }
+    }
+}
+
+impl std::error::Error for Compared {}
+
 /// Says on standard error what went wrong, with every cause, and how it ends: 1 is "the work failed", 2, as clap has it, "wrong usage".
+/// Comparisons that were asked for an exit code end as `diff` does: 1 is "different", 2 "trouble".
 fn fail(error: &anyhow::Error) -> ExitCode {
+    let compared = error.downcast_ref::<Compared>();
+    if matches!(compared, Some(Compared::Different)) {
+        return ExitCode::from(1);
+    }
     terminal::complain(&format!("error: {}", terminal::chain(error)));
-    if error.is::<WrongUsage>() {
+    if error.is::<WrongUsage>() || compared.is_some() {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE

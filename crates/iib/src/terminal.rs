@@ -1,6 +1,9 @@
 //! What people see: results on standard output, everything else on standard error.
 
 use std::io::Write as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a command's result. A closed pipe ends the output, not the program's work.
 pub(crate) fn print(text: &str) {
@@ -13,6 +16,16 @@ pub(crate) fn print(text: &str) {
 pub(crate) fn complain(text: &str) {
     // Standard error may be closed; there is nobody left to tell.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Shows on a terminal that work goes on, until the bar is dropped; elsewhere nothing.
+pub(crate) fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
 }
 
 /// An error and its causes in one line, each cause once.

@@ -82,7 +82,8 @@ async fn a_valid_catalog_is_accepted_silently_and_an_invalid_one_names_everythin
     let error = run(&world, &["validate", "@catalog/more.yaml"])
         .await
         .failed();
-    assert_names(&error, &["more.yaml", "is not a directory"]);
+    // A file is a catalog by itself.
+    assert_names(&error, &["more.yaml", "unknown package `alpha`"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,21 +121,100 @@ async fn migrating_stays_in_the_directory_and_leaves_nothing_when_it_fails() {
     run(&world, &["migrate", "@catalog", "@out"]).await.ok();
     let written = fs::read_to_string(path(&world, "out/alpha/catalog.json")).unwrap();
     assert_names(&written, &["alpha.v1.0.0"]);
-    assert!(!written.contains("example.com/notes"));
     write(
         &world,
         "evil/catalog.yaml",
         "schema: olm.package\nname: ../evil\ndefaultChannel: c\n",
     );
-    let error = run(&world, &["migrate", "@evil", "@new"]).await.failed();
-    assert_names(&error, &["../evil"]);
-    assert!(!path(&world, "new").exists(), "nothing is left behind");
+    for profile in ["a", "b"] {
+        let args = ["migrate", "@evil", "@new", "--profile", profile];
+        let error = run(&world, &args).await.failed();
+        assert_names(&error, &["../evil"]);
+        assert!(!path(&world, "new").exists(), "nothing is left behind");
+    }
     let hidden = fs::read_dir(world.dir.path()).unwrap();
     let hidden = hidden.filter(|entry| {
         let name = entry.as_ref().unwrap().file_name();
         name.to_str().unwrap().starts_with(".catalog-")
     });
     assert_eq!(hidden.count(), 0, "no work directory is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blobs_that_a_profile_leaves_out_are_counted_in_a_warning() {
+    let world = world().await;
+    let unowned = "schema: olm.bundle\nname: nowhere\n---\nschema: example.com/global\n";
+    write(&world, "catalog/more.yaml", unowned);
+    let migrate = async |profile: &str, to: &str| {
+        let args = ["migrate", "@catalog", to, "--profile", profile];
+        run(&world, &args).await
+    };
+    let ran = migrate("a", "@a").await;
+    assert_names(
+        &ran.stderr,
+        &[
+            "warning",
+            "1 of olm.bundle",
+            "2 of other schemas",
+            "--profile b",
+        ],
+    );
+    ran.ok();
+    let written = fs::read_to_string(path(&world, "a/alpha/catalog.json")).unwrap();
+    assert!(!written.contains("example.com/notes"));
+    assert!(!path(&world, "a/catalog.json").exists());
+
+    let ran = migrate("b", "@b").await;
+    assert_names(
+        &ran.stderr,
+        &["warning", "1 of olm.bundle", "name their package"],
+    );
+    ran.ok();
+    let written = fs::read_to_string(path(&world, "b/alpha/catalog.json")).unwrap();
+    assert_names(&written, &["example.com/notes"]);
+    let written = fs::read_to_string(path(&world, "b/catalog.json")).unwrap();
+    assert_names(&written, &["example.com/global"]);
+
+    let ran = run(&world, &["render", "@catalog"]).await;
+    assert_names(
+        &ran.stderr,
+        &["warning", "1 of olm.bundle", "name their package"],
+    );
+    fs::remove_file(path(&world, "catalog/more.yaml")).unwrap();
+    let ran = run(&world, &["render", "@catalog"]).await;
+    assert_eq!(ran.stderr, "", "nothing is left out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_b_checks_skip_ranges_and_reads_no_databases() {
+    let world = world().await;
+    let ranged = CATALOG.replace(
+        "- name: alpha.v1.0.0",
+        "- name: alpha.v1.0.0\n  skipRange: bogus",
+    );
+    write(&world, "catalog/alpha/catalog.yaml", &ranged);
+    run(&world, &["validate", "@catalog"]).await.ok();
+    let args = ["validate", "@catalog", "--profile", "b"];
+    let error = run(&world, &args).await.failed();
+    assert_names(&error, &["alpha.v1.0.0", "invalid skipRange", "bogus"]);
+
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await
+        .to_string();
+    run(&world, &["add", "--db", "@index.db", "--bundles", &bundle])
+        .await
+        .ok();
+    for args in [
+        &["render", "@index.db"][..],
+        &["migrate", "@index.db", "@out"],
+    ] {
+        let args = [args, &["--profile", "b"]].concat();
+        let error = run(&world, &args).await.failed();
+        assert_names(&error, &["index.db", "is not a directory", "profile `a`"]);
+    }
+    let ran = run(&world, &["validate", "@catalog", "--profile", "c"]).await;
+    assert_names(&ran.stderr, &["no profile `c`"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

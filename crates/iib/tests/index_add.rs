@@ -25,22 +25,12 @@ async fn a_new_index_is_made_and_bundles_are_added_to_it() {
         .await;
     let index = world.index("one", &[&first]).await;
 
-    let binary = format!("{}/binary:latest", world.host);
     let to = format!("{}/index:two", world.host);
     let bundles = second.to_string();
-    let args = [
-        "index",
-        "add",
-        "--binary-image",
-        &binary,
-        "--from-index",
-        &index,
-        "--to",
-        &to,
-        "--bundles",
-        &bundles,
-    ];
-    let text = world.iib(&args).await.ok();
+    let text = world
+        .add(&to, &[&bundles], &["--from-index", &index])
+        .await
+        .ok();
     assert_names(&text, &["published", &to, "1 added", "amd64", "arm64"]);
 
     let inspected: Value = serde_json::from_str(
@@ -99,22 +89,12 @@ async fn a_bundle_that_is_there_already_changes_nothing() {
         .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
         .await;
     let index = world.index("one", &[&bundle]).await;
-    let binary = format!("{}/binary:latest", world.host);
     let to = format!("{}/index:again", world.host);
     let by_tag = format!("{}/bundles/alpha:v1.0.0", world.host);
-    let args = [
-        "index",
-        "add",
-        "--binary-image",
-        &binary,
-        "--from-index",
-        &index,
-        "--to",
-        &to,
-        "--bundles",
-        &by_tag,
-    ];
-    let text = world.iib(&args).await.ok();
+    let text = world
+        .add(&to, &[&by_tag], &["--from-index", &index])
+        .await
+        .ok();
     assert_names(&text, &["0 added, 1 already there", "0 pushed"]);
     assert_eq!(
         world.digest("index", "one").await,
@@ -133,27 +113,11 @@ async fn overwriting_moves_the_tag_and_keeps_its_architectures() {
         .await;
     let index = world.index("v4.19", &[&first]).await;
     let before = world.digest("index", "v4.19").await;
-    let binary = format!("{}/binary:latest", world.host);
     let to = format!("{}/iib-build:1", world.host);
     let bundles = second.to_string();
-    let text = world
-        .iib(&[
-            "index",
-            "add",
-            "--binary-image",
-            &binary,
-            "--from-index",
-            &index,
-            "--overwrite-from-index",
-            "--to",
-            &to,
-            "--build-tag",
-            "extra",
-            "--bundles",
-            &bundles,
-        ])
-        .await
-        .ok();
+    let overwriting = ["--from-index", &index, "--overwrite-from-index"];
+    let more = [&overwriting[..], &["--build-tag", "extra"]].concat();
+    let text = world.add(&to, &[&bundles], &more).await.ok();
     assert_names(&text, &[&index]);
     let after = world.digest("index", "v4.19").await;
     assert_ne!(before, after);
@@ -186,36 +150,14 @@ async fn an_index_may_live_in_an_oci_layout() {
         .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
         .await
         .to_string();
-    let binary = world.binary_image().await.to_string();
+    world.binary_image().await;
     let layout = format!("oci:{}", world.dir.path().join("layout").display());
     let (one, two) = (format!("{layout}:one"), format!("{layout}:two"));
-    let args = [
-        "index",
-        "add",
-        "--binary-image",
-        &binary,
-        "--arch",
-        "arm64",
-        "--to",
-        &one,
-        "--bundles",
-        &first,
-    ];
-    world.iib(&args).await.ok();
-    let args = [
-        "index",
-        "add",
-        "--binary-image",
-        &binary,
-        "--from-index",
-        &one,
-        "--to",
-        &two,
-        "--bundles",
-        &second,
-        "--oci",
-    ];
-    world.iib(&args).await.ok();
+    world.add(&one, &[&first], &["--arch", "arm64"]).await.ok();
+    world
+        .add(&two, &[&second], &["--from-index", &one, "--oci"])
+        .await
+        .ok();
     let text = world.iib(&["index", "inspect", &two]).await.ok();
     assert_names(
         &text,
@@ -243,19 +185,14 @@ async fn of_a_large_binary_image_in_the_same_registry_no_byte_travels() {
         .to_string();
     world.registry.log().clear();
     let to = format!("{}/index:one", world.host);
-    let args = [
-        "index",
-        "add",
-        "--binary-image",
-        &binary,
-        "--arch",
-        "amd64",
-        "--to",
-        &to,
-        "--bundles",
-        &bundle,
-    ];
-    let text = world.iib(&args).await.ok();
+    let text = world
+        .add(
+            &to,
+            &[&bundle],
+            &["--arch", "amd64", "--binary-image", &binary],
+        )
+        .await
+        .ok();
     assert_names(&text, &["1 mounted", "0 copied"]);
     let totals = world.registry.log().totals();
     assert!(
@@ -272,20 +209,15 @@ async fn of_a_large_binary_image_in_the_same_registry_no_byte_travels() {
     // The second time the repository has it: not even a mount.
     world.registry.log().clear();
     let again = format!("{}/index:two", world.host);
-    let args = [
-        "index",
-        "add",
-        "--binary-image",
-        &binary,
-        "--arch",
-        "amd64",
-        "--to",
-        &again,
-        "--bundles",
-        &bundle,
-    ];
     assert_names(
-        &world.iib(&args).await.ok(),
+        &world
+            .add(
+                &again,
+                &[&bundle],
+                &["--arch", "amd64", "--binary-image", &binary],
+            )
+            .await
+            .ok(),
         &["0 pushed", "0 mounted", "0 copied"],
     );
     assert!(
@@ -314,19 +246,14 @@ async fn a_binary_image_in_another_registry_is_streamed_through_once() {
         .to_string();
     let run = async |tag: &str| {
         let to = format!("{}/index:{tag}", world.host);
-        let args = [
-            "index",
-            "add",
-            "--binary-image",
-            &binary,
-            "--arch",
-            "amd64",
-            "--to",
-            &to,
-            "--bundles",
-            &bundle,
-        ];
-        world.iib(&args).await.ok()
+        world
+            .add(
+                &to,
+                &[&bundle],
+                &["--arch", "amd64", "--binary-image", &binary],
+            )
+            .await
+            .ok()
     };
     assert_names(&run("one").await, &["1 copied"]);
     assert_names(&run("two").await, &["0 copied"]);
@@ -340,21 +267,21 @@ async fn an_alias_keeps_names_and_speaks_to_another_address() {
         .await;
     world.binary_image().await;
     let alias = format!("registry.test:5000={}", world.host);
-    let args = [
-        "index",
-        "add",
-        "--registry-alias",
-        &alias,
-        "--binary-image",
-        "registry.test:5000/binary:latest",
-        "--arch",
-        "amd64",
-        "--to",
-        "registry.test:5000/index:one",
-        "--bundles",
-        "registry.test:5000/bundles/alpha:v1.0.0",
-    ];
-    world.iib(&args).await.ok();
+    world
+        .add(
+            "registry.test:5000/index:one",
+            &["registry.test:5000/bundles/alpha:v1.0.0"],
+            &[
+                "--registry-alias",
+                &alias,
+                "--binary-image",
+                "registry.test:5000/binary:latest",
+                "--arch",
+                "amd64",
+            ],
+        )
+        .await
+        .ok();
     let args = [
         "index",
         "inspect",
@@ -383,23 +310,16 @@ async fn an_index_in_an_oci_layout_is_overwritten() {
         .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
         .await
         .to_string();
-    let binary = world.binary_image().await.to_string();
+    world.binary_image().await;
     let layout = format!("oci:{}", world.dir.path().join("layout").display());
     let (index, other) = (format!("{layout}:v1"), format!("{layout}:candidate"));
-    let common = ["index", "add", "--binary-image", &binary, "--to"];
-    let args = [
-        &common[..],
-        &[&index, "--arch", "arm64", "--bundles", &first],
-    ]
-    .concat();
-    world.iib(&args).await.ok();
-
-    let overwriting = [
-        &common[..],
-        &[&other, "--from-index", &index, "--bundles", &second],
-    ];
-    let args = [&overwriting.concat()[..], &["--overwrite-from-index"]].concat();
-    assert_names(&world.iib(&args).await.ok(), &[&index]);
+    world
+        .add(&index, &[&first], &["--arch", "arm64"])
+        .await
+        .ok();
+    let overwriting = ["--from-index", &index, "--overwrite-from-index"];
+    let text = world.add(&other, &[&second], &overwriting).await.ok();
+    assert_names(&text, &[&index]);
     let [moved, published] = [&index, &other].map(|name| async {
         let args = ["index", "inspect", name, "-o", "json"];
         serde_json::from_str::<Value>(&world.iib(&args).await.ok()).unwrap()
@@ -418,11 +338,9 @@ async fn one_architectures_image_by_digest_is_an_index_too() {
     world.index("v1", &[&bundle]).await;
     let digest = world.digest("index", "v1-arm64").await.unwrap();
     let index = format!("{}/index@{digest}", world.host);
-    let binary = format!("{}/binary:latest", world.host);
     let to = format!("{}/index:v2", world.host);
-    let args = ["index", "add", "--binary-image", &binary, "--to", &to];
-    let args = [&args[..], &["--from-index", &index, "-o", "json"]].concat();
-    let added: Value = serde_json::from_str(&world.iib(&args).await.ok()).unwrap();
+    let more = ["--from-index", &index, "-o", "json"];
+    let added: Value = serde_json::from_str(&world.add(&to, &[], &more).await.ok()).unwrap();
     let arches: Vec<_> = added["images"].as_object().unwrap().keys().collect();
     assert_eq!(arches, ["arm64"]);
 }

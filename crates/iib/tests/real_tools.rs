@@ -1,4 +1,4 @@
-//! What independent tools see of an index that `iib index add` published to Debian's `docker-registry`.
+//! What independent tools see of an index that `iib index add` published to Debian's `docker-registry`, and what we see of their images.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
@@ -21,16 +21,15 @@ async fn published() -> DockerRegistry {
 
 /// Makes an index of the sample bundles at `to`.
 async fn add_samples(registry: &DockerRegistry, to: &str, more: &[&str]) {
-    let binary = registry.site.binary_image_for(&ARCHES).await.to_string();
+    registry.site.binary_image_for(&ARCHES).await;
     let mut bundles = Vec::new();
     for bundle in &samples::bundles() {
         bundles.push(registry.site.bundle(bundle).await.to_string());
     }
-    let (arches, bundles) = (ARCHES.join(","), bundles.join(","));
-    let mut args = vec!["index", "add", "--binary-image", &binary, "--to", to];
-    args.extend(["--arch", &arches, "--bundles", &bundles]);
-    args.extend(more);
-    registry.site.iib(&args).await.ok();
+    let bundles: Vec<&str> = bundles.iter().map(String::as_str).collect();
+    let arches = ARCHES.join(",");
+    let more = [&["--arch", &arches], more].concat();
+    registry.site.add(to, &bundles, &more).await.ok();
 }
 
 fn json(text: &str) -> Value {
@@ -209,16 +208,76 @@ async fn an_index_that_buildah_made_is_a_from_index() {
 
     let bundle = Bundle::simple("alpha", "1.0.0", "stable", None);
     let bundle = registry.site.bundle(&bundle).await.to_string();
-    let binary = format!("{host}/binary:latest");
     let to = format!("{host}/index:grown");
-    let mut args = vec!["index", "add", "--from-index", &foreign, "--to", &to];
-    args.extend(["--binary-image", &binary, "--bundles", &bundle]);
-    registry.site.iib(&args).await.ok();
+    let more = ["--from-index", &foreign];
+    registry.site.add(&to, &[&bundle], &more).await.ok();
     let inspected = registry.site.iib(&["index", "inspect", &to]).await.ok();
     assert_names(
         &inspected,
         &["alpha", "clock-operator", "hello-operator", "amd64"],
     );
+}
+
+/// The upper layer deletes a file, replaces one, and adds a link, as a `RUN` of a container build does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_image_that_buildah_made_is_read_as_a_container_sees_it() {
+    if !available(&["docker-registry", "buildah", "skopeo"]) {
+        return;
+    }
+    let registry = DockerRegistry::start().await;
+    let write = |name: &str, text: &str| {
+        let path = registry.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let package = "schema: olm.package\nname: alpha\ndefaultChannel: ";
+    write("configs/alpha/package.yaml", &format!("{package}old\n"));
+    write("configs/alpha/broken.yaml", "schema: [broken");
+    write("configs/gone/catalog.yaml", "schema: [broken");
+    // Of another length: the tool takes a file of the same length and second for the same file.
+    write("package.yaml", &format!("{package}replaced\n"));
+
+    let engine = async |args: &[&str]| registry.run_engine("buildah", args).await;
+    let container = engine(&["from", "scratch"]).await;
+    let container = container.trim();
+    let configs = registry.path("configs");
+    let label = "operators.operatorframework.io.index.configs.v1=/configs";
+    engine(&["copy", container, configs.to_str().unwrap(), "/configs"]).await;
+    engine(&[
+        "config", "--arch", "amd64", "--os", "linux", "--label", label, container,
+    ])
+    .await;
+    engine(&["commit", "--format", "docker", container, "lower"]).await;
+    let container = engine(&["from", "lower"]).await;
+    let container = container.trim();
+    let root = engine(&["mount", container]).await;
+    let inside = std::path::Path::new(root.trim()).join("configs");
+    std::fs::remove_file(inside.join("alpha/broken.yaml")).unwrap();
+    std::fs::remove_dir_all(inside.join("gone")).unwrap();
+    std::fs::copy(
+        registry.path("package.yaml"),
+        inside.join("alpha/package.yaml"),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("alpha/package.yaml", inside.join("link.yaml")).unwrap();
+    engine(&["umount", container]).await;
+    engine(&["commit", "--format", "docker", container, "upper"]).await;
+    let image = format!("{}/catalog:v4.19", registry.site.host);
+    let source = format!("docker://{image}");
+    engine(&["push", "--format", "v2s2", "upper", &source]).await;
+
+    let args = ["catalog", "render", &image, "--output", "yaml"];
+    let rendered = registry.site.iib(&args).await.ok();
+    assert_eq!(
+        rendered.matches("defaultChannel: replaced").count(),
+        2,
+        "{rendered}"
+    );
+    assert!(!rendered.contains("old"), "{rendered}");
+    let layout = format!("oci:{}:v4.19", registry.path("layout").display());
+    registry.run("skopeo", &["copy", &source, &layout]).await;
+    let args = ["catalog", "render", &layout, "--output", "yaml"];
+    assert_eq!(registry.site.iib(&args).await.ok(), rendered);
 }
 
 #[tokio::test(flavor = "multi_thread")]

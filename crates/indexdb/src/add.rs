@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use bundle::Bundle;
+use catalog::Profile;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::IndexDb;
@@ -31,6 +32,8 @@ pub struct AddOptions {
     pub overwrite_latest: bool,
     /// Whether the annotation `olm.substitutesFor` is honoured; without it a bundle that carries it is refused.
     pub substitutes_for: bool,
+    /// Whose properties are stored: profiles differ in those of substitutes.
+    pub profile: Profile,
 }
 
 /// How the upgrade graph of a package is made.

@@ -1,7 +1,10 @@
 //! Opening, creating and finishing a database file.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Doing, Error};
@@ -35,7 +38,10 @@ impl IndexDb {
                 path: path.to_owned(),
             });
         }
-        let mut database = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        let mut database = Self::connect(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
         database
             .lay_out(timestamp)
             .map_err(|source| Error::open(path, source))?;
@@ -56,27 +62,62 @@ impl IndexDb {
         if metadata.len() == 0 {
             return Self::create(path, timestamp);
         }
-        let mut database = Self::connect(path, OpenFlags::empty())?;
+        let database = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        database.bring_up(timestamp)
+    }
+
+    /// Opens a database to read it alone: the file stays as it is, whatever version it has. Older versions are brought to
+    /// version 13 in memory.
+    ///
+    /// # Errors
+    /// Those of [`IndexDb::open`]; an empty file is no index database here.
+    pub fn open_unchanged(path: &Path, timestamp: i64) -> Result<Self, Error> {
+        let database = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let unusable = |source| Error::open(path, source);
-        let Some(version) = database.version().map_err(unusable)? else {
+        if database.version().map_err(unusable)? >= Some(VERSION) {
+            return Ok(database);
+        }
+        database.in_memory().map_err(unusable)?.bring_up(timestamp)
+    }
+
+    /// A copy that no file belongs to.
+    fn in_memory(&self) -> rusqlite::Result<Self> {
+        const ALL_PAGES: i32 = i32::MAX;
+        let mut connection = Connection::open_in_memory()?;
+        Backup::new(&self.connection, &mut connection)?.run_to_completion(
+            ALL_PAGES,
+            Duration::from_millis(100),
+            None,
+        )?;
+        distrust(&connection)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Ok(Self {
+            connection,
+            path: self.path.clone(),
+        })
+    }
+
+    /// Brings an older database to version 13.
+    fn bring_up(mut self, timestamp: i64) -> Result<Self, Error> {
+        let path = &self.path;
+        let unusable = |source| Error::open(path, source);
+        let Some(version) = self.version().map_err(unusable)? else {
             return Err(Error::NoVersion);
         };
         if version >= VERSION {
-            return Ok(database);
+            return Ok(self);
         }
-        if version < migrate::OLDEST
-            && migrate::has_content(&database.connection).map_err(unusable)?
-        {
+        if version < migrate::OLDEST && migrate::has_content(&self.connection).map_err(unusable)? {
             return Err(Error::TooOld { version });
         }
-        migrate::migrate(&mut database.connection, version, timestamp).map_err(|source| {
+        migrate::migrate(&mut self.connection, version, timestamp).map_err(|source| {
             Error::Migrate {
                 path: path.to_owned(),
                 version,
                 source,
             }
         })?;
-        Ok(database)
+        Ok(self)
     }
 
     /// Stops waiting for the disk after each change, which saves most of the time a small addition takes.
@@ -178,10 +219,11 @@ impl IndexDb {
         Ok(())
     }
 
-    fn connect(path: &Path, extra: OpenFlags) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
+    fn connect(path: &Path, access: OpenFlags) -> Result<Self, Error> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || {
             let connection = Connection::open_with_flags(path, flags)?;
+            distrust(&connection)?;
             // Cascades do part of the work. Recursive triggers stay off: they would change what `REPLACE` does.
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.set_prepared_statement_cache_capacity(64);
@@ -218,6 +260,19 @@ impl IndexDb {
                 row.get(0)
             })
     }
+}
+
+/// Keeps the schema of a database that somebody else made from doing more than it must: no index database has views, and a
+/// view may never end. The triggers it has are allowed; they cannot loop.
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    for (setting, value) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+    ] {
+        connection.set_db_config(setting, value)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod text;
 
 use std::path::PathBuf;
 
+use bundle::BundleError;
 use catalog::VersionError;
 
 pub(crate) use sort::Doing;
@@ -88,6 +89,9 @@ pub enum Error {
     #[error("{}", Listed(.0))]
     Several(Vec<Error>),
 
+    /// A bundle says something that cannot be stored.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// The package has a bundle of this image already.
     #[error(
         "bundle image `{path}` already exists in package `{package}`; leave it out of the request"

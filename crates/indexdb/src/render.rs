@@ -43,7 +43,8 @@ pub enum RenderError {
 impl IndexDb {
     /// The catalog of all packages, as rendering the database gives it; [`fbc::Catalog::arrange`] is still to be called.
     ///
-    /// Bundles deprecated by an `olm.deprecated` property are left out. The database is not changed.
+    /// Bundles deprecated by an `olm.deprecated` property are left out. The database is not changed. Bundles are worked on
+    /// in the thread pool that this runs on.
     ///
     /// # Errors
     /// [`RenderError`] where the reference tool refuses the database; a default channel without channel, at which that
@@ -77,16 +78,40 @@ impl IndexDb {
                 });
             }
         }
-        for (package, name) in &wanted {
-            catalog
-                .bundles
-                .push(facts.bundle(&self.connection, package, name)?);
-        }
+        catalog.bundles = bundles(&self.connection, &facts, &wanted)?;
         Model::of_database(&catalog, |name| facts.version(name))
             .check()
             .map_err(RenderError::Invalid)?;
         Ok(catalog)
     }
+}
+
+/// How many bundles' manifests are in memory at a time: enough for the threads, little enough for the memory.
+const AT_ONCE: usize = 32;
+
+/// The blobs of bundles, by package and name. Manifests are read here, and made into blobs in the thread pool that this runs on.
+fn bundles(
+    connection: &Connection,
+    facts: &Facts,
+    wanted: &BTreeSet<(String, String)>,
+) -> Result<Vec<fbc::Bundle>, RenderError> {
+    let wanted: Vec<&(String, String)> = wanted.iter().collect();
+    let mut bundles = Vec::with_capacity(wanted.len());
+    for some in wanted.chunks(AT_ONCE) {
+        let mut made = Vec::new();
+        made.resize_with(some.len(), || None);
+        rayon::in_place_scope(|scope| {
+            for ((package, name), made) in some.iter().zip(&mut made) {
+                let manifests = facts::manifests(connection, name)?;
+                scope.spawn(move |_| *made = Some(facts.bundle(package, name, &manifests)));
+            }
+            Ok::<_, RenderError>(())
+        })?;
+        for bundle in made.into_iter().flatten() {
+            bundles.push(bundle?);
+        }
+    }
+    Ok(bundles)
 }
 
 /// The heads of all channels by package and channel.

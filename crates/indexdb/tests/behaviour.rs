@@ -6,6 +6,7 @@ mod behaviour {
     mod add;
     mod database;
     mod deprecate;
+    mod hostile;
     mod migrate;
     mod remove;
     mod support;

@@ -10,6 +10,7 @@
 
 mod error;
 mod extract;
+mod extract_tree;
 mod keep;
 mod layer_tree;
 mod limits;
@@ -20,5 +21,6 @@ mod tar_reader;
 
 pub use error::{ImageFilesError, LimitKind};
 pub use extract::extract_file;
+pub use extract_tree::extract_tree;
 pub use limits::Limits;
 pub use read::{Tree, read_tree, read_trees};

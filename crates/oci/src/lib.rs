@@ -9,7 +9,7 @@
 //!   meaning, so what we do not know survives.
 //! - [`LayerBuilder`] writes layers: the same files give the same bytes.
 //! - [`ImageRepository`] is a place that holds images, a registry's repository or a directory ([`Layout`]), and
-//!   [`ImageName`] is how people name images in either. [`read_trees`] and [`extract_file`] read files out of an image
+//!   [`ImageName`] is how people name images in either. [`read_trees`], [`extract_tree`] and [`extract_file`] read files out of an image
 //!   there, streaming and within [`Limits`].
 //!
 //! ```no_run
@@ -59,7 +59,7 @@ pub use credentials::{Credential, CredentialOrigin, Credentials, CredentialsErro
 pub use digest::{Algorithm, DiffId, Digest, Hasher, ParseDigestError};
 pub use error::{ConnectionFault, Error};
 pub use image_files::{
-    ImageFilesError, LimitKind, Limits, Tree, extract_file, read_tree, read_trees,
+    ImageFilesError, LimitKind, Limits, Tree, extract_file, extract_tree, read_tree, read_trees,
 };
 pub use image_repository::{ImageName, ImageRepository, ParseImageNameError};
 pub use layer::{Layer, LayerBuilder, LayerError, LayerPathProblem, Owner};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use oci::{
     Arch, BlobSource, Client, Descriptor, DiffId, Digest, Format, ImageConfig, ImageManifest,
-    LayerBuilder, ManifestList, Owner, Platform, PullSpec, RawManifest, Reference,
-    RemoteRepository, Repository, RootFs, RunConfig, Tag,
+    ImageRepository, LayerBuilder, ManifestList, Owner, Platform, PullSpec, RawManifest, Reference,
+    Repository, RootFs, RunConfig, Tag,
 };
 
 use crate::Bundle;
@@ -43,17 +43,10 @@ pub async fn push_bundle(
     repository: &Repository,
     bundle: &Bundle,
 ) -> Result<PullSpec, Error> {
-    let target = client.repository(repository);
-    let mut layer = LayerBuilder::new(0);
-    for (path, content) in &bundle.files {
-        layer.file(
-            &format!("/{path}"),
-            Owner::ROOT,
-            0o644,
-            BlobSource::Bytes(content.clone().into()),
-        )?;
-    }
-    let manifest = push_image(&target, layer, &Arch::amd64(), bundle.labels().collect()).await?;
+    let target = ImageRepository::Remote(client.repository(repository));
+    let layer = layer_of(&bundle.files)?;
+    let labels = bundle.labels().collect();
+    let manifest = push_image(&target, vec![layer], &Arch::amd64(), labels).await?;
     let tag: Tag = format!("v{}", bundle.version).parse()?;
     target.put_manifest(&Reference::Tag(tag), &manifest).await?;
     Ok(repository.with_digest(manifest.digest).into())
@@ -120,6 +113,36 @@ pub async fn push_index(
     .await
 }
 
+/// Pushes a single image of `layers`, lowest first, each a list of paths and texts, under `tag`.
+///
+/// # Errors
+/// [`Error`] when the image cannot be made or pushed.
+pub async fn push_files(
+    repository: &ImageRepository,
+    tag: &Tag,
+    labels: BTreeMap<String, String>,
+    layers: &[Vec<(String, String)>],
+) -> Result<Digest, Error> {
+    let layers: Vec<LayerBuilder> = layers
+        .iter()
+        .map(|files| layer_of(files))
+        .collect::<Result<_, _>>()?;
+    let manifest = push_image(repository, layers, &Arch::amd64(), labels).await?;
+    repository
+        .put_manifest(&Reference::Tag(tag.clone()), &manifest)
+        .await?;
+    Ok(manifest.digest)
+}
+
+fn layer_of(files: &[(String, String)]) -> Result<LayerBuilder, oci::LayerError> {
+    let mut layer = LayerBuilder::new(0);
+    for (path, content) in files {
+        let content = BlobSource::Bytes(content.clone().into());
+        layer.file(&format!("/{path}"), Owner::ROOT, 0o644, content)?;
+    }
+    Ok(layer)
+}
+
 /// Pushes one image per architecture, of the layer that `layer` makes for it, and their list as `latest`.
 async fn push_list(
     client: &Client,
@@ -128,7 +151,7 @@ async fn push_list(
     labels: BTreeMap<String, String>,
     layer: impl Fn(&Arch) -> Result<LayerBuilder, oci::LayerError>,
 ) -> Result<PullSpec, Error> {
-    let target = client.repository(repository);
+    let target = ImageRepository::Remote(client.repository(repository));
     let mut entries = Vec::new();
     for text in arches {
         let arch: Arch = text.parse()?;
@@ -137,7 +160,7 @@ async fn push_list(
             arch.label()
                 .map(|label| ("architecture".to_owned(), label.to_owned())),
         );
-        let manifest = push_image(&target, layer(&arch)?, &arch, labels).await?;
+        let manifest = push_image(&target, vec![layer(&arch)?], &arch, labels).await?;
         target
             .put_manifest(&Reference::Digest(manifest.digest.clone()), &manifest)
             .await?;
@@ -152,32 +175,41 @@ async fn push_list(
     Ok(repository.with_tag(Tag::latest()).into())
 }
 
-/// Pushes an image of one layer and gives its manifest, which is not pushed yet.
+/// Pushes an image of `layers`, lowest first, and gives its manifest, which is not pushed yet.
 async fn push_image(
-    repository: &RemoteRepository,
-    layer: LayerBuilder,
+    repository: &ImageRepository,
+    layers: Vec<LayerBuilder>,
     arch: &Arch,
     labels: BTreeMap<String, String>,
 ) -> Result<RawManifest, Error> {
-    // The writer owns the file: a push that is dropped meanwhile must not remove it before it is written.
-    let (layer, _file) = tokio::task::spawn_blocking(move || {
-        let file = tempfile::NamedTempFile::new()?.into_temp_path();
-        Ok::<_, Error>((layer.write(&file, Format::Docker)?, file))
-    })
-    .await??;
-    repository
-        .put_blob(&layer.descriptor, &layer.source)
-        .await?;
-    let config = image_config(arch, labels, layer.diff_id).to_bytes();
+    let (mut descriptors, mut diff_ids) = (Vec::new(), Vec::new());
+    for layer in layers {
+        // The writer owns the file: a push that is dropped meanwhile must not remove it before it is written.
+        let (layer, _file) = tokio::task::spawn_blocking(move || {
+            let file = tempfile::NamedTempFile::new()?.into_temp_path();
+            Ok::<_, Error>((layer.write(&file, Format::Docker)?, file))
+        })
+        .await??;
+        repository
+            .put_blob(&layer.descriptor, &layer.source)
+            .await?;
+        descriptors.push(layer.descriptor);
+        diff_ids.push(layer.diff_id);
+    }
+    let config = image_config(arch, labels, diff_ids).to_bytes();
     let size = u64::try_from(config.len()).expect("a length in memory fits in 64 bits");
     let descriptor = Descriptor::new(Format::Docker.config(), size, Digest::of(&config));
     repository
         .put_blob(&descriptor, &BlobSource::Bytes(config))
         .await?;
-    Ok(ImageManifest::new(Format::Docker, descriptor, vec![layer.descriptor]).to_raw())
+    Ok(ImageManifest::new(Format::Docker, descriptor, descriptors).to_raw())
 }
 
-fn image_config(arch: &Arch, labels: BTreeMap<String, String>, diff_id: DiffId) -> ImageConfig {
+fn image_config(
+    arch: &Arch,
+    labels: BTreeMap<String, String>,
+    diff_ids: Vec<DiffId>,
+) -> ImageConfig {
     ImageConfig {
         architecture: arch.to_string(),
         os: "linux".to_owned(),
@@ -187,7 +219,7 @@ fn image_config(arch: &Arch, labels: BTreeMap<String, String>, diff_id: DiffId) 
         }),
         rootfs: RootFs {
             kind: "layers".to_owned(),
-            diff_ids: vec![diff_id],
+            diff_ids,
         },
         history: Vec::new(),
         created: None,

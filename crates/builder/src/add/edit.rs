@@ -64,6 +64,7 @@ pub(crate) async fn edit(
         // Only what is in production must never be replaced under its name (spec workflows 2.5).
         overwrite_latest: prepared.scope < Scope::Prod,
         substitutes_for: true,
+        ..AddOptions::default()
     };
     let epoch = config.epoch;
     let path = database.clone();

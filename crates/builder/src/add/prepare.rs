@@ -60,21 +60,25 @@ pub(crate) struct FoundIndex {
 impl FoundIndex {
     /// Copies the database out of the image to the file `to` and gives its size in bytes.
     pub(crate) async fn extract_database(&self, to: &Path) -> Result<u64, Error> {
-        let image = &self.image;
-        oci::extract_file(
-            &image.repository,
-            &self.platform.manifest,
-            &self.database_path,
-            to,
-            &Limits::index(),
-        )
+        extract_database(&self.image, &self.platform, &self.database_path, to).await
+    }
+}
+
+/// Copies the file `path`, a database, out of an index image to the file `to` and gives its size in bytes.
+pub(crate) async fn extract_database(
+    image: &FoundImage,
+    platform: &PlatformImage,
+    path: &str,
+    to: &Path,
+) -> Result<u64, Error> {
+    let (repository, manifest) = (&image.repository, &platform.manifest);
+    oci::extract_file(repository, manifest, path, to, &Limits::index())
         .await
         .map_err(|source| image.read(source))?
         .ok_or_else(|| Error::DatabaseMissing {
             index: Box::new(image.name.clone()),
-            path: self.database_path.clone(),
+            path: path.to_owned(),
         })
-    }
 }
 
 /// Looks up bundles, index and binary image, each once; a restarted request looks them up by the digests it had.

@@ -1,5 +1,6 @@
 //! The digest a JSON cache has: a checksum over archives of two directories.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -14,39 +15,53 @@ const ZEROS: [u8; BLOCK] = [0; BLOCK];
 /// Adds the tar archive of a directory to a checksum, byte for byte as the reference tool archives it (file-based catalog
 /// specification, 4.5): all files, in walk order, symbolic links left out. Nothing is written and no file is held in
 /// memory.
-pub(super) fn write_directory(fnv: &mut Fnv, root: &Path) -> io::Result<()> {
-    walk(fnv, root, b".")?;
-    fnv.write(&ZEROS);
-    fnv.write(&ZEROS);
+pub(super) fn add_directory(fnv: &mut Fnv, root: &Path) -> io::Result<()> {
+    add_root(fnv, root)?;
+    for child in children(root)? {
+        add_entry(fnv, &root.join(&child), child.as_bytes())?;
+    }
+    add_end(fnv);
     Ok(())
 }
 
-fn walk(fnv: &mut Fnv, path: &Path, name: &[u8]) -> io::Result<()> {
-    // The root itself may be a link to a directory; everything below it is taken as it is.
-    let metadata = if name == b"." {
-        fs::metadata(path)?
-    } else {
-        fs::symlink_metadata(path)?
-    };
+/// Begins an archive with the directory itself, which may be a link to one.
+pub(super) fn add_root(fnv: &mut Fnv, root: &Path) -> io::Result<()> {
+    header(fnv, b".", &fs::metadata(root)?);
+    Ok(())
+}
+
+/// Goes on with a file, or with a directory and everything in it.
+pub(super) fn add_entry(fnv: &mut Fnv, path: &Path, name: &[u8]) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {
         return Ok(());
     }
+    if !metadata.is_dir() && !metadata.is_file() {
+        // Reading from a pipe or a device might never end.
+        return Err(io::Error::other("it is neither a file nor a directory"));
+    }
     header(fnv, name, &metadata);
-    if !metadata.is_dir() {
+    if metadata.is_file() {
         return contents(fnv, path, metadata.len());
     }
-    let mut children = fs::read_dir(path)?
-        .map(|entry| Ok(entry?.file_name()))
-        .collect::<io::Result<Vec<_>>>()?;
-    children.sort();
-    for child in children {
-        let name = match name {
-            b"." => child.as_bytes().to_vec(),
-            parent => [parent, b"/", child.as_bytes()].concat(),
-        };
-        walk(fnv, &path.join(&child), &name)?;
+    for child in children(path)? {
+        let name = [name, b"/", child.as_bytes()].concat();
+        add_entry(fnv, &path.join(&child), &name)?;
     }
     Ok(())
+}
+
+/// Ends an archive.
+pub(super) fn add_end(fnv: &mut Fnv) {
+    fnv.write(&ZEROS);
+    fnv.write(&ZEROS);
+}
+
+fn children(path: &Path) -> io::Result<Vec<OsString>> {
+    let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name()));
+    let mut names = names.collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
 }
 
 /// The file's bytes, filled up to whole blocks.

@@ -1,56 +1,101 @@
-//! Writing a cache, and judging one.
+//! Writing a cache, bringing one up to date, and judging one.
 
-use std::fs::{self, Permissions};
-use std::io::ErrorKind;
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
-use super::bundles::Bundles;
+use super::contents;
 use super::fnv::Fnv;
-use super::record::BundleRecord;
-use super::{CacheError, Format, Integrity, at, index, json_files, pogreb};
+use super::hasher::Hasher;
+use super::pogreb::{Piece, Tally};
+use super::{
+    CacheError, Change, Format, Integrity, Options, Report, archive, at, json_files, pipeline,
+    pogreb,
+};
+use crate::Profile;
 use crate::fbc::{Catalog, Model};
 
 const DIGEST: &str = "digest";
 const POGREB: &str = "pogreb.v1";
 const DATABASE: &str = "db";
-const PACKAGES: &str = "packages.json";
+const MAX_DIGEST_BYTES: u64 = 1024;
 
-/// Writes the cache of a catalog and returns its digest. Without a format it is that of the cache the directory holds, or
+/// Writes the cache of a catalog anew. Without a format it is that of the cache the directory holds, or
 /// [`Format::Pogreb`].
 ///
 /// The catalog is read and validated before the old cache is touched. The digest is written last: a cache whose writing
-/// was interrupted has none, and no server takes it for a whole one. Equal catalogs give equal files. Packages are
-/// worked on in the thread pool this runs on; a few of them are in memory as records at a time.
+/// was interrupted has none, and no server takes it for a whole one; a database that cannot be written at all leaves the
+/// old one as it was. Equal catalogs give equal files. Bundles are worked on in the thread pool this runs on; a few of them
+/// are in memory as records at a time.
 ///
 /// # Errors
 /// [`CacheError`] if the catalog cannot be read or is not valid, or the cache cannot be written.
-pub fn write(
+pub fn write(catalog_dir: &Path, cache_dir: &Path, options: Options) -> Result<Report, CacheError> {
+    let format = format(cache_dir, options)?;
+    let work = Work {
+        catalog_dir,
+        cache_dir,
+        profile: options.profile,
+    };
+    match format {
+        Format::Pogreb => {
+            let (catalog, blobs) = work.read()?;
+            work.write_database(&catalog, blobs)
+        }
+        Format::Json => {
+            let hasher = Hasher::start(Fnv::new());
+            let dir = catalog_dir.to_owned();
+            hasher.then(Box::new(move |fnv| add_catalog(fnv, &dir)));
+            work.write_files(hasher)
+        }
+    }
+}
+
+/// Brings the cache of a catalog up to date, at the cost of what has changed where that is possible.
+///
+/// A cache that belongs to the catalog is left alone, whoever wrote it. Of a database, records that stay the same stay
+/// where they are, and the others go to one more segment; if half of it would be records of no more use, or a record is
+/// damaged, it is written anew. So is every cache of the other format. Interrupted at any moment, this leaves the old
+/// cache, or one without digest.
+///
+/// # Errors
+/// Those of [`write()`].
+pub fn update(
     catalog_dir: &Path,
     cache_dir: &Path,
-    format: Option<Format>,
-) -> Result<String, CacheError> {
-    let found = detect(cache_dir)?;
-    let format = match (format, found) {
-        (Some(asked), Some(found)) if asked != found => {
-            return Err(CacheError::OtherFormat {
-                dir: cache_dir.to_owned(),
-                found,
-            });
-        }
-        (asked, found) => asked.or(found).unwrap_or_default(),
+    options: Options,
+) -> Result<Report, CacheError> {
+    let format = format(cache_dir, options)?;
+    let work = Work {
+        catalog_dir,
+        cache_dir,
+        profile: options.profile,
     };
-    let mut blobs = Fnv::new();
-    let catalog = Catalog::read_tree_with(catalog_dir, &mut |text| blobs.write(text))?;
-    let model = Model::new(&catalog)?;
-    model.check()?;
-    let packages = index::packages(&catalog, &model);
-    fs::create_dir_all(cache_dir).map_err(at("create", cache_dir))?;
+    let recorded = recorded_digest(cache_dir, format)?;
     match format {
-        Format::Pogreb => write_pogreb(&model, &packages, blobs, &cache_dir.join(POGREB)),
-        Format::Json => write_json(&model, &packages, catalog_dir, cache_dir),
+        Format::Pogreb => {
+            let (catalog, blobs) = work.read()?;
+            if let Some(recorded) = recorded
+                && let Ok(digest) = database_digest(blobs.clone(), &work.database())
+                && digest == recorded
+            {
+                return Ok(Report::unchanged(digest));
+            }
+            work.update_database(&catalog, blobs)
+        }
+        Format::Json => {
+            let mut files = Fnv::new();
+            add_catalog(&mut files, catalog_dir)?;
+            if let Some(recorded) = recorded {
+                let mut fnv = files.clone();
+                json_files::add_records(&mut fnv, cache_dir)?;
+                if fnv.to_hex() == recorded {
+                    return Ok(Report::unchanged(recorded));
+                }
+            }
+            work.write_files(Hasher::start(files))
+        }
     }
 }
 
@@ -62,22 +107,20 @@ pub fn check(catalog_dir: &Path, cache_dir: &Path) -> Result<Integrity, CacheErr
     let Some(format) = detect(cache_dir)? else {
         return Ok(Integrity::Absent);
     };
-    let digest_path = match format {
-        Format::Pogreb => cache_dir.join(POGREB).join(DIGEST),
-        Format::Json => cache_dir.join(DIGEST),
-    };
-    let recorded = match fs::read(&digest_path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Integrity::Absent),
-        Err(error) => return Err(at("read", &digest_path)(error)),
+    let Some(recorded) = recorded_digest(cache_dir, format)? else {
+        return Ok(Integrity::Absent);
     };
     let computed = match format {
         Format::Pogreb => {
-            let mut blobs = Fnv::new();
-            Catalog::read_tree_with(catalog_dir, &mut |text| blobs.write(text))?;
-            pogreb_digest(blobs, &cache_dir.join(POGREB).join(DATABASE))?
+            let (_, blobs) = read(catalog_dir)?;
+            database_digest(blobs, &cache_dir.join(POGREB).join(DATABASE))?
         }
-        Format::Json => json_files::digest(catalog_dir, cache_dir)?,
+        Format::Json => {
+            let mut fnv = Fnv::new();
+            add_catalog(&mut fnv, catalog_dir)?;
+            json_files::add_records(&mut fnv, cache_dir)?;
+            fnv.to_hex()
+        }
     };
     Ok(if recorded == computed {
         Integrity::Current { digest: computed }
@@ -86,8 +129,45 @@ pub fn check(catalog_dir: &Path, cache_dir: &Path) -> Result<Integrity, CacheErr
     })
 }
 
+/// Hands over all records of a `pogreb.v1` cache with their keys, keys in byte order. One value at a time is in memory.
+///
+/// # Errors
+/// [`CacheError`] if there is no such cache, or a file of it is damaged.
+pub fn records(cache_dir: &Path, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), CacheError> {
+    let (mut key, mut value) = (None::<Vec<u8>>, Vec::new());
+    pogreb::Database::open(&cache_dir.join(POGREB).join(DATABASE))?.verify(
+        |piece| match piece {
+            Piece::Key(next) => {
+                if let Some(key) = key.replace(next.to_vec()) {
+                    each(&key, &value);
+                }
+                value.clear();
+            }
+            Piece::Value(bytes) => value.extend_from_slice(bytes),
+        },
+    )?;
+    if let Some(key) = key {
+        each(&key, &value);
+    }
+    Ok(())
+}
+
+/// The format to write.
+fn format(cache_dir: &Path, options: Options) -> Result<Format, CacheError> {
+    match (options.format, detect(cache_dir)?) {
+        (Some(asked), Some(found)) if asked != found => Err(CacheError::OtherFormat {
+            dir: cache_dir.to_owned(),
+            found,
+        }),
+        (asked, found) => Ok(asked.or(found).unwrap_or_default()),
+    }
+}
+
 /// The format of the cache in a directory, by the rules of the reference tool; `None` if the directory is absent or empty.
-fn detect(cache_dir: &Path) -> Result<Option<Format>, CacheError> {
+///
+/// # Errors
+/// [`CacheError`] if the directory cannot be listed, or holds something else.
+pub fn detect(cache_dir: &Path) -> Result<Option<Format>, CacheError> {
     let mut names = match fs::read_dir(cache_dir) {
         Ok(entries) => entries
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
@@ -111,93 +191,167 @@ fn detect(cache_dir: &Path) -> Result<Option<Format>, CacheError> {
     }
 }
 
-fn write_pogreb(
-    model: &Model<'_>,
-    packages: &str,
-    blobs: Fnv,
-    dir: &Path,
-) -> Result<String, CacheError> {
-    let (digest_path, database) = (dir.join(DIGEST), dir.join(DATABASE));
-    remove(fs::remove_file(&digest_path), &digest_path)?;
-    remove(fs::remove_dir_all(&database), &database)?;
-    fs::create_dir_all(&database).map_err(at("create", &database))?;
-    fs::set_permissions(&database, Permissions::from_mode(0o770))
-        .map_err(at("set the permissions of", &database))?;
-    let mut writer = pogreb::Writer::create(&database)?;
-    each_record(
-        model,
-        |record| {
-            let (package, channel, bundle) = (record.package, record.channel, record.name);
-            let key = format!("bundles/{package}/{channel}/{bundle}");
-            (key, record.to_protobuf())
-        },
-        |(key, value)| writer.put(&key, &value),
-    )?;
-    writer.put(PACKAGES, packages.as_bytes())?;
-    writer.finish()?;
-    let digest = pogreb_digest(blobs, &database)?;
-    json_files::write_file(&digest_path, digest.as_bytes(), 0o660)?;
-    Ok(digest)
+/// The digest that a cache says it has; `None` if it has none.
+fn recorded_digest(cache_dir: &Path, format: Format) -> Result<Option<String>, CacheError> {
+    let path = digest_path(cache_dir, format);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(at("read", &path)(error)),
+    };
+    // A digest has 16 digits, with blanks around them at most.
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_DIGEST_BYTES).read_to_end(&mut bytes);
+    read.map_err(at("read", &path))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+}
+
+fn digest_path(cache_dir: &Path, format: Format) -> PathBuf {
+    match format {
+        Format::Pogreb => cache_dir.join(POGREB).join(DIGEST),
+        Format::Json => cache_dir.join(DIGEST),
+    }
+}
+
+/// Reads a catalog, and begins the digest of a database with its blobs.
+fn read(catalog_dir: &Path) -> Result<(Catalog, Fnv), CacheError> {
+    let hasher = Hasher::start(Fnv::new());
+    let catalog = Catalog::read_tree_with(catalog_dir, &mut |text| hasher.bytes(text));
+    let blobs = hasher.finish()?;
+    Ok((catalog?, blobs))
+}
+
+/// The model of a catalog that breaks no rule.
+fn valid(catalog: &Catalog, profile: Profile) -> Result<Model<'_>, CacheError> {
+    let model = Model::of_profile(catalog, profile)?;
+    model.check()?;
+    Ok(model)
+}
+
+/// Begins the digest of a JSON cache with the catalog's files.
+fn add_catalog(fnv: &mut Fnv, catalog_dir: &Path) -> Result<(), CacheError> {
+    archive::add_directory(fnv, catalog_dir).map_err(at("read", catalog_dir))
 }
 
 /// The digest of a database: the catalog's blobs, then all keys and values.
-fn pogreb_digest(blobs: Fnv, database: &Path) -> Result<String, CacheError> {
+fn database_digest(blobs: Fnv, database: &Path) -> Result<String, CacheError> {
     let mut fnv = blobs;
-    pogreb::Database::open(database)?.verify(|key, value| {
-        fnv.write(key);
-        fnv.write(value);
+    pogreb::Database::open(database)?.verify(|piece| match piece {
+        Piece::Key(bytes) | Piece::Value(bytes) => fnv.write(bytes),
     })?;
     Ok(fnv.to_hex())
 }
 
-fn write_json(
-    model: &Model<'_>,
-    packages: &str,
-    catalog_dir: &Path,
-    cache_dir: &Path,
-) -> Result<String, CacheError> {
-    let digest_path = cache_dir.join(DIGEST);
-    // An empty digest is what keeps a half-written directory recognisable as a JSON cache.
-    remove(fs::remove_file(&digest_path), &digest_path)?;
-    json_files::write_file(&digest_path, b"", 0o640)?;
-    let writer = json_files::Writer::create(cache_dir)?;
-    each_record(
-        model,
-        |record| {
-            let (package, channel, bundle) = (record.package, record.channel, record.name);
-            (
-                format!("{package}_{channel}_{bundle}.json"),
-                record.to_json(),
-            )
-        },
-        |(name, json)| writer.file(&name, &json),
-    )?;
-    writer.file(PACKAGES, packages)?;
-    let digest = json_files::digest(catalog_dir, cache_dir)?;
-    fs::write(&digest_path, &digest).map_err(at("write", &digest_path))?;
-    Ok(digest)
+/// A catalog and where its cache goes.
+#[derive(Debug, Clone, Copy)]
+struct Work<'a> {
+    catalog_dir: &'a Path,
+    cache_dir: &'a Path,
+    profile: Profile,
 }
 
-/// Encodes all records in parallel and hands them over one by one, in the order of packages, channels and bundles.
-fn each_record<T: Send>(
-    model: &Model<'_>,
-    encode: impl Fn(&BundleRecord<'_>) -> T + Sync,
-    mut put: impl FnMut(T) -> Result<(), CacheError>,
-) -> Result<(), CacheError> {
-    let packages: Vec<_> = model.packages.iter().collect();
-    for batch in packages.chunks(2 * rayon::current_num_threads()) {
-        let encoded: Vec<Result<Vec<T>, CacheError>> = batch
-            .par_iter()
-            .map(|(name, package)| {
-                let bundles = Bundles::of(name, package)?;
-                Ok(bundles.records().map(|record| encode(&record)).collect())
-            })
-            .collect();
-        for records in encoded {
-            records?.into_iter().try_for_each(&mut put)?;
-        }
+impl Work<'_> {
+    fn read(&self) -> Result<(Catalog, Fnv), CacheError> {
+        read(self.catalog_dir)
     }
-    Ok(())
+
+    fn database(&self) -> PathBuf {
+        self.cache_dir.join(POGREB).join(DATABASE)
+    }
+
+    fn write_database(&self, catalog: &Catalog, blobs: Fnv) -> Result<Report, CacheError> {
+        let model = valid(catalog, self.profile)?;
+        let tasks = contents::tasks(catalog, &model, Format::Pogreb, self.profile)?;
+        let database = self.database();
+        make_database_folder(&database)?;
+        let writer = pogreb::Writer::create(&database)?;
+        let hasher = Hasher::start(blobs);
+        let writer = pipeline::run(&tasks, Format::Pogreb, writer, &hasher)?;
+        let digest = hasher.finish()?.to_hex();
+        self.commit(writer, digest, Change::Rewritten)
+    }
+
+    fn update_database(&self, catalog: &Catalog, blobs: Fnv) -> Result<Report, CacheError> {
+        let database = self.database();
+        let writer = match pogreb::Writer::update(&database) {
+            Ok(writer) => writer,
+            Err(error @ CacheError::InUse { .. }) => return Err(error),
+            // What cannot be read cannot be built upon.
+            Err(_) => return self.write_database(catalog, blobs),
+        };
+        let model = valid(catalog, self.profile)?;
+        let tasks = contents::tasks(catalog, &model, Format::Pogreb, self.profile)?;
+        let hasher = Hasher::start(blobs.clone());
+        let writer = pipeline::run(&tasks, Format::Pogreb, writer, &hasher)?;
+        let digest = hasher.finish()?.to_hex();
+        if writer.is_mostly_dead() {
+            drop(writer);
+            return self.write_database(catalog, blobs);
+        }
+        self.commit(writer, digest, Change::Updated)
+    }
+
+    /// Puts a database in its place. Without its digest no server takes it for a whole one, whatever is in place by then.
+    fn commit(
+        &self,
+        mut writer: pogreb::Writer,
+        digest: String,
+        change: Change,
+    ) -> Result<Report, CacheError> {
+        writer.seal()?;
+        let path = digest_path(self.cache_dir, Format::Pogreb);
+        remove(fs::remove_file(&path), &path)?;
+        let Tally {
+            kept,
+            put: written,
+            deleted,
+            bytes,
+        } = writer.commit()?;
+        json_files::write_file(&path, digest.as_bytes(), 0o660)?;
+        Ok(Report {
+            digest,
+            change,
+            kept,
+            written,
+            deleted,
+            bytes,
+        })
+    }
+
+    /// Writes a JSON cache; the hasher has been given the catalog's files.
+    fn write_files(&self, hasher: Hasher) -> Result<Report, CacheError> {
+        let catalog = Catalog::read_tree(self.catalog_dir)?;
+        let model = valid(&catalog, self.profile)?;
+        let tasks = contents::tasks(&catalog, &model, Format::Json, self.profile)?;
+        fs::create_dir_all(self.cache_dir).map_err(at("create", self.cache_dir))?;
+        let digest_path = digest_path(self.cache_dir, Format::Json);
+        // An empty digest is what keeps a half-written directory recognisable as a JSON cache.
+        remove(fs::remove_file(&digest_path), &digest_path)?;
+        json_files::write_file(&digest_path, b"", 0o640)?;
+        let writer = json_files::Writer::create(self.cache_dir)?;
+        hasher.then(writer.begin());
+        let writer = pipeline::run(&tasks, Format::Json, writer, &hasher)?;
+        hasher.then(Box::new(|fnv| {
+            archive::add_end(fnv);
+            Ok(())
+        }));
+        let digest = hasher.finish()?.to_hex();
+        fs::write(&digest_path, &digest).map_err(at("write", &digest_path))?;
+        Ok(Report {
+            digest,
+            change: Change::Rewritten,
+            kept: 0,
+            written: writer.files,
+            deleted: 0,
+            bytes: writer.bytes,
+        })
+    }
+}
+
+fn make_database_folder(path: &Path) -> Result<(), CacheError> {
+    fs::create_dir_all(path).map_err(at("create", path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o770))
+        .map_err(at("set the permissions of", path))
 }
 
 /// Makes removing what is not there a success.

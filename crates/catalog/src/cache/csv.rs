@@ -1,11 +1,11 @@
 //! The CSV a server shows for a bundle that has only metadata of one.
 
-use super::record::{Object, write_list};
+use super::object::{Object, write_list};
 use crate::json::{Value, to_text};
 
 /// What a generated CSV says beside the metadata (file-based catalog specification, 4.4).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts<'a> {
+pub(super) struct Additions<'a> {
     pub(super) name: &'a str,
     pub(super) version: &'a str,
     /// The package's description, for bundles without one.
@@ -18,12 +18,12 @@ pub(super) struct Facts<'a> {
 
 /// Builds a CSV out of the value of an `olm.csv.metadata` property: compact JSON, HTML-escaped, keys in the reference
 /// tool's order. Fields of a wrong type count as absent.
-pub(super) fn generate(metadata: &Value, facts: Facts<'_>) -> String {
+pub(super) fn generate(metadata: &Value, additions: Additions<'_>) -> String {
     let mut csv = Object::new();
     csv.always("kind", "ClusterServiceVersion");
     csv.always("apiVersion", "operators.coreos.com/v1alpha1");
     let mut object_meta = Object::new();
-    object_meta.string("name", facts.name);
+    object_meta.string("name", additions.name);
     for key in ["labels", "annotations"] {
         let map = metadata.field(key);
         if let Some(map) = map.filter(|map| map.as_object().is_some_and(|map| !map.is_empty())) {
@@ -31,18 +31,18 @@ pub(super) fn generate(metadata: &Value, facts: Facts<'_>) -> String {
         }
     }
     csv.raw("metadata", &object_meta.into_text());
-    csv.raw("spec", &spec(metadata, facts));
+    csv.raw("spec", &spec(metadata, additions));
     csv.raw("status", r#"{"cleanup":{}}"#);
     csv.into_text()
 }
 
-fn spec(metadata: &Value, facts: Facts<'_>) -> String {
+fn spec(metadata: &Value, additions: Additions<'_>) -> String {
     let mut spec = Object::new();
     spec.raw(
         "install",
         r#"{"strategy":"deployment","spec":{"deployments":null}}"#,
     );
-    spec.always("version", facts.version);
+    spec.always("version", additions.version);
     spec.string("maturity", text(metadata, "maturity"));
     for (key, source, identity) in [
         (
@@ -64,7 +64,7 @@ fn spec(metadata: &Value, facts: Facts<'_>) -> String {
     spec.string("minKubeVersion", text(metadata, "minKubeVersion"));
     spec.always("displayName", text(metadata, "displayName"));
     let description = match text(metadata, "description") {
-        "" => facts.description,
+        "" => additions.description,
         own => own,
     };
     spec.string("description", description);
@@ -77,7 +77,7 @@ fn spec(metadata: &Value, facts: Facts<'_>) -> String {
     list(&mut spec, "links", metadata, |link| {
         present(link, &["name", "url"])
     });
-    if let Some((data, mediatype)) = facts.icon {
+    if let Some((data, mediatype)) = additions.icon {
         let mut icon = Object::new();
         icon.always("base64data", data);
         icon.always("mediatype", mediatype);
@@ -91,12 +91,16 @@ fn spec(metadata: &Value, facts: Facts<'_>) -> String {
         object.into_text()
     });
     spec.raw("cleanup", r#"{"enabled":false}"#);
-    spec.list("relatedImages", facts.related_images, |target, image| {
-        let mut object = Object::new();
-        object.always("name", image.0);
-        object.always("image", image.1);
-        target.push_str(&object.into_text());
-    });
+    spec.list(
+        "relatedImages",
+        additions.related_images,
+        |target, image| {
+            let mut object = Object::new();
+            object.always("name", image.0);
+            object.always("image", image.1);
+            target.push_str(&object.into_text());
+        },
+    );
     spec.into_text()
 }
 
@@ -184,14 +188,14 @@ mod tests {
     use crate::json::parse;
 
     fn generated(metadata: &str, description: &str, icon: Option<(&str, &str)>) -> String {
-        let facts = Facts {
+        let additions = Additions {
             name: "a.v1",
             version: "1.0.0",
             description,
             icon,
             related_images: &[("", "r/i")],
         };
-        generate(&parse(metadata.as_bytes()).unwrap(), facts)
+        generate(&parse(metadata.as_bytes()).unwrap(), additions)
     }
 
     #[test]

@@ -52,6 +52,18 @@ pub enum CacheError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A server has the cache open, and would not notice that its files change.
+    #[error("a server has the cache open: it holds the lock `{}`; stop it, or write another directory", path.display())]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The numbers of the files that hold records are used up.
+    #[error("`{}` holds as many segments as a cache can have; write the cache anew", dir.display())]
+    TooManySegments {
+        /// The directory of the database.
+        dir: PathBuf,
+    },
     /// A record or its key exceeds what the format can hold.
     #[error("the record `{key}` is too large for a cache: keys end at 64 KiB, values at 512 MiB")]
     TooLarge {
@@ -70,6 +82,16 @@ pub enum CacheError {
     )]
     FileName {
         /// The file name that the format asks for.
+        name: String,
+    },
+    /// A blob of another schema has a name that cannot be part of a key.
+    #[error(
+        "invalid custom schema meta: invalid {what} `{name}`: must match `^[a-zA-Z0-9][a-zA-Z0-9._-]*$`; rename it, or leave such blobs out of the cache with profile a"
+    )]
+    OtherName {
+        /// `schema` or `package`.
+        what: &'static str,
+        /// The name.
         name: String,
     },
     /// A bundle has more than one `olm.csv.metadata`, and nothing says which one to show.

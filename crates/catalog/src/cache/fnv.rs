@@ -18,6 +18,10 @@ impl Fnv {
         });
     }
 
+    pub(super) fn value(&self) -> u64 {
+        self.0
+    }
+
     /// The checksum as digest files hold it: 16 hexadecimal digits.
     pub(super) fn to_hex(&self) -> String {
         format!("{:016x}", self.0)

@@ -1,21 +1,22 @@
 //! `packages.json`: the packages, channels and upgrade graphs of a cache.
 
-use super::record::{Object, write_list};
+use super::object::{Object, write_list};
+use crate::Profile;
 use crate::fbc::{Catalog, Graph, Model, PackageModel};
 use crate::json::quote;
 
-/// What the reference tool writes for a package of which it has seen a blob, but no `olm.package`. Blobs of no package at
-/// all count as one without name; a later version of the tool leaves such entries out.
+/// What profile A writes for a package of which it has seen a blob, but no `olm.package`. Blobs of no package at all count
+/// as one without name.
 const NO_PACKAGE: &str =
     r#"{"name":"","description":"","icon":null,"defaultChannel":"","Channels":null}"#;
 
 /// The text of `packages.json`: compact, HTML-escaped, names sorted (file-based catalog specification, 4.3).
-pub(super) fn packages(catalog: &Catalog, model: &Model<'_>) -> String {
+pub(super) fn packages(catalog: &Catalog, model: &Model<'_>, profile: Profile) -> String {
     let unknown = catalog
         .others
         .iter()
         .map(|other| other.package.as_str())
-        .filter(|name| !model.packages.contains_key(name));
+        .filter(|name| profile.lists_mentioned_packages && !model.packages.contains_key(name));
     let mut names: Vec<&str> = model.packages.keys().copied().chain(unknown).collect();
     names.sort_unstable();
     names.dedup();

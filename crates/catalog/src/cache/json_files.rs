@@ -1,11 +1,14 @@
 //! The `json` format: one file a record.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::fnv::Fnv;
+use super::hasher::Job;
+use super::pipeline::Sink;
 use super::{CacheError, archive, at};
 
 /// The folder of the records.
@@ -15,6 +18,11 @@ pub(super) const FOLDER: &str = "cache";
 #[derive(Debug)]
 pub(super) struct Writer {
     folder: PathBuf,
+    /// What stands in the folder since the last group.
+    group: BTreeSet<String>,
+    /// Files written, and their bytes.
+    pub(super) files: usize,
+    pub(super) bytes: u64,
 }
 
 impl Writer {
@@ -34,37 +42,87 @@ impl Writer {
                 removed.map_err(at("remove", &path))?;
             }
         } else {
-            fs::create_dir(&folder).map_err(at("create", &folder))?;
-            fs::set_permissions(&folder, Permissions::from_mode(0o750))
-                .map_err(at("set the permissions of", &folder))?;
+            create_folder(&folder)?;
         }
-        Ok(Self { folder })
+        Ok(Self {
+            folder,
+            group: BTreeSet::new(),
+            files: 0,
+            bytes: 0,
+        })
     }
 
-    /// Writes a file.
-    pub(super) fn file(&self, name: &str, json: &str) -> Result<(), CacheError> {
-        if name.contains(['/', '\0']) {
-            return Err(CacheError::FileName {
-                name: name.to_owned(),
-            });
-        }
-        let path = self.folder.join(name);
-        if path.exists() {
-            return Err(CacheError::Twice {
-                key: name.to_owned(),
-            });
-        }
-        write_file(&path, json.as_bytes(), 0o640)
+    /// The job that begins the archive of the folder.
+    pub(super) fn begin(&self) -> Job {
+        let folder = self.folder.clone();
+        Box::new(move |fnv| archive::add_root(fnv, &folder).map_err(at("read", &folder)))
     }
 }
 
-/// The digest of a JSON cache: the catalog's files, then the cache's.
-pub(super) fn digest(catalog_dir: &Path, cache_dir: &Path) -> Result<String, CacheError> {
-    let mut fnv = Fnv::new();
-    for dir in [catalog_dir, &cache_dir.join(FOLDER)] {
-        archive::write_directory(&mut fnv, dir).map_err(at("read", dir))?;
+impl Sink for Writer {
+    type Early = Files;
+
+    /// Files do not wait for each other.
+    fn early(&self) -> Files {
+        let folder = self.folder.clone();
+        Box::new(move |key, value| write_record(&folder, key, value))
     }
-    Ok(fnv.to_hex())
+
+    /// Notes a file that was written.
+    fn put(&mut self, key: &str, value: &[&[u8]]) -> Result<(), CacheError> {
+        let bytes: usize = value.iter().map(|part| part.len()).sum();
+        self.files += 1;
+        self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        let (top, _) = key.split_once('/').unwrap_or((key, ""));
+        self.group.insert(top.to_owned());
+        Ok(())
+    }
+
+    fn end_group(&mut self) -> Result<Job, CacheError> {
+        let (folder, group) = (self.folder.clone(), std::mem::take(&mut self.group));
+        Ok(Box::new(move |fnv: &mut Fnv| {
+            group.iter().try_for_each(|name| {
+                let path = folder.join(name);
+                archive::add_entry(fnv, &path, name.as_bytes()).map_err(at("read", &path))
+            })
+        }))
+    }
+}
+
+/// Writes files.
+pub(super) type Files = Box<dyn Fn(&str, &[&[u8]]) -> Result<(), CacheError> + Sync>;
+
+/// Writes the file of a record. The key is its path; it leads through a folder only where the record is a blob of another
+/// schema.
+fn write_record(folder: &Path, key: &str, value: &[&[u8]]) -> Result<(), CacheError> {
+    for (end, _) in key.match_indices('/') {
+        let path = folder.join(&key[..end]);
+        match create_folder(&path) {
+            // Another thread was faster, or it was there.
+            Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
+            created => created?,
+        }
+    }
+    write_file(&folder.join(key), &value.concat(), 0o640).map_err(|error| match error {
+        CacheError::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+            CacheError::Twice {
+                key: key.to_owned(),
+            }
+        }
+        other => other,
+    })
+}
+
+fn create_folder(path: &Path) -> Result<(), CacheError> {
+    fs::create_dir(path).map_err(at("create", path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o750))
+        .map_err(at("set the permissions of", path))
+}
+
+/// Adds the records of a cache to the digest, behind the catalog's files.
+pub(super) fn add_records(fnv: &mut Fnv, cache_dir: &Path) -> Result<(), CacheError> {
+    let folder = cache_dir.join(FOLDER);
+    archive::add_directory(fnv, &folder).map_err(at("read", &folder))
 }
 
 /// Creates a file with exactly these permissions, whatever the process's mask.

@@ -1,21 +1,33 @@
 //! The database of a `pogreb.v1` cache: an append-only record file with a hash index (file-based catalog specification, 4.7).
 
+mod buckets;
 mod gob;
 mod hash;
 mod layout;
 mod read;
+mod segment;
 mod write;
 
-pub(super) use read::Database;
-pub(super) use write::Writer;
+use std::path::Path;
 
-/// The CRC-32 (IEEE) of parts that follow each other.
-fn checksum(parts: &[&[u8]]) -> u32 {
-    let mut crc = libdeflater::Crc::new();
-    for part in parts {
-        crc.update(part);
+use super::{CacheError, at};
+
+pub(super) use read::{Database, Piece};
+pub(super) use write::{Tally, Writer};
+
+/// Refuses what might never end when it is read, such as a pipe.
+fn check_is_file(path: &Path) -> Result<(), CacheError> {
+    if std::fs::metadata(path).map_err(at("read", path))?.is_file() {
+        return Ok(());
     }
-    crc.sum()
+    Err(damaged(path, "it is no file"))
+}
+
+fn damaged(path: &Path, reason: &'static str) -> CacheError {
+    CacheError::Damaged {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -24,18 +36,20 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use super::super::pipeline::Sink;
     use super::*;
 
     fn write(dir: &Path, records: &BTreeMap<String, Vec<u8>>) {
         let mut writer = Writer::create(dir).unwrap();
         for (key, value) in records {
-            writer.put(key, value).unwrap();
+            writer.put(key, &[value]).unwrap();
         }
-        writer.finish().unwrap();
+        writer.seal().unwrap();
+        writer.commit().unwrap();
     }
 
     fn verified(dir: &Path) -> Result<(), super::super::CacheError> {
-        Database::open(dir)?.verify(|_, _| {})
+        Database::open(dir)?.verify(|_| {})
     }
 
     fn records(count: usize) -> BTreeMap<String, Vec<u8>> {
@@ -50,13 +64,20 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let records = records(count);
             write(dir.path(), &records);
-            let mut read = BTreeMap::new();
+            let mut read: Vec<(String, Vec<u8>)> = Vec::new();
             let database = Database::open(dir.path()).unwrap();
-            let take = |key: &[u8], value: &[u8]| {
-                read.insert(String::from_utf8(key.to_vec()).unwrap(), value.to_vec());
+            let take = |piece: Piece<'_>| match piece {
+                Piece::Key(key) => {
+                    let key = String::from_utf8(key.to_vec()).unwrap();
+                    read.push((key, Vec::new()));
+                }
+                Piece::Value(bytes) => read.last_mut().unwrap().1.extend_from_slice(bytes),
             };
             database.verify(take).unwrap();
-            assert!(read == records, "{count} keys");
+            assert!(
+                read == records.into_iter().collect::<Vec<_>>(),
+                "{count} keys"
+            );
         }
     }
 
@@ -93,9 +114,9 @@ mod tests {
     fn a_key_is_put_once() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = Writer::create(dir.path()).unwrap();
-        writer.put("a", b"1").unwrap();
-        assert!(writer.put("a", b"2").is_err());
-        assert!(writer.put(&"k".repeat(70_000), b"").is_err());
+        writer.put("a", &[b"1"]).unwrap();
+        assert!(writer.put("a", &[b"2"]).is_err());
+        assert!(writer.put(&"k".repeat(70_000), &[]).is_err());
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::property::{decode_base64, encode_base64, object_of};
+use super::property::{check_object, decode_base64, encode_base64};
 use super::{
     BUNDLE, BUNDLE_OBJECT, Bundle, CHANNEL, Channel, DEPRECATIONS, Deprecation, Deprecations,
     Entry, Icon, Other, PACKAGE, Package, Property, RelatedImage,
 };
-use crate::json::{self, JsonError, Value};
-use crate::yaml::YamlError;
+use crate::json::{Fields, JsonError, Part};
+use crate::yaml::{Expansion, YamlError};
 
 /// A blob of a catalog, by its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,11 @@ pub enum Unreadable {
         /// What is wrong; its line is counted within the document.
         source: YamlError,
     },
+    /// The aliases of all documents and manifests of the file together expand too far.
+    #[error(
+        "the aliases of this file expand without reasonable bound; write out what they stand for"
+    )]
+    Aliases,
     /// A line begins with three dashes and goes on.
     #[error(
         "line {line}: `---{rest}` is no document separator; three dashes at the beginning of a line must stand alone, even in a block of text"
@@ -113,33 +118,37 @@ pub enum Unreadable {
     },
 }
 
-type Members = BTreeMap<String, Value>;
-
 impl Blob {
-    /// Makes a blob of a value whose numbers are doubles; `line` is where it begins.
-    pub(super) fn from_value(value: Value, line: usize) -> Result<Self, Unreadable> {
-        let mut members = match value {
-            Value::Object(members) => members,
-            Value::Null => return Err(no_schema(line, "")),
-            other => {
-                let kind = other.kind();
-                return Err(Unreadable::NoMapping { line, kind });
-            }
-        };
+    /// Makes a blob of its text in normal form; `line` is where it begins.
+    pub(super) fn from_text(
+        text: &str,
+        line: usize,
+        expansion: &Expansion,
+    ) -> Result<Self, Unreadable> {
+        let value = Part::new(text);
+        if value.is_null() {
+            return Err(no_schema(line, ""));
+        }
+        let members = value.fields().ok_or_else(|| Unreadable::NoMapping {
+            line,
+            kind: value.kind(),
+        })?;
         check_keys(&members, line)?;
         let identity = |name: &str| match folded(&members, name) {
             None => Ok(String::new()),
-            Some(Value::String(text)) => Ok(text.clone()),
-            Some(other) => Err(Unreadable::Field {
-                line,
-                schema: "object".to_owned(),
-                name: String::new(),
-                reason: format!(
-                    "expected the value for key `{name}` to be a string, got {}: {}",
-                    other.kind(),
-                    excerpt(&json::to_plain_text(other))
-                ),
-            }),
+            Some(value) => {
+                let text = value.string().ok_or_else(|| Unreadable::Field {
+                    line,
+                    schema: "object".to_owned(),
+                    name: String::new(),
+                    reason: format!(
+                        "expected the value for key `{name}` to be a string, got {}: {}",
+                        value.kind(),
+                        excerpt(value.text())
+                    ),
+                })?;
+                Ok(text.into_owned())
+            }
         };
         let (schema, package, name) =
             (identity("schema")?, identity("package")?, identity("name")?);
@@ -150,45 +159,45 @@ impl Blob {
             reason,
         };
         Ok(match schema.as_str() {
-            "" => {
-                let text = json::to_plain_text(&Value::Object(members));
-                return Err(no_schema(line, &text));
-            }
-            PACKAGE => Self::Package(package_blob(&mut members, name.clone()).map_err(refuse)?),
+            "" => return Err(no_schema(line, text)),
+            PACKAGE => Self::Package(package_blob(&members, name.clone()).map_err(refuse)?),
             CHANNEL => {
-                Self::Channel(channel_blob(&mut members, name.clone(), package).map_err(refuse)?)
+                Self::Channel(channel_blob(&members, name.clone(), package).map_err(refuse)?)
             }
             BUNDLE => {
-                let bad_object = |index, reason| Unreadable::Object {
-                    line,
-                    package: package.clone(),
-                    bundle: name.clone(),
-                    index,
-                    reason,
-                };
-                let properties = list(&mut members, "properties").map_err(refuse)?;
-                for (index, value) in properties.iter().flatten().enumerate() {
-                    let is_object =
-                        value.field("type").and_then(Value::as_str) == Some(BUNDLE_OBJECT);
-                    if is_object {
-                        let value = value.field("value").unwrap_or(&Value::Null);
-                        object_of(value).map_err(|reason| bad_object(index, reason))?;
+                let properties = all(list(&members, "properties").map_err(refuse)?, |fields| {
+                    Ok(fields)
+                });
+                let properties = properties.map_err(refuse)?;
+                for (index, fields) in properties.iter().enumerate() {
+                    if fields.some("type").and_then(Part::string).as_deref() == Some(BUNDLE_OBJECT)
+                    {
+                        check_object(fields.some("value"), expansion).map_err(|reason| {
+                            Unreadable::Object {
+                                line,
+                                package: package.clone(),
+                                bundle: name.clone(),
+                                index,
+                                reason,
+                            }
+                        })?;
                     }
                 }
+                let properties: Result<_, _> = properties.iter().map(property).collect();
                 Self::Bundle(Bundle {
-                    properties: all(properties, property).map_err(refuse)?,
-                    related_images: related_images(&mut members).map_err(refuse)?,
-                    image: text(&mut members, "image").map_err(refuse)?,
+                    properties: properties.map_err(refuse)?,
+                    related_images: related_images(&members).map_err(refuse)?,
+                    image: string(&members, "image").map_err(refuse)?,
                     name: name.clone(),
                     package,
                 })
             }
             DEPRECATIONS => Self::Deprecations(Deprecations {
-                entries: deprecations(&mut members).map_err(refuse)?,
+                entries: deprecations(&members).map_err(refuse)?,
                 package,
             }),
             _ => Self::Other(Other {
-                blob: json::to_plain_text(&Value::Object(members)),
+                blob: text.to_owned(),
                 schema,
                 package,
                 name,
@@ -214,110 +223,105 @@ fn excerpt(text: &str) -> String {
 }
 
 /// Refuses keys that differ in case only.
-fn check_keys(members: &Members, line: usize) -> Result<(), Unreadable> {
+fn check_keys(members: &Fields<'_>, line: usize) -> Result<(), Unreadable> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for key in members.keys() {
+    for (key, _) in members.iter() {
         if let Some(other) = seen.insert(key.to_lowercase(), key) {
             return Err(Unreadable::DuplicateKeys {
                 line,
                 key: key.to_lowercase(),
-                keys: vec![other.to_owned(), key.clone()],
+                keys: vec![other.to_owned(), key.to_owned()],
             });
         }
     }
     Ok(())
 }
 
-fn folded<'a>(members: &'a Members, name: &str) -> Option<&'a Value> {
-    members.get(name).or_else(|| {
-        members
-            .iter()
-            .find(|(key, _)| key.to_lowercase() == name)
-            .map(|(_, value)| value)
-    })
+fn folded<'a>(members: &Fields<'a>, name: &str) -> Option<Part<'a>> {
+    let exact = members.iter().find(|(key, _)| *key == name);
+    exact
+        .or_else(|| members.iter().find(|(key, _)| key.to_lowercase() == name))
+        .map(|(_, value)| value)
 }
 
-/// Takes the member that a Go structure would fill a field from; an explicit `null` counts as absent.
-fn take(members: &mut Members, name: &str) -> Option<Value> {
-    let key = if members.contains_key(name) {
-        name.to_owned()
-    } else {
-        let same = |key: &&String| key.eq_ignore_ascii_case(name);
-        members.keys().find(same)?.clone()
-    };
-    members.remove(&key).filter(|value| !value.is_null())
-}
-
-fn text(members: &mut Members, name: &str) -> Result<String, String> {
-    match take(members, name) {
+fn string(members: &Fields<'_>, name: &str) -> Result<String, String> {
+    match members.some(name) {
         None => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(format!("`{name}` must be text, not {}", other.kind())),
+        Some(value) => match value.string() {
+            Some(text) => Ok(text.into_owned()),
+            None => Err(format!("`{name}` must be text, not {}", value.kind())),
+        },
     }
 }
 
-fn list(members: &mut Members, name: &str) -> Result<Option<Vec<Value>>, String> {
-    match take(members, name) {
-        None => Ok(None),
-        Some(Value::Array(elements)) => Ok(Some(elements)),
-        Some(other) => Err(format!("`{name}` must be a list, not {}", other.kind())),
-    }
+fn list<'a>(members: &Fields<'a>, name: &str) -> Result<Option<Vec<Part<'a>>>, String> {
+    let elements = |value: Part<'a>| {
+        value
+            .elements()
+            .ok_or_else(|| format!("`{name}` must be a list, not {}", value.kind()))
+    };
+    members.some(name).map(elements).transpose()
 }
 
-fn all<T>(
-    values: Option<Vec<Value>>,
-    each: fn(&mut Members) -> Result<T, String>,
+fn all<'a, T>(
+    values: Option<Vec<Part<'a>>>,
+    each: fn(Fields<'a>) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
-    let of_value = |value| match value {
-        Value::Object(mut members) => each(&mut members),
-        Value::Null => each(&mut Members::new()),
-        other => Err(format!(
+    let of_value = |value: Part<'a>| match value.fields() {
+        Some(members) => each(members),
+        None if value.is_null() => each(Fields::default()),
+        None => Err(format!(
             "a list holds {} where a mapping belongs",
-            other.kind()
+            value.kind()
         )),
     };
     values.into_iter().flatten().map(of_value).collect()
 }
 
-fn package_blob(members: &mut Members, name: String) -> Result<Package, String> {
-    let icon = match take(members, "icon") {
+/// A member that must be a mapping.
+fn mapping<'a>(members: &Fields<'a>, name: &str) -> Result<Option<Fields<'a>>, String> {
+    let fields = |value: Part<'a>| {
+        value
+            .fields()
+            .ok_or_else(|| format!("`{name}` must be a mapping, not {}", value.kind()))
+    };
+    members.some(name).map(fields).transpose()
+}
+
+fn package_blob(members: &Fields<'_>, name: String) -> Result<Package, String> {
+    let icon = match mapping(members, "icon")? {
         None => None,
-        Some(Value::Object(mut icon)) => {
-            let base64data = match take(&mut icon, "base64data") {
+        Some(icon) => {
+            let base64data = match icon.some("base64data") {
                 None => None,
-                Some(Value::String(text)) => {
+                Some(value) => {
+                    let text = value.string().ok_or_else(|| {
+                        format!("`icon.base64data` must be text, not {}", value.kind())
+                    })?;
                     let bytes = decode_base64(&text)
                         .map_err(|reason| format!("`icon.base64data`: {reason}"))?;
                     Some(encode_base64(&bytes))
                 }
-                Some(other) => {
-                    return Err(format!(
-                        "`icon.base64data` must be text, not {}",
-                        other.kind()
-                    ));
-                }
             };
             Some(Icon {
                 base64data,
-                mediatype: text(&mut icon, "mediatype")?,
+                mediatype: string(&icon, "mediatype")?,
             })
         }
-        Some(other) => return Err(format!("`icon` must be a mapping, not {}", other.kind())),
     };
     Ok(Package {
         name,
-        default_channel: text(members, "defaultChannel")?,
+        default_channel: string(members, "defaultChannel")?,
         icon,
-        description: text(members, "description")?,
+        description: string(members, "description")?,
         properties: properties(members)?,
     })
 }
 
-fn channel_blob(members: &mut Members, name: String, package: String) -> Result<Channel, String> {
-    let entries = list(members, "entries")?;
-    let entries = match entries {
+fn channel_blob(members: &Fields<'_>, name: String, package: String) -> Result<Channel, String> {
+    let entries = match list(members, "entries")? {
         None => None,
-        entries => Some(all(entries, entry)?),
+        entries => Some(all(entries, |members| entry(&members))?),
     };
     Ok(Channel {
         name,
@@ -327,71 +331,52 @@ fn channel_blob(members: &mut Members, name: String, package: String) -> Result<
     })
 }
 
-fn entry(members: &mut Members) -> Result<Entry, String> {
+fn entry(members: &Fields<'_>) -> Result<Entry, String> {
     let skips = list(members, "skips")?.into_iter().flatten();
-    let skips = skips.map(|skip| match skip {
-        Value::String(skip) => Ok(skip),
-        Value::Null => Ok(String::new()),
-        other => Err(format!("`skips` must hold text, not {}", other.kind())),
+    let skips = skips.map(|skip| match skip.string() {
+        Some(skip) => Ok(skip.into_owned()),
+        None if skip.is_null() => Ok(String::new()),
+        None => Err(format!("`skips` must hold text, not {}", skip.kind())),
     });
     Ok(Entry {
         skips: skips.collect::<Result<_, _>>()?,
-        name: text(members, "name")?,
-        replaces: text(members, "replaces")?,
-        skip_range: text(members, "skipRange")?,
+        name: string(members, "name")?,
+        replaces: string(members, "replaces")?,
+        skip_range: string(members, "skipRange")?,
     })
 }
 
-fn properties(members: &mut Members) -> Result<Vec<Property>, String> {
-    let values = list(members, "properties")?;
-    all(values, property)
+fn properties(members: &Fields<'_>) -> Result<Vec<Property>, String> {
+    all(list(members, "properties")?, |members| property(&members))
 }
 
-fn property(members: &mut Members) -> Result<Property, String> {
-    let type_ = text(members, "type")?;
-    // Here an explicit `null` is a value.
-    let key = if members.contains_key("value") {
-        Some("value".to_owned())
-    } else {
-        let same = |key: &&String| key.eq_ignore_ascii_case("value");
-        members.keys().find(same).cloned()
-    };
-    let value = key.and_then(|key| members.remove(&key));
+fn property(members: &Fields<'_>) -> Result<Property, String> {
     Ok(Property {
-        type_,
-        value: value.as_ref().map(json::to_plain_text),
+        type_: string(members, "type")?,
+        // Here an explicit `null` is a value.
+        value: members.get("value").map(|value| value.text().to_owned()),
     })
 }
 
-fn related_images(members: &mut Members) -> Result<Vec<RelatedImage>, String> {
-    let values = list(members, "relatedImages")?;
-    all(values, |members| {
+fn related_images(members: &Fields<'_>) -> Result<Vec<RelatedImage>, String> {
+    all(list(members, "relatedImages")?, |members| {
         Ok(RelatedImage {
-            name: text(members, "name")?,
-            image: text(members, "image")?,
+            name: string(&members, "name")?,
+            image: string(&members, "image")?,
         })
     })
 }
 
-fn deprecations(members: &mut Members) -> Result<Option<Vec<Deprecation>>, String> {
+fn deprecations(members: &Fields<'_>) -> Result<Option<Vec<Deprecation>>, String> {
     let Some(values) = list(members, "entries")? else {
         return Ok(None);
     };
     let entries = all(Some(values), |members| {
-        let mut reference = match take(members, "reference") {
-            None => Members::new(),
-            Some(Value::Object(reference)) => reference,
-            Some(other) => {
-                return Err(format!(
-                    "`reference` must be a mapping, not {}",
-                    other.kind()
-                ));
-            }
-        };
+        let reference = mapping(&members, "reference")?.unwrap_or_default();
         Ok(Deprecation {
-            schema: text(&mut reference, "schema")?,
-            name: text(&mut reference, "name")?,
-            message: text(members, "message")?,
+            schema: string(&reference, "schema")?,
+            name: string(&reference, "name")?,
+            message: string(&members, "message")?,
         })
     })?;
     Ok(Some(entries))

@@ -1,23 +1,38 @@
 //! From blobs to the model: what must fit together (file-based catalog specification, 2.2).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::model::{Graph, Member, Model, PackageModel, Version};
 use super::problems::Problem;
 use super::{BUNDLE, Bundle, CHANNEL, Catalog, Channel, Deprecations, PACKAGE, image, property};
+use crate::Profile;
 
 /// Which entries of a package still wait for the blob of their bundle.
 ///
 /// The reference tool forgets those of a channel when it reads the next one; the rules of bundles catch them later.
 type Waiting<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
+/// The channels that have an entry, by its package and name: a catalog may have as many channels as bundles.
+type Places<'a> = HashMap<(&'a str, &'a str), Vec<&'a str>>;
+
 impl<'a> Model<'a> {
+    /// Makes the model of a catalog, to be judged as the default profile does.
+    ///
+    /// # Errors
+    /// Those of [`Model::of_profile`].
+    pub fn new(catalog: &'a Catalog) -> Result<Self, Problem> {
+        Self::of_profile(catalog, Profile::default())
+    }
+
     /// Makes the model of a catalog.
     ///
     /// # Errors
     /// [`Problem::Blobs`] at the first blob that does not fit the others.
-    pub fn new(catalog: &'a Catalog) -> Result<Self, Problem> {
-        let mut model = Self::default();
+    pub fn of_profile(catalog: &'a Catalog, profile: Profile) -> Result<Self, Problem> {
+        let mut model = Self {
+            profile,
+            ..Self::default()
+        };
         model.take_in(catalog).map_err(Problem::Blobs)?;
         Ok(model)
     }
@@ -32,16 +47,16 @@ impl<'a> Model<'a> {
                 return Err(format!("duplicate package `{}`", package.name));
             }
         }
-        let mut waiting = Waiting::new();
+        let (mut waiting, mut places) = (Waiting::new(), Places::new());
         for channel in &catalog.channels {
-            self.channel(channel, &mut waiting)?;
+            self.channel(channel, &mut waiting, &mut places)?;
         }
         for package in self.packages.values_mut() {
             package.add_default_channel();
         }
         let mut seen = BTreeSet::new();
         for bundle in &catalog.bundles {
-            self.bundle(bundle, &mut seen, &mut waiting)?;
+            self.bundle(bundle, &places, &mut seen, &mut waiting)?;
         }
         if let Some((package, names)) = waiting.iter().find(|(_, names)| !names.is_empty()) {
             let names: Vec<&str> = names.iter().copied().collect();
@@ -58,12 +73,17 @@ impl<'a> Model<'a> {
                     deprecations.package
                 ));
             }
-            self.deprecate(deprecations, index)?;
+            self.deprecate(deprecations, index, &places)?;
         }
         Ok(())
     }
 
-    fn channel(&mut self, channel: &'a Channel, waiting: &mut Waiting<'a>) -> Result<(), String> {
+    fn channel(
+        &mut self,
+        channel: &'a Channel,
+        waiting: &mut Waiting<'a>,
+        places: &mut Places<'a>,
+    ) -> Result<(), String> {
         let (package_name, name) = (&channel.package, &channel.name);
         let package = self
             .packages
@@ -88,6 +108,10 @@ impl<'a> Model<'a> {
                     entry.name
                 ));
             }
+            let place = places
+                .entry((package_name.as_str(), entry.name.as_str()))
+                .or_default();
+            place.push(name);
         }
         waiting.insert(package_name, graph.members.keys().copied().collect());
         if package.channels.insert(name, graph).is_some() {
@@ -101,6 +125,7 @@ impl<'a> Model<'a> {
     fn bundle(
         &mut self,
         bundle: &'a Bundle,
+        places: &Places<'a>,
         seen: &mut BTreeSet<(&'a str, &'a str)>,
         waiting: &mut Waiting<'a>,
     ) -> Result<(), String> {
@@ -117,15 +142,11 @@ impl<'a> Model<'a> {
                 "package `{package_name}` has duplicate bundle `{name}`"
             ));
         }
-        let version = check_bundle(bundle)?;
-        let mut found = false;
-        for channel in package.channels.values_mut() {
-            if let Some(member) = channel.members.get_mut(name) {
-                member.bundle = Some(bundle);
-                member.version = Some(version.clone());
-                found = true;
-            }
-        }
+        let version = check_bundle(bundle, self.profile)?;
+        let found = change_members(package, name, places, |member| {
+            member.bundle = Some(bundle);
+            member.version = Some(version.clone());
+        });
         if !found {
             return Err(format!(
                 "package `{package_name}`, bundle `{name}` not found in any channel entries; list it in a channel or remove it"
@@ -137,7 +158,12 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
-    fn deprecate(&mut self, deprecations: &'a Deprecations, index: usize) -> Result<(), String> {
+    fn deprecate(
+        &mut self,
+        deprecations: &'a Deprecations,
+        index: usize,
+        places: &Places<'a>,
+    ) -> Result<(), String> {
         let name = deprecations.package.as_str();
         if name.is_empty() {
             return Err(format!(
@@ -165,13 +191,9 @@ impl<'a> Model<'a> {
             let message = Some(entry.message.as_str());
             match entry.schema.as_str() {
                 BUNDLE => {
-                    let mut found = false;
-                    for channel in package.channels.values_mut() {
-                        if let Some(member) = channel.members.get_mut(entry.name.as_str()) {
-                            member.deprecation = message;
-                            found = true;
-                        }
-                    }
+                    let found = change_members(package, &entry.name, places, |member| {
+                        member.deprecation = message;
+                    });
                     if !found {
                         return Err(format!(
                             "cannot deprecate bundle `{}` for package `{name}`: bundle not found",
@@ -207,6 +229,24 @@ impl<'a> Model<'a> {
     }
 }
 
+/// Changes the entries of a bundle in all channels of its package; says whether there are any.
+fn change_members<'a>(
+    package: &mut PackageModel<'a>,
+    name: &'a str,
+    places: &Places<'a>,
+    mut change: impl FnMut(&mut Member<'a>),
+) -> bool {
+    let key = (package.package.name.as_str(), name);
+    let channels = places.get(&key).map_or(&[][..], Vec::as_slice);
+    for channel in channels {
+        let graph = package.channels.get_mut(channel);
+        if let Some(member) = graph.and_then(|graph| graph.members.get_mut(name)) {
+            change(member);
+        }
+    }
+    !channels.is_empty()
+}
+
 /// An RFC 1123 label: what Kubernetes allows in a name.
 fn check_package_name(name: &str) -> Result<(), String> {
     const LONGEST: usize = 63;
@@ -234,7 +274,7 @@ fn check_package_name(name: &str) -> Result<(), String> {
 }
 
 /// What a bundle must be whatever channels it is in; gives its version.
-fn check_bundle(bundle: &Bundle) -> Result<Version, String> {
+fn check_bundle(bundle: &Bundle, profile: Profile) -> Result<Version, String> {
     let (package, name) = (&bundle.package, &bundle.name);
     for (index, property) in bundle.properties.iter().enumerate() {
         property::check(&property.type_, property.value.as_deref()).map_err(|reason| {
@@ -278,25 +318,36 @@ fn check_bundle(bundle: &Bundle) -> Result<Version, String> {
             )
         })?;
     }
-    let version = Version {
-        version: property::text(identity, "version"),
-        release: property::text(identity, "release"),
-    };
+    let version = Version::said_by(identity);
     if let Err(error) = version.version.parse::<crate::Version>() {
         return Err(format!(
             "error parsing bundle `{name}` version `{}` of package `{package}`: {error}",
             version.version
         ));
     }
-    let release = &version.release;
-    if !release.is_empty()
-        && format!("0.0.0-{release}")
-            .parse::<crate::Version>()
-            .is_err()
-    {
-        return Err(format!(
-            "error parsing bundle `{name}` release version `{release}` of package `{package}`: it must consist of letters, digits and `-` in parts separated by dots, numbers without leading zeros"
-        ));
-    }
+    check_release(&version.release, profile).map_err(|reason| {
+        format!(
+            "error parsing bundle `{name}` release version `{}` of package `{package}`: {reason}",
+            version.release
+        )
+    })?;
     Ok(version)
+}
+
+/// Pre-release identifiers of a semantic version; an empty release is none.
+fn check_release(release: &str, profile: Profile) -> Result<(), String> {
+    if release.is_empty() {
+        return Ok(());
+    }
+    if let Some(longest) = profile.longest_release
+        && release.len() > longest
+    {
+        return Err(format!("it must be no more than {longest} bytes"));
+    }
+    // A version would take build metadata too.
+    let version = format!("0.0.0-{release}").parse::<crate::Version>();
+    if version.is_err() || release.contains('+') {
+        return Err("it must consist of letters, digits and `-` in parts separated by dots, numbers without leading zeros".to_owned());
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! The part of a CSV that users see, as a property (file-based catalog specification, 3.5).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::property::last;
 use super::{CSV_METADATA, Property};
-use crate::json::{self, Value, quote_plain, raw};
+use crate::json::{self, Fields, Part, Value, quote_plain, raw};
 
 /// Why a CSV cannot be turned into metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,8 @@ pub enum CsvMetadataError {
 /// # Errors
 /// [`CsvMetadataError`] if a field that is used has the wrong type.
 pub fn csv_metadata(csv: &[u8]) -> Result<Property, CsvMetadataError> {
-    let csv = Object::read(csv, "the CSV")?;
+    let text = json::lossy(csv);
+    let csv = Object::read(Part::new(&text), "the CSV")?;
     let metadata = csv.object("metadata")?;
     let spec = csv.object("spec")?;
     check_version(&spec.text("version")?)?;
@@ -162,8 +163,8 @@ fn details(out: &mut Writer, of: &Object<'_>) -> Result<(), CsvMetadataError> {
             out.text("path", &descriptor.text("path")?);
             out.texts(descriptor, &["displayName", "description"])?;
             out.text_list("x-descriptors", descriptor)?;
-            if let Some(value) = last(&descriptor.0, "value") {
-                out.raw("value", &raw::compact(value));
+            if let Some(value) = descriptor.0.some("value") {
+                out.raw("value", &raw::compact(value.text().as_bytes()));
             }
             Ok(out.finish())
         })?;
@@ -186,37 +187,38 @@ fn some_texts(of: &Object<'_>, names: &[&'static str]) -> Result<String, CsvMeta
 }
 
 /// A JSON object whose values are still text, so that they can be passed on as they are written.
-struct Object<'a>(Vec<(String, &'a [u8])>);
+struct Object<'a>(Fields<'a>);
 
 impl<'a> Object<'a> {
-    fn read(text: &'a [u8], field: &'static str) -> Result<Self, CsvMetadataError> {
-        if text == b"null" {
-            return Ok(Self(Vec::new()));
+    fn read(value: Part<'a>, field: &'static str) -> Result<Self, CsvMetadataError> {
+        if value.is_null() {
+            return Ok(Self(Fields::default()));
         }
-        raw::members(text)
-            .map(Self)
-            .map_err(|_| wrong(field, "a mapping"))
+        let fields = value.fields().map(Self);
+        fields.ok_or_else(|| wrong(field, "a mapping"))
     }
 
     fn object(&self, name: &'static str) -> Result<Self, CsvMetadataError> {
-        last(&self.0, name).map_or(Ok(Self(Vec::new())), |text| Self::read(text, name))
+        self.0
+            .some(name)
+            .map_or(Ok(Self(Fields::default())), |value| Self::read(value, name))
     }
 
     fn value(&self, name: &str) -> Option<Value> {
-        last(&self.0, name).and_then(|text| json::parse(text).ok())
+        json::parse(self.0.some(name)?.text().as_bytes()).ok()
     }
 
-    fn text(&self, name: &'static str) -> Result<String, CsvMetadataError> {
-        match self.value(name) {
-            None => Ok(String::new()),
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(wrong(name, "text; write it in quotes")),
-        }
+    fn text(&self, name: &'static str) -> Result<Cow<'a, str>, CsvMetadataError> {
+        self.0.some(name).map_or(Ok(Cow::Borrowed("")), |value| {
+            value
+                .string()
+                .ok_or_else(|| wrong(name, "text; write it in quotes"))
+        })
     }
 
-    fn list(&self, name: &'static str) -> Result<Vec<&'a [u8]>, CsvMetadataError> {
-        last(&self.0, name).map_or(Ok(Vec::new()), |text| {
-            raw::elements(text).map_err(|_| wrong(name, "a list"))
+    fn list(&self, name: &'static str) -> Result<Vec<Part<'a>>, CsvMetadataError> {
+        self.0.some(name).map_or(Ok(Vec::new()), |value| {
+            value.elements().ok_or_else(|| wrong(name, "a list"))
         })
     }
 }
@@ -234,19 +236,22 @@ impl Writer {
         self.0
     }
 
-    fn raw(&mut self, name: &str, value: &str) {
+    fn key(&mut self, name: &str) {
         if self.0.len() > 1 {
             self.0.push(',');
         }
         quote_plain(&mut self.0, name);
         self.0.push(':');
+    }
+
+    fn raw(&mut self, name: &str, value: &str) {
+        self.key(name);
         self.0.push_str(value);
     }
 
     fn text(&mut self, name: &str, text: &str) {
-        let mut quoted = String::new();
-        quote_plain(&mut quoted, text);
-        self.raw(name, &quoted);
+        self.key(name);
+        quote_plain(&mut self.0, text);
     }
 
     /// Texts under the same names, empty ones left out.
@@ -263,11 +268,11 @@ impl Writer {
     fn text_map(&mut self, name: &'static str, from: &Object<'_>) -> Result<(), CsvMetadataError> {
         let object = from.object(name)?;
         let mut texts = BTreeMap::new();
-        for (key, value) in &object.0 {
-            match json::parse(value) {
-                Ok(Value::String(text)) => texts.insert(key, text),
-                Ok(Value::Null) => texts.insert(key, String::new()),
-                _ => return Err(wrong(name, "a mapping of texts")),
+        for (key, value) in object.0.iter() {
+            match value.string() {
+                Some(text) => texts.insert(key, text),
+                None if value.is_null() => texts.insert(key, Cow::Borrowed("")),
+                None => return Err(wrong(name, "a mapping of texts")),
             };
         }
         if texts.is_empty() {
@@ -285,10 +290,10 @@ impl Writer {
         let mut texts = Vec::new();
         for element in from.list(name)? {
             let mut quoted = String::new();
-            match json::parse(element) {
-                Ok(Value::String(text)) => quote_plain(&mut quoted, &text),
-                Ok(Value::Null) => quoted.push_str("\"\""),
-                _ => return Err(wrong(name, "a list of texts")),
+            match element.string() {
+                Some(text) => quote_plain(&mut quoted, &text),
+                None if element.is_null() => quoted.push_str("\"\""),
+                None => return Err(wrong(name, "a list of texts")),
             }
             texts.push(quoted);
         }

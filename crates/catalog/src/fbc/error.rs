@@ -31,6 +31,12 @@ pub enum TreeError {
         /// The link.
         path: PathBuf,
     },
+    /// A device, a pipe or a socket, or a link to one.
+    #[error("`{}` is not a file; remove it, or list it in a `.indexignore`", path.display())]
+    NoFile {
+        /// What it is called.
+        path: PathBuf,
+    },
     /// A line of an `.indexignore` is not UTF-8.
     #[error("`{}` is not UTF-8", path.display())]
     Encoding {

@@ -87,18 +87,34 @@ impl Pattern {
 
     /// Whether the components match the beginning of a path; what lies below a match is matched too.
     fn prefix(&self, components: &[String], path: &[&str]) -> bool {
-        let Some((first, rest)) = components.split_first() else {
-            return !(self.directory && path.is_empty());
-        };
-        if first == "**" {
-            return (0..=path.len()).any(|skipped| self.prefix(rest, &path[skipped..]));
-        }
-        if first.contains("**") {
-            return false;
-        }
-        match path.split_first() {
-            Some((part, below)) => glob(first, part) && self.prefix(rest, below),
-            None => false,
+        // Where to go on when a match fails behind the last `**`, as in `glob`.
+        let (mut at, mut in_path, mut star) = (0, 0, None);
+        loop {
+            match components.get(at).map(String::as_str) {
+                None if self.directory && in_path == path.len() => {}
+                None => return true,
+                Some("**") => {
+                    star = Some((at + 1, in_path));
+                    at += 1;
+                    continue;
+                }
+                Some(name) => {
+                    if let Some(part) = path.get(in_path)
+                        && !name.contains("**")
+                        && glob(name, part)
+                    {
+                        (at, in_path) = (at + 1, in_path + 1);
+                        continue;
+                    }
+                }
+            }
+            match star {
+                Some((behind, from)) if from < path.len() => {
+                    star = Some((behind, from + 1));
+                    (at, in_path) = (behind, from + 1);
+                }
+                _ => return false,
+            }
         }
     }
 }
@@ -213,6 +229,13 @@ mod tests {
         check("", "/foo\n", &["foo", "foo/x"], &["a/foo"]);
         check("", "a/b\n", &["a/b", "a/b/c"], &["x/a/b", "a/c"]);
         check("", "a/**/b\n", &["a/b", "a/x/y/b"], &["b", "x/b"]);
+        check(
+            "",
+            "/**/b/**/c/\n",
+            &["b/c/x", "a/b/b/d/c/x"],
+            &["b/c", "c/b/x"],
+        );
+        check("", "a/**/\n", &["a/x"], &["b/x"]);
         check("", "a**/b\n", &[], &["a/b", "ax/b"]);
         check("sub", "x\n", &["sub/x", "sub/y/x"], &["x", "other/x"]);
     }

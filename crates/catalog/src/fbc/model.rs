@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bundle, Catalog, Channel, Entry, Package};
+use super::{Bundle, Catalog, Channel, Entry, Package, property};
+use crate::Profile;
 
 /// The packages of a catalog by name; borrows all texts from the catalog.
 #[derive(Debug, Clone, Default)]
 pub struct Model<'a> {
+    /// Whose rules judge it.
+    pub profile: Profile,
     /// The packages.
     pub packages: BTreeMap<&'a str, PackageModel<'a>>,
 }
@@ -53,6 +56,16 @@ pub struct Version {
     pub version: String,
     /// The release; empty if there is none.
     pub release: String,
+}
+
+impl Version {
+    /// Of the value of an `olm.package` property.
+    pub(super) fn said_by(identity: &str) -> Self {
+        Self {
+            version: property::text(identity, "version"),
+            release: property::text(identity, "release"),
+        }
+    }
 }
 
 impl<'a> Model<'a> {

@@ -1,15 +1,16 @@
 //! Streams of blobs (file-based catalog specification, 1.4).
 
+use memchr::{memchr, memchr_iter, memmem};
 use rayon::prelude::*;
 
 use super::Catalog;
 use super::blob::{Blob, Unreadable};
-use crate::json::{self, Numbers};
-use crate::yaml;
+use crate::json::{self, Normal};
+use crate::yaml::{self, Expansion};
 
 /// Reads the blobs of one file: JSON objects one after the other, or YAML documents.
 ///
-/// Documents of a YAML file are read on the threads of the pool that this runs on.
+/// Documents of a YAML file, and objects of a large JSON file, are read on the threads of the pool that this runs on.
 ///
 /// # Errors
 /// [`Unreadable`] where the reference tool refuses the file, or where nesting or aliases exceed our bounds.
@@ -29,31 +30,82 @@ pub(super) enum Texts {
 /// Like [`read`], with the texts of the blobs where they are kept.
 pub(super) fn read_with(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadable> {
     let start = bytes.iter().position(|byte| !is_blank(*byte));
-    if start.is_some_and(|start| bytes[start] == b'{') {
-        json_stream(bytes, texts)
+    let expansion = Expansion::of_size(bytes.len());
+    let read = if start.is_some_and(|start| bytes[start] == b'{') {
+        if bytes.len() >= WORTH_SPLITTING
+            && let Some(read) = json_objects(bytes, texts)
+        {
+            return Ok(read);
+        }
+        json_stream(bytes, texts, &expansion)
     } else {
-        yaml_documents(bytes, 1, texts)
+        yaml_documents(bytes, 1, texts, &expansion)
+    };
+    // Which of the documents finds nothing left depends on the threads.
+    if expansion.is_exceeded() {
+        return Err(Unreadable::Aliases);
     }
+    read
+}
+
+/// JSON files of so many bytes are read on several threads.
+const WORTH_SPLITTING: usize = 1 << 20;
+
+/// Reads a JSON stream whose objects are found by their brackets, on the threads of the pool; `None` where anything is
+/// wrong with it, which [`json_stream`] then says.
+fn json_objects(bytes: &[u8], texts: Texts) -> Option<(Catalog, String)> {
+    // What follows a failure expands the aliases of manifests anew.
+    let expansion = Expansion::of_size(bytes.len());
+    let read = json::raw::split_objects(bytes)?.into_par_iter().map_init(
+        Normal::default,
+        |normal, object| {
+            normal.clear();
+            let length = json::next_normal(object, normal).ok()??;
+            let mut text = String::new();
+            take(&mut text, normal.text(), texts);
+            let blob = Blob::from_text(normal.text(), 1, &expansion).ok()?;
+            (length == object.len()).then_some((blob, text))
+        },
+    );
+    let read: Vec<(Blob, String)> = read.collect::<Option<_>>()?;
+    (!expansion.is_exceeded()).then(|| together(read))
+}
+
+/// A catalog of blobs, and their texts one after the other.
+fn together(blobs: Vec<(Blob, String)>) -> (Catalog, String) {
+    let (mut catalog, mut text) = (Catalog::default(), String::new());
+    for (blob, blob_text) in blobs {
+        catalog.push(blob);
+        text.push_str(&blob_text);
+    }
+    (catalog, text)
 }
 
 fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-fn json_stream(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadable> {
+fn blanks(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| is_blank(**byte)).count()
+}
+
+fn json_stream(
+    bytes: &[u8],
+    texts: Texts,
+    expansion: &Expansion,
+) -> Result<(Catalog, String), Unreadable> {
     let (mut catalog, mut text) = (Catalog::default(), String::new());
+    let mut normal = Normal::default();
     let (mut at, mut line) = (0, 1);
     for read in 0_usize.. {
-        match json::next(&bytes[at..], Numbers::Doubles) {
+        normal.clear();
+        match json::next_normal(&bytes[at..], &mut normal) {
             Ok(None) => break,
-            Ok(Some((value, length))) => {
-                let blanks = bytes[at..]
-                    .iter()
-                    .take_while(|byte| is_blank(**byte))
-                    .count();
+            Ok(Some(length)) => {
+                let blanks = blanks(&bytes[at..]);
                 let begins = line + line_breaks(&bytes[at..at + blanks]);
-                take(&mut text, &value, texts);
-                catalog.push(Blob::from_value(value, begins)?);
+                take(&mut text, normal.text(), texts);
+                catalog.push(Blob::from_text(normal.text(), begins, expansion)?);
                 line += line_breaks(&bytes[at..at + length]);
                 at += length;
             }
@@ -61,9 +113,9 @@ fn json_stream(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadab
                 // The reference tool tries YAML as long as it has read no second blob.
                 let rest = behind_line_of_blanks(&bytes[at..]);
                 let skipped = bytes.len() - at - rest.len();
+                let begins = line + line_breaks(&bytes[at..at + skipped]);
                 if read < 2
-                    && let Ok((rest, rest_text)) =
-                        yaml_documents(rest, line + line_breaks(&bytes[at..at + skipped]), texts)
+                    && let Ok((rest, rest_text)) = yaml_documents(rest, begins, texts, expansion)
                 {
                     catalog.append(rest);
                     text.push_str(&rest_text);
@@ -81,20 +133,20 @@ fn json_stream(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadab
 }
 
 /// Keeps the text of a blob if texts are kept.
-fn take(text: &mut String, value: &json::Value, texts: Texts) {
+fn take(text: &mut String, blob: &str, texts: Texts) {
     if texts == Texts::Kept {
-        text.push_str(&json::to_plain_text(value));
+        text.push_str(blob);
         text.push('\n');
     }
 }
 
 fn line_breaks(bytes: &[u8]) -> usize {
-    bytes.iter().map(|byte| usize::from(*byte == b'\n')).sum()
+    memchr_iter(b'\n', bytes).count()
 }
 
 /// What follows the blanks up to and with the first line break.
 fn behind_line_of_blanks(bytes: &[u8]) -> &[u8] {
-    let blanks = bytes.iter().take_while(|byte| is_blank(**byte)).count();
+    let blanks = blanks(bytes);
     let end = match bytes[..blanks].iter().position(|byte| *byte == b'\n') {
         Some(line_break) => line_break + 1,
         None => blanks,
@@ -106,51 +158,48 @@ fn yaml_documents(
     bytes: &[u8],
     first_line: usize,
     texts: Texts,
+    expansion: &Expansion,
 ) -> Result<(Catalog, String), Unreadable> {
     let documents = split(bytes, first_line)?;
     let blobs: Vec<Result<(Blob, String), Unreadable>> = documents
         .into_par_iter()
-        .map(|(line, document)| {
-            let mut value =
-                yaml::parse(document).map_err(|source| Unreadable::Yaml { line, source })?;
-            value.make_doubles();
+        .map_init(Normal::default, |normal, (line, document)| {
+            yaml::normal(document, normal, expansion)
+                .map_err(|source| Unreadable::Yaml { line, source })?;
             let mut text = String::new();
-            take(&mut text, &value, texts);
-            Ok((Blob::from_value(value, line)?, text))
+            take(&mut text, normal.text(), texts);
+            Ok((Blob::from_text(normal.text(), line, expansion)?, text))
         })
         .collect();
-    let (mut catalog, mut text) = (Catalog::default(), String::new());
-    for blob in blobs {
-        let (blob, blob_text) = blob?;
-        catalog.push(blob);
-        text.push_str(&blob_text);
-    }
-    Ok((catalog, text))
+    // Of several errors the first one counts, whichever thread found one first.
+    blobs.into_iter().collect::<Result<_, _>>().map(together)
 }
 
 /// The documents of a YAML text with the lines they begin on. Only lines count: a block of text is not protected.
 fn split(bytes: &[u8], first_line: usize) -> Result<Vec<(usize, &[u8])>, Unreadable> {
+    const SEPARATOR: &str = "---";
     let mut documents = Vec::new();
     let (mut from, mut from_line) = (0, first_line);
-    let mut at = 0;
-    for (line, text) in (first_line..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
-        let end = at + text.len();
-        if let Some(rest) = text.strip_prefix(b"---") {
-            let rest = rest.trim_ascii();
-            if !matches!(rest.first(), None | Some(b'#')) {
-                let rest = String::from_utf8_lossy(rest).into_owned();
-                return Err(Unreadable::Separator { line, rest });
-            }
-            // A separator at the very beginning of a document belongs to it.
-            if at > from {
-                documents.push((from_line, &bytes[from..at]));
-                (from, from_line) = (end, line + 1);
-            }
+    let (mut counted, mut line) = (0, first_line);
+    let at_start = bytes.starts_with(SEPARATOR.as_bytes()).then_some(0);
+    let at_lines = memmem::find_iter(bytes, "\n---").map(|line_break| line_break + 1);
+    for at in at_start.into_iter().chain(at_lines) {
+        line += line_breaks(&bytes[counted..at]);
+        counted = at;
+        let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |length| at + length + 1);
+        let rest = bytes[at + SEPARATOR.len()..end].trim_ascii();
+        if !matches!(rest.first(), None | Some(b'#')) {
+            let rest = String::from_utf8_lossy(rest).into_owned();
+            return Err(Unreadable::Separator { line, rest });
         }
-        at = end;
+        // A separator at the very beginning of a document belongs to it.
+        if at > from {
+            documents.push((from_line, &bytes[from..at]));
+            (from, from_line) = (end, line + 1);
+        }
     }
-    if at > from {
-        documents.push((from_line, &bytes[from..at]));
+    if bytes.len() > from {
+        documents.push((from_line, &bytes[from..]));
     }
     Ok(documents)
 }
@@ -190,6 +239,38 @@ mod tests {
         );
         check("[1]", Err("a list"));
         check("# Readme\n\nprose\n", Err("a string"));
+    }
+
+    #[test]
+    fn streams_are_read_in_parallel_as_in_a_row() {
+        for input in [
+            "{\"schema\":\"a\"} {\"schema\":\"b\",\"x\":\"}{\\\"\"}\n\n{\"schema\":\"c\",\"x\":{\"y\":[{}]}}\n",
+            "{\"schema\":\"olm.package\",\"name\":\"p\"}",
+            "",
+        ] {
+            let texts = Texts::Kept;
+            let in_a_row =
+                json_stream(input.as_bytes(), texts, &Expansion::of_size(input.len())).unwrap();
+            assert_eq!(
+                json_objects(input.as_bytes(), texts),
+                Some(in_a_row),
+                "{input}"
+            );
+        }
+        for input in [
+            "{\"schema\":\"a\"}]",
+            "{\"schema\":\"a\"},{\"schema\":\"b\"}",
+            "{\"schema\":\"a\"}\n---\nschema: b\n",
+            "{\"schema\":\"a\"}}{",
+            "{\"schema\":\"a}",
+            "{\"schema\":\"a\"",
+            "{\"schema\":\"a\"}\u{c}",
+            "{\"schema\":3}",
+            "{schema: a}",
+            "1 {\"schema\":\"a\"}",
+        ] {
+            assert_eq!(json_objects(input.as_bytes(), Texts::Kept), None, "{input}");
+        }
     }
 
     #[test]

@@ -23,10 +23,7 @@ impl Catalog {
         let parts: Vec<Result<Self, CatalogError>> = files(root)?
             .into_par_iter()
             .map(|path| {
-                let bytes = fs::read(&path).map_err(|source| TreeError::Io {
-                    path: path.clone(),
-                    source,
-                })?;
+                let bytes = content(&path)?;
                 read(&bytes).map_err(|source| CatalogError::File { path, source })
             })
             .collect();
@@ -51,10 +48,7 @@ impl Catalog {
             let parts: Vec<Result<(Self, String), CatalogError>> = batch
                 .par_iter()
                 .map(|path| {
-                    let bytes = fs::read(path).map_err(|source| TreeError::Io {
-                        path: path.clone(),
-                        source,
-                    })?;
+                    let bytes = content(path)?;
                     read_with(&bytes, Texts::Kept).map_err(|source| CatalogError::File {
                         path: path.clone(),
                         source,
@@ -69,6 +63,20 @@ impl Catalog {
         }
         Ok(catalog)
     }
+}
+
+/// The content of a file. Devices and pipes, which may never end, are refused.
+fn content(path: &Path) -> Result<Vec<u8>, TreeError> {
+    let io = |source| TreeError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(TreeError::NoFile {
+            path: path.to_owned(),
+        });
+    }
+    fs::read(path).map_err(io)
 }
 
 /// The files of the catalog below a directory in the order of the walk: names in byte order, a directory in its place,
@@ -89,16 +97,14 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, TreeError> {
             path: root.to_owned(),
         });
     }
-    let mut found = Vec::new();
-    walk(root, "", &mut found)?;
+    let found = walk(root)?;
     let mut ignore = Ignore::default();
     for (path, relative) in &found {
         if let Some(folder) = relative.strip_suffix(IGNORE_FILE)
             && (folder.is_empty() || folder.ends_with('/'))
         {
-            let bytes = fs::read(path).map_err(|error| io(path, error))?;
-            let text =
-                String::from_utf8(bytes).map_err(|_| TreeError::Encoding { path: path.clone() })?;
+            let text = String::from_utf8(content(path)?)
+                .map_err(|_| TreeError::Encoding { path: path.clone() })?;
             ignore.add(folder.trim_end_matches('/'), &text);
         }
     }
@@ -116,8 +122,27 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, TreeError> {
     Ok(files)
 }
 
-/// Appends what is no directory below `folder`, with its path from the root; links are not followed.
-fn walk(folder: &Path, prefix: &str, found: &mut Vec<(PathBuf, String)>) -> Result<(), TreeError> {
+/// What is no directory below `root`, with its path from there; links are not followed.
+///
+/// Directories may lie as deep as paths may be long, so this does not call itself.
+fn walk(root: &Path) -> Result<Vec<(PathBuf, String)>, TreeError> {
+    let mut found = Vec::new();
+    let mut open = vec![children(root, "")?];
+    while let Some(folder) = open.last_mut() {
+        match folder.next() {
+            None => drop(open.pop()),
+            Some((path, relative, true)) => open.push(children(&path, &format!("{relative}/"))?),
+            Some((path, relative, false)) => found.push((path, relative)),
+        }
+    }
+    Ok(found)
+}
+
+/// What is right in a folder, in byte order of the names: where it is, its path from the root, whether it is a directory.
+fn children(
+    folder: &Path,
+    prefix: &str,
+) -> Result<impl Iterator<Item = (PathBuf, String, bool)> + use<>, TreeError> {
     let io = |source| TreeError::Io {
         path: folder.to_owned(),
         source,
@@ -126,13 +151,11 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<(PathBuf, String)>) -> Resu
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(io)?;
     entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
+    let children = entries.iter().map(|entry| {
         let relative = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.file_type().map_err(io)?.is_dir() {
-            walk(&entry.path(), &format!("{relative}/"), found)?;
-        } else {
-            found.push((entry.path(), relative));
-        }
-    }
-    Ok(())
+        let kind = entry.file_type().map_err(io)?;
+        Ok((entry.path(), relative, kind.is_dir()))
+    });
+    let children: Vec<_> = children.collect::<Result<_, TreeError>>()?;
+    Ok(children.into_iter())
 }

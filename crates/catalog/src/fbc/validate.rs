@@ -5,16 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::model::{Graph, Member, Model, PackageModel};
 use super::problems::{Node, Problem, Problems};
 use super::{Catalog, PACKAGE};
+use crate::{Profile, VersionRange};
 
 const NO_MESSAGE: &str = "invalid deprecation: message must be set";
 
 impl Catalog {
+    /// Judges the catalog as the reference tool's `validate` does in the default profile.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::validate_as`].
+    pub fn validate(&self) -> Result<(), Problem> {
+        self.validate_as(Profile::default())
+    }
+
     /// Judges the catalog as the reference tool's `validate` does.
     ///
     /// # Errors
     /// [`Problem`]: the first blob that does not fit the others, or else every broken rule.
-    pub fn validate(&self) -> Result<(), Problem> {
-        Model::new(self)?.check()
+    pub fn validate_as(&self, profile: Profile) -> Result<(), Problem> {
+        Model::of_profile(self, profile)?.check()
     }
 }
 
@@ -27,7 +36,9 @@ impl Model<'_> {
         let packages: Vec<Node> = self
             .packages
             .iter()
-            .filter_map(|(name, package)| Node::inner("package", name, check_package(package)))
+            .filter_map(|(name, package)| {
+                Node::inner("package", name, check_package(package, self.profile))
+            })
             .collect();
         if packages.is_empty() {
             Ok(())
@@ -37,7 +48,7 @@ impl Model<'_> {
     }
 }
 
-fn check_package(package: &PackageModel<'_>) -> Vec<Node> {
+fn check_package(package: &PackageModel<'_>, profile: Profile) -> Vec<Node> {
     let mut found = Vec::new();
     if package.package.name.is_empty() {
         found.push(Node::leaf("package name must not be empty"));
@@ -52,7 +63,7 @@ fn check_package(package: &PackageModel<'_>) -> Vec<Node> {
         found.extend(Node::inner(
             "channel",
             name,
-            check_channel(&package.package.name, channel),
+            check_channel(&package.package.name, channel, profile),
         ));
     }
     found.extend(duplicate_versions(package).map(Node::leaf));
@@ -94,7 +105,7 @@ fn duplicate_versions(package: &PackageModel<'_>) -> Option<String> {
     })
 }
 
-fn check_channel(package: &str, channel: &Graph<'_>) -> Vec<Node> {
+fn check_channel(package: &str, channel: &Graph<'_>, profile: Profile) -> Vec<Node> {
     let mut found = Vec::new();
     if channel.members.is_empty() {
         found.push(Node::leaf("channel must contain at least one bundle"));
@@ -105,7 +116,7 @@ fn check_channel(package: &str, channel: &Graph<'_>) -> Vec<Node> {
         found.extend(Node::inner(
             "bundle",
             name,
-            check_bundle(package, name, member),
+            check_bundle(package, name, member, profile),
         ));
     }
     if channel.deprecation == Some("") {
@@ -159,7 +170,7 @@ fn check_graph(channel: &Graph<'_>) -> Option<String> {
     })
 }
 
-fn check_bundle(package: &str, name: &str, member: &Member<'_>) -> Vec<Node> {
+fn check_bundle(package: &str, name: &str, member: &Member<'_>, profile: Profile) -> Vec<Node> {
     let mut found = Vec::new();
     let mut leaf = |text: String| found.push(Node::leaf(text));
     if name.is_empty() {
@@ -185,6 +196,13 @@ fn check_bundle(package: &str, name: &str, member: &Member<'_>) -> Vec<Node> {
         .filter(|(_, skip)| skip.is_empty())
     {
         leaf(format!("skip[{index}] is empty"));
+    }
+    let skip_range = &member.entry.skip_range;
+    if profile.checks_skip_ranges
+        && !skip_range.is_empty()
+        && let Err(error) = skip_range.parse::<VersionRange>()
+    {
+        leaf(format!("invalid skipRange \"{skip_range}\": {error}"));
     }
     if member
         .bundle

@@ -31,11 +31,11 @@ impl Output {
     }
 }
 
-/// How many blobs are turned into text at once: enough for the threads, little enough for the memory.
-const AT_ONCE: usize = 64;
+/// About how many bytes of text are made at once: enough for the threads, little enough for the memory.
+const AT_ONCE: usize = 1 << 20;
 
 #[derive(Clone, Copy)]
-enum Item<'a> {
+pub(super) enum Item<'a> {
     Package(&'a Package),
     Channel(&'a Channel),
     Bundle(&'a Bundle),
@@ -43,19 +43,19 @@ enum Item<'a> {
     Other(&'a Other),
 }
 
-/// The blobs of one package.
-#[derive(Default)]
-struct Group<'a> {
-    packages: Vec<&'a Package>,
-    channels: Vec<&'a Channel>,
-    bundles: Vec<&'a Bundle>,
-    others: Vec<&'a Other>,
-    deprecations: Vec<&'a Deprecations>,
+/// The blobs of one package, each kind in the order of the catalog.
+#[derive(Default, PartialEq)]
+pub(crate) struct Group<'a> {
+    pub(crate) packages: Vec<&'a Package>,
+    pub(crate) channels: Vec<&'a Channel>,
+    pub(crate) bundles: Vec<&'a Bundle>,
+    pub(crate) others: Vec<&'a Other>,
+    pub(crate) deprecations: Vec<&'a Deprecations>,
 }
 
 impl<'a> Group<'a> {
     /// The graph of the package alone.
-    fn graph(mut self) -> Vec<Item<'a>> {
+    pub(super) fn graph(mut self) -> Vec<Item<'a>> {
         self.channels.sort_by(|a, b| a.name.cmp(&b.name));
         self.bundles.sort_by(|a, b| a.name.cmp(&b.name));
         let mut items: Vec<Item<'a>> = self.packages.into_iter().map(Item::Package).collect();
@@ -64,7 +64,7 @@ impl<'a> Group<'a> {
         items
     }
 
-    fn all(mut self) -> Vec<Item<'a>> {
+    pub(super) fn all(mut self) -> Vec<Item<'a>> {
         let mut others = std::mem::take(&mut self.others);
         let deprecations = std::mem::take(&mut self.deprecations);
         others.sort_by(|a, b| a.schema.cmp(&b.schema));
@@ -85,24 +85,18 @@ impl Catalog {
     /// What the writer returns.
     pub fn write(&self, output: Output, to: &mut impl io::Write) -> io::Result<()> {
         let mut items: Vec<Item<'_>> = self.groups().into_values().flat_map(Group::all).collect();
-        let global = self.others.iter().filter(|other| other.package.is_empty());
-        items.extend(global.map(Item::Other));
+        items.extend(self.global());
         write_items(&items, output, to)
     }
 
-    /// What `migrate` writes into a file for each package, sorted by name (specification, 3.4, profile A): packages with an
-    /// `olm.package` blob only, and of each the package, its channels and its bundles.
-    pub fn by_package(&self) -> impl Iterator<Item = PackageBlobs<'_>> {
-        self.groups()
-            .into_iter()
-            .filter(|(_, group)| !group.packages.is_empty())
-            .map(|(name, group)| PackageBlobs {
-                name,
-                items: group.graph(),
-            })
+    /// The blobs of other schemas that belong to no package.
+    pub(super) fn global(&self) -> impl Iterator<Item = Item<'_>> {
+        let global = self.others.iter().filter(|other| other.package.is_empty());
+        global.map(Item::Other)
     }
 
-    fn groups(&self) -> BTreeMap<&str, Group<'_>> {
+    /// The blobs of each package by its name; those without a package are left out.
+    pub(crate) fn groups(&self) -> BTreeMap<&str, Group<'_>> {
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
         for package in &self.packages {
             groups
@@ -145,53 +139,42 @@ impl Catalog {
     }
 }
 
-/// The package, channels and bundles of one package, in the order they are written in.
-pub struct PackageBlobs<'a> {
-    name: &'a str,
-    items: Vec<Item<'a>>,
-}
-
-impl<'a> PackageBlobs<'a> {
-    /// The name of the package, as the catalog says it: it may be unfit for the name of a file.
-    pub fn name(&self) -> &'a str {
-        self.name
-    }
-
-    /// Writes the blobs as [`Catalog::write`] does.
-    ///
-    /// # Errors
-    /// What the writer returns.
-    pub fn write(&self, output: Output, to: &mut impl io::Write) -> io::Result<()> {
-        write_items(&self.items, output, to)
-    }
-}
-
-fn write_items(items: &[Item<'_>], output: Output, to: &mut impl io::Write) -> io::Result<()> {
-    for some in items.chunks(AT_ONCE) {
+pub(super) fn write_items(
+    items: &[Item<'_>],
+    output: Output,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut rest = items;
+    while !rest.is_empty() {
+        let mut size = 0;
+        let fit = rest.iter().take_while(|item| {
+            let fits = size < AT_ONCE;
+            size += item.size();
+            fits
+        });
+        let (some, others) = rest.split_at(fit.count());
         let texts: Vec<String> = some.par_iter().map(|item| item.text(output)).collect();
         for text in texts {
             to.write_all(text.as_bytes())?;
         }
+        rest = others;
     }
     Ok(())
 }
 
 impl Item<'_> {
     fn text(self, output: Output) -> String {
-        let compact = match self {
-            Self::Package(package) => package_text(package),
-            Self::Channel(channel) => channel_text(channel),
-            Self::Bundle(bundle) => bundle_text(bundle),
-            Self::Deprecations(deprecations) => deprecations_text(deprecations),
-            Self::Other(other) => other.blob.clone(),
-        };
-        let mut text = String::with_capacity(compact.len() + compact.len() / 4);
+        let mut text = String::new();
         match output {
             Output::Json => {
-                json::indent(&mut text, &compact, 0);
+                text.reserve(self.size() + self.size() / 4);
+                self.write(&mut text, Form::Indented { depth: 0 });
                 text.push('\n');
             }
             Output::Yaml => {
+                let mut compact = String::with_capacity(self.size());
+                self.write(&mut compact, Form::Compact);
+                text.reserve(compact.len() + compact.len() / 4);
                 text.push_str("---\n");
                 // Property values come from files and databases that were read as JSON before.
                 if let Ok(Some((value, _))) = json::next(compact.as_bytes(), Numbers::Wide) {
@@ -201,33 +184,123 @@ impl Item<'_> {
         }
         text
     }
-}
 
-/// Writes the compact text of an object.
-struct Object(String);
-
-impl Object {
-    fn new() -> Self {
-        Self("{".to_owned())
+    /// About how many bytes the compact text has.
+    fn size(self) -> usize {
+        /// What one property, entry or blob has besides a long value.
+        const FRAME: usize = 256;
+        let properties = |properties: &[Property]| {
+            let sizes = properties
+                .iter()
+                .map(|property| FRAME + property.value.as_ref().map_or(0, String::len));
+            sizes.sum::<usize>()
+        };
+        let inner = match self {
+            Self::Package(package) => {
+                let icon = package
+                    .icon
+                    .as_ref()
+                    .and_then(|icon| icon.base64data.as_ref());
+                properties(&package.properties)
+                    + package.description.len()
+                    + icon.map_or(0, String::len)
+            }
+            Self::Channel(channel) => {
+                properties(&channel.properties)
+                    + FRAME * channel.entries.as_ref().map_or(0, Vec::len)
+            }
+            Self::Bundle(bundle) => {
+                properties(&bundle.properties) + FRAME * bundle.related_images.len()
+            }
+            Self::Deprecations(deprecations) => {
+                FRAME * deprecations.entries.as_ref().map_or(0, Vec::len)
+            }
+            Self::Other(other) => other.blob.len(),
+        };
+        FRAME + inner
     }
 
-    fn of_schema(schema: &str) -> Self {
-        let mut object = Self::new();
-        object.text("schema", schema);
-        object
+    fn write(self, text: &mut String, form: Form) {
+        match self {
+            Self::Package(package) => Object::write(text, form, |blob| blob.package(package)),
+            Self::Channel(channel) => Object::write(text, form, |blob| blob.channel(channel)),
+            Self::Bundle(bundle) => Object::write(text, form, |blob| blob.bundle(bundle)),
+            Self::Deprecations(deprecations) => {
+                Object::write(text, form, |blob| blob.deprecations(deprecations));
+            }
+            Self::Other(other) => form.raw(text, &other.blob),
+        }
+    }
+}
+
+/// How JSON is spread over lines.
+#[derive(Clone, Copy)]
+enum Form {
+    Compact,
+    /// The values within begin lines that are indented by so many levels, and one more.
+    Indented {
+        depth: usize,
+    },
+}
+
+impl Form {
+    /// The form of values within.
+    fn inner(self) -> Self {
+        match self {
+            Self::Compact => Self::Compact,
+            Self::Indented { depth } => Self::Indented { depth: depth + 1 },
+        }
+    }
+
+    fn line(self, text: &mut String) {
+        if let Self::Indented { depth } = self {
+            json::line(text, depth);
+        }
+    }
+
+    fn raw(self, text: &mut String, value: &str) {
+        match self {
+            Self::Compact => text.push_str(value),
+            Self::Indented { depth } => json::indent(text, value, depth),
+        }
+    }
+}
+
+/// An object that is being written; it must not stay empty.
+struct Object<'a> {
+    text: &'a mut String,
+    form: Form,
+    is_empty: bool,
+}
+
+impl Object<'_> {
+    fn write(text: &mut String, form: Form, members: impl FnOnce(&mut Object<'_>)) {
+        text.push('{');
+        members(&mut Object {
+            text,
+            form,
+            is_empty: true,
+        });
+        form.line(text);
+        text.push('}');
     }
 
     fn key(&mut self, name: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
+        if !self.is_empty {
+            self.text.push(',');
         }
-        quote_plain(&mut self.0, name);
-        self.0.push(':');
+        self.is_empty = false;
+        self.form.inner().line(self.text);
+        quote_plain(self.text, name);
+        self.text.push_str(match self.form {
+            Form::Compact => ":",
+            Form::Indented { .. } => ": ",
+        });
     }
 
     fn text(&mut self, name: &str, text: &str) {
         self.key(name);
-        quote_plain(&mut self.0, text);
+        quote_plain(self.text, text);
     }
 
     fn some_text(&mut self, name: &str, text: &str) {
@@ -238,110 +311,116 @@ impl Object {
 
     fn raw(&mut self, name: &str, value: &str) {
         self.key(name);
-        self.0.push_str(value);
+        self.form.inner().raw(self.text, value);
     }
 
-    fn list<T>(&mut self, name: &str, items: &[T], each: impl Fn(&T) -> String) {
+    fn object(&mut self, name: &str, members: impl FnOnce(&mut Object<'_>)) {
         self.key(name);
-        self.0.push('[');
+        Self::write(self.text, self.form.inner(), members);
+    }
+
+    /// A list whose elements are written by `each`.
+    fn list<T>(&mut self, name: &str, items: &[T], each: impl Fn(&mut String, Form, &T)) {
+        self.key(name);
+        self.text.push('[');
+        let inner = self.form.inner();
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                self.0.push(',');
+                self.text.push(',');
             }
-            self.0.push_str(&each(item));
+            inner.inner().line(self.text);
+            each(self.text, inner.inner(), item);
         }
-        self.0.push(']');
-    }
-
-    fn some_list<T>(&mut self, name: &str, items: &[T], each: impl Fn(&T) -> String) {
         if !items.is_empty() {
-            self.list(name, items, each);
+            inner.line(self.text);
+        }
+        self.text.push(']');
+    }
+
+    fn objects<T>(&mut self, name: &str, items: &[T], each: impl Fn(&mut Object<'_>, &T)) {
+        self.list(name, items, |text, form, item| {
+            Self::write(text, form, |object| each(object, item));
+        });
+    }
+
+    fn some_objects<T>(&mut self, name: &str, items: &[T], each: impl Fn(&mut Object<'_>, &T)) {
+        if !items.is_empty() {
+            self.objects(name, items, each);
         }
     }
 
-    fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
+    fn properties(&mut self, properties: &[Property]) {
+        self.some_objects("properties", properties, |object, property| {
+            object.text("type", &property.type_);
+            object.raw("value", property.value.as_deref().unwrap_or("null"));
+        });
     }
-}
 
-fn property_text(property: &Property) -> String {
-    let mut object = Object::new();
-    object.text("type", &property.type_);
-    object.raw("value", property.value.as_deref().unwrap_or("null"));
-    object.finish()
-}
-
-fn package_text(package: &Package) -> String {
-    let mut object = Object::of_schema(PACKAGE);
-    object.text("name", &package.name);
-    object.text("defaultChannel", &package.default_channel);
-    if let Some(icon) = &package.icon {
-        let mut picture = Object::new();
-        match &icon.base64data {
-            Some(data) => picture.text("base64data", data),
-            None => picture.raw("base64data", "null"),
-        }
-        picture.text("mediatype", &icon.mediatype);
-        object.raw("icon", &picture.finish());
-    }
-    object.some_text("description", &package.description);
-    object.some_list("properties", &package.properties, property_text);
-    object.finish()
-}
-
-fn channel_text(channel: &Channel) -> String {
-    let mut object = Object::of_schema(CHANNEL);
-    object.text("name", &channel.name);
-    object.text("package", &channel.package);
-    match &channel.entries {
-        None => object.raw("entries", "null"),
-        Some(entries) => object.list("entries", entries, |entry| {
-            let mut object = Object::new();
-            object.text("name", &entry.name);
-            object.some_text("replaces", &entry.replaces);
-            object.some_list("skips", &entry.skips, |skip| {
-                let mut text = String::new();
-                quote_plain(&mut text, skip);
-                text
+    fn package(&mut self, package: &Package) {
+        self.text("schema", PACKAGE);
+        self.text("name", &package.name);
+        self.text("defaultChannel", &package.default_channel);
+        if let Some(icon) = &package.icon {
+            self.object("icon", |picture| {
+                match &icon.base64data {
+                    Some(data) => picture.text("base64data", data),
+                    None => picture.raw("base64data", "null"),
+                }
+                picture.text("mediatype", &icon.mediatype);
             });
-            object.some_text("skipRange", &entry.skip_range);
-            object.finish()
-        }),
+        }
+        self.some_text("description", &package.description);
+        self.properties(&package.properties);
     }
-    object.some_list("properties", &channel.properties, property_text);
-    object.finish()
-}
 
-fn bundle_text(bundle: &Bundle) -> String {
-    let mut object = Object::of_schema(BUNDLE);
-    object.some_text("name", &bundle.name);
-    object.some_text("package", &bundle.package);
-    object.text("image", &bundle.image);
-    object.some_list("properties", &bundle.properties, property_text);
-    object.some_list("relatedImages", &bundle.related_images, |related| {
-        let mut object = Object::new();
-        object.text("name", &related.name);
-        object.text("image", &related.image);
-        object.finish()
-    });
-    object.finish()
-}
-
-fn deprecations_text(deprecations: &Deprecations) -> String {
-    let mut object = Object::of_schema(DEPRECATIONS);
-    object.text("package", &deprecations.package);
-    match &deprecations.entries {
-        None => object.raw("entries", "null"),
-        Some(entries) => object.list("entries", entries, |entry| {
-            let mut reference = Object::new();
-            reference.text("schema", &entry.schema);
-            reference.some_text("name", &entry.name);
-            let mut object = Object::new();
-            object.raw("reference", &reference.finish());
-            object.text("message", &entry.message);
-            object.finish()
-        }),
+    fn channel(&mut self, channel: &Channel) {
+        self.text("schema", CHANNEL);
+        self.text("name", &channel.name);
+        self.text("package", &channel.package);
+        match &channel.entries {
+            None => self.raw("entries", "null"),
+            Some(entries) => self.objects("entries", entries, |object, entry| {
+                object.text("name", &entry.name);
+                object.some_text("replaces", &entry.replaces);
+                if !entry.skips.is_empty() {
+                    object.list("skips", &entry.skips, |text, _, skip| {
+                        quote_plain(text, skip);
+                    });
+                }
+                object.some_text("skipRange", &entry.skip_range);
+            }),
+        }
+        self.properties(&channel.properties);
     }
-    object.finish()
+
+    fn bundle(&mut self, bundle: &Bundle) {
+        self.text("schema", BUNDLE);
+        self.some_text("name", &bundle.name);
+        self.some_text("package", &bundle.package);
+        self.text("image", &bundle.image);
+        self.properties(&bundle.properties);
+        self.some_objects(
+            "relatedImages",
+            &bundle.related_images,
+            |object, related| {
+                object.text("name", &related.name);
+                object.text("image", &related.image);
+            },
+        );
+    }
+
+    fn deprecations(&mut self, deprecations: &Deprecations) {
+        self.text("schema", DEPRECATIONS);
+        self.text("package", &deprecations.package);
+        match &deprecations.entries {
+            None => self.raw("entries", "null"),
+            Some(entries) => self.objects("entries", entries, |object, entry| {
+                object.object("reference", |reference| {
+                    reference.text("schema", &entry.schema);
+                    reference.some_text("name", &entry.name);
+                });
+                object.text("message", &entry.message);
+            }),
+        }
+    }
 }

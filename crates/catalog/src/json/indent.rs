@@ -1,5 +1,7 @@
 //! JSON text spread over indented lines.
 
+use memchr::memchr2;
+
 /// What one level of nesting is indented by (file-based catalog specification, 1.6).
 const STEP: &str = "    ";
 
@@ -55,21 +57,19 @@ pub(crate) fn indent(text: &mut String, value: &str, depth: usize) {
 }
 
 /// Begins a line at a level of nesting.
-fn line(text: &mut String, depth: usize) {
+pub(crate) fn line(text: &mut String, depth: usize) {
     text.push('\n');
-    for _ in 0..depth {
-        text.push_str(STEP);
-    }
+    text.extend(std::iter::repeat_n(STEP, depth));
 }
 
 /// The place behind the quotation mark that ends the string whose text begins at `at`.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+pub(super) fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(step) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += step;
+        if bytes[at] == b'"' {
+            return at + 1;
         }
+        at += 2;
     }
     bytes.len()
 }

@@ -58,14 +58,19 @@ impl Number {
 
     /// The same number as a double, the only kind of number a catalog keeps.
     pub(crate) fn as_double(self) -> Self {
+        Self::Float(self.to_double())
+    }
+
+    /// The nearest double.
+    pub(crate) fn to_double(self) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
             reason = "the reference tools lose the same digits"
         )]
         match self {
-            Self::Int(int) => Self::Float(int as f64),
-            Self::Unsigned(int) => Self::Float(int as f64),
-            Self::Float(_) => self,
+            Self::Int(int) => int as f64,
+            Self::Unsigned(int) => int as f64,
+            Self::Float(float) => float,
         }
     }
 

@@ -1,7 +1,12 @@
 //! A JSON reader with the habits of Go's: invalid UTF-8 and lone surrogates become U+FFFD, nothing else is forgiven.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
+use super::normal::Normal;
+use super::quoted::Quoted;
+use super::scan::run_until;
 use super::{MAX_DEPTH, Number, Value};
 
 /// Why a text is not JSON.
@@ -45,10 +50,22 @@ pub(crate) fn next(bytes: &[u8], numbers: Numbers) -> Result<Option<(Value, usiz
     Ok(Some((value, reader.at)))
 }
 
+/// Like [`next`], and writes the value in the normal form of catalogs.
+pub(crate) fn next_normal(bytes: &[u8], to: &mut Normal) -> Result<Option<usize>, JsonError> {
+    let mut reader = Reader::new(bytes);
+    reader.numbers = Numbers::Doubles;
+    reader.skip_blanks();
+    if reader.at == bytes.len() {
+        return Ok(None);
+    }
+    reader.normal(to)?;
+    Ok(Some(reader.at))
+}
+
 /// Walks over JSON text; also used to find where values begin and end without building them.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    pub(super) at: usize,
     depth: usize,
     numbers: Numbers,
 }
@@ -91,7 +108,7 @@ impl<'a> Reader<'a> {
                 let mut members = BTreeMap::new();
                 self.object(|reader, key| {
                     let value = reader.value()?;
-                    members.insert(key, value);
+                    members.insert(key.text().into_owned(), value);
                     Ok(())
                 })?;
                 Ok(Value::Object(members))
@@ -104,7 +121,7 @@ impl<'a> Reader<'a> {
                 })?;
                 Ok(Value::Array(elements))
             }
-            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b'"') => Ok(Value::String(self.text()?.into_owned())),
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'n') => self.word("null", Value::Null),
@@ -116,10 +133,20 @@ impl<'a> Reader<'a> {
 
     /// Steps over a value and gives its text as written.
     pub(super) fn raw(&mut self) -> Result<&'a [u8], JsonError> {
+        self.raw_range().map(|range| &self.bytes[range])
+    }
+
+    /// Steps over a value and says where it is.
+    pub(super) fn raw_range(&mut self) -> Result<Range<usize>, JsonError> {
         self.skip_blanks();
         let from = self.at;
         self.skip()?;
-        Ok(&self.bytes[from..self.at])
+        Ok(from..self.at)
+    }
+
+    /// What the string that comes next says.
+    pub(super) fn text(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        self.quoted().map(Quoted::text)
     }
 
     fn skip(&mut self) -> Result<(), JsonError> {
@@ -127,8 +154,36 @@ impl<'a> Reader<'a> {
         match self.bytes.get(self.at) {
             Some(b'{') => self.object(|reader, _| reader.skip()),
             Some(b'[') => self.array(Self::skip),
+            Some(b'"') => self.quoted().map(drop),
             _ => self.value().map(drop),
         }
+    }
+
+    /// Reads a value and writes it in the normal form of catalogs.
+    pub(super) fn normal(&mut self, to: &mut Normal) -> Result<(), JsonError> {
+        self.skip_blanks();
+        let from = self.at;
+        match self.bytes.get(self.at) {
+            Some(b'{') => {
+                to.begin('{');
+                self.object(|reader, key| {
+                    to.quoted_key(key);
+                    reader.normal(to)
+                })?;
+                to.end();
+            }
+            Some(b'[') => {
+                to.begin('[');
+                self.array(|reader| reader.normal(to))?;
+                to.end();
+            }
+            Some(b'"') => to.quoted(self.quoted()?),
+            _ => match self.value()? {
+                Value::Number(number) => to.number(number, &self.bytes[from..self.at]),
+                other => to.word(&other),
+            },
+        }
+        Ok(())
     }
 
     fn descend(&mut self) -> Result<(), JsonError> {
@@ -143,7 +198,7 @@ impl<'a> Reader<'a> {
     /// Reads an object, which must come next; `member` is called behind each colon and must read the value.
     pub(super) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, String) -> Result<(), JsonError>,
+        mut member: impl FnMut(&mut Self, Quoted<'a>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
         if !self.take(b'{') {
             return self.error("an object was expected");
@@ -155,7 +210,7 @@ impl<'a> Reader<'a> {
                 if self.bytes.get(self.at) != Some(&b'"') {
                     return self.error("a key in quotes was expected");
                 }
-                let key = self.string()?;
+                let key = self.quoted()?;
                 if !self.take(b':') {
                     return self.error("a colon was expected");
                 }
@@ -255,27 +310,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
-        self.at += 1; // The opening quote, which the callers have seen.
-        let mut text = String::new();
+    /// Steps over a string, whose opening quotation mark comes next, and checks its escapes.
+    fn quoted(&mut self) -> Result<Quoted<'a>, JsonError> {
+        self.at += 1;
+        let (from, mut is_plain) = (self.at, true);
         loop {
-            let from = self.at;
-            while self
-                .bytes
-                .get(self.at)
-                .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f))
-            {
-                self.at += 1;
-            }
-            push_lossy(&mut text, &self.bytes[from..self.at]);
+            self.at += run_until(&self.bytes[self.at..], |byte| {
+                [byte == b'"', byte == b'\\', byte < b' ']
+            });
             match self.bytes.get(self.at) {
                 Some(b'"') => {
+                    let bytes = &self.bytes[from..self.at];
                     self.at += 1;
-                    return Ok(text);
+                    return Ok(Quoted { bytes, is_plain });
                 }
                 Some(b'\\') => {
+                    is_plain = false;
                     self.at += 1;
-                    text.push(self.escaped()?);
+                    self.escaped()?;
                 }
                 Some(_) => return self.error("a control character must be escaped"),
                 None => return self.error("the text ends within a string"),
@@ -284,7 +336,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The character of the escape whose backslash was just read.
-    fn escaped(&mut self) -> Result<char, JsonError> {
+    pub(super) fn escaped(&mut self) -> Result<char, JsonError> {
         let character = match self.bytes.get(self.at) {
             Some(b'b') => '\u{8}',
             Some(b'f') => '\u{c}',
@@ -329,19 +381,6 @@ impl<'a> Reader<'a> {
         }
         self.at += 4;
         Some(code)
-    }
-}
-
-/// Appends bytes as UTF-8, each invalid byte as one U+FFFD as Go does (Rust's own lossy conversion joins some).
-pub(crate) fn push_lossy(text: &mut String, bytes: &[u8]) {
-    // Nearly always valid, and checking that is much faster than looking for chunks.
-    if let Ok(valid) = std::str::from_utf8(bytes) {
-        text.push_str(valid);
-        return;
-    }
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
 }
 

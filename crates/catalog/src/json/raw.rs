@@ -1,6 +1,11 @@
 //! JSON text taken apart without changing how its parts are written.
 
-use super::parse::{JsonError, Reader, push_lossy};
+use memchr::memchr3;
+
+use super::MAX_DEPTH;
+use super::indent::string_end;
+use super::parse::{JsonError, Reader};
+use super::quoted::push_lossy;
 use super::write::unicode_escape;
 
 /// The values of a stream, each as it is written.
@@ -20,6 +25,40 @@ pub fn values(mut stream: &[u8]) -> Result<Vec<&[u8]>, JsonError> {
         values.push(value);
         stream = &stream[start + value.len()..];
     }
+}
+
+/// The objects of a stream, judged by brackets and quotation marks alone, each with the blanks and whatever else is in
+/// front of it; `None` where brackets do not match, are nested too deeply or anything follows the last one.
+pub(crate) fn split_objects(stream: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut objects = Vec::new();
+    let (mut from, mut depth, mut at) = (0, 0_usize, 0);
+    while let Some(step) = memchr3(b'"', b'{', b'}', &stream[at..]) {
+        at += step;
+        let byte = stream[at];
+        at += 1;
+        match byte {
+            b'"' => at = string_end(stream, at),
+            b'{' if depth == MAX_DEPTH => return None,
+            b'{' => depth += 1,
+            _ => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    objects.push(&stream[from..at]);
+                    from = at;
+                }
+            }
+        }
+    }
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    (depth == 0 && stream[from..].iter().all(is_blank)).then_some(objects)
+}
+
+/// The first JSON value of a text, as it is written.
+///
+/// # Errors
+/// [`JsonError`] where the text is not JSON.
+pub fn first(text: &[u8]) -> Result<&[u8], JsonError> {
+    Reader::new(text).raw()
 }
 
 /// The elements of a JSON array, each as it is written.
@@ -42,7 +81,7 @@ pub fn elements(array: &[u8]) -> Result<Vec<&[u8]>, JsonError> {
 pub fn members(object: &[u8]) -> Result<Vec<(String, &[u8])>, JsonError> {
     let mut members = Vec::new();
     Reader::new(object).object(|reader, key| {
-        members.push((key, reader.raw()?));
+        members.push((key.text().into_owned(), reader.raw()?));
         Ok(())
     })?;
     Ok(members)
@@ -63,23 +102,34 @@ pub fn compact_escaped(value: &[u8]) -> String {
 fn squeeze(value: &[u8], escape: bool) -> String {
     let mut text = String::new();
     push_lossy(&mut text, value);
-    let (mut squeezed, mut quoted, mut escaped) = (String::with_capacity(text.len()), false, false);
-    for character in text.chars() {
-        if quoted {
-            quoted = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-        } else if matches!(character, ' ' | '\t' | '\r' | '\n') {
-            continue;
-        } else {
-            quoted = character == '"';
-        }
-        if escape && matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
-            squeezed.push_str(&unicode_escape(character));
-        } else {
+    let mut squeezed = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(character) = rest.chars().next() {
+        let mut end = character.len_utf8();
+        if character == '"' {
+            end = string_end(rest.as_bytes(), end);
+            if escape {
+                escape_html(&mut squeezed, &rest[..end]);
+            } else {
+                squeezed.push_str(&rest[..end]);
+            }
+        } else if !matches!(character, ' ' | '\t' | '\r' | '\n') {
             squeezed.push(character);
         }
+        rest = &rest[end..];
     }
     squeezed
+}
+
+/// Appends JSON text with `<`, `>`, `&`, U+2028 and U+2029 escaped.
+fn escape_html(escaped: &mut String, text: &str) {
+    let (mut from, marks) = (0, ['<', '>', '&', '\u{2028}', '\u{2029}']);
+    for (at, mark) in text.match_indices(marks) {
+        escaped.push_str(&text[from..at]);
+        escaped.extend(mark.chars().map(unicode_escape));
+        from = at + mark.len();
+    }
+    escaped.push_str(&text[from..]);
 }
 
 #[cfg(test)]
@@ -99,6 +149,7 @@ mod tests {
             object,
             [("b".to_owned(), &b"1"[..]), ("a".to_owned(), b"[ ]")]
         );
+        assert_eq!(first(b" [1] {").unwrap(), b"[1]");
         assert_eq!(values(b" {} [1]\n2 ").unwrap(), [&b"{}"[..], b"[1]", b"2"]);
         assert!(values(b"{} }").is_err());
         assert!(elements(b"{}").is_err() && members(b"[]").is_err() && elements(b"[1").is_err());

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Value;
+use super::scan::run_until;
 
 /// The canonical text of a value, without a line break at its end.
 pub fn to_text(value: &Value) -> String {
@@ -57,47 +58,65 @@ fn write_with(text: &mut String, value: &Value, quote: fn(&mut String, &str)) {
 
 /// Appends a string in quotes, escaped as Go's encoder does for HTML.
 pub fn quote(text: &mut String, string: &str) {
-    quote_where(text, string, |byte| {
-        matches!(
-            byte,
-            0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | FIRST_OF_SEPARATORS
-        )
+    text.reserve(string.len() + 2);
+    text.push('"');
+    escape_where(text, string, |byte| {
+        let [a, b, c, d] = needs_escape(byte);
+        [a, b, c, d, byte == b'<', byte == b'>', byte == b'&']
     });
+    text.push('"');
 }
 
 /// Appends a string in quotes with `<`, `>` and `&` as they are; U+2028 and U+2029 are escaped all the same.
 pub fn quote_plain(text: &mut String, string: &str) {
-    quote_where(text, string, |byte| {
-        matches!(byte, 0..=0x1f | b'"' | b'\\' | FIRST_OF_SEPARATORS)
-    });
+    text.reserve(string.len() + 2);
+    text.push('"');
+    escape_plain(text, string);
+    text.push('"');
 }
 
 /// The byte that U+2028 and U+2029 begin with, and many characters that stay as they are.
-const FIRST_OF_SEPARATORS: u8 = 0xe2;
+pub(super) const FIRST_OF_SEPARATORS: u8 = 0xe2;
+
+/// Appends what stands between the quotation marks in [`quote_plain`].
+pub(super) fn escape_plain(text: &mut String, string: &str) {
+    escape_where(text, string, needs_escape);
+}
+
+fn needs_escape(byte: u8) -> [bool; 4] {
+    [
+        byte < b' ',
+        byte == b'"',
+        byte == b'\\',
+        byte == FIRST_OF_SEPARATORS,
+    ]
+}
 
 /// Looks at characters only where their first byte may need an escape: most of a catalog's text is copied in long runs.
-fn quote_where(text: &mut String, string: &str, may_need: impl Fn(u8) -> bool) {
-    text.reserve(string.len() + 2);
-    text.push('"');
-    let mut clean_from = 0;
-    for (at, byte) in string.bytes().enumerate() {
-        if !may_need(byte) {
-            continue;
-        }
+fn escape_where<const N: usize>(
+    text: &mut String,
+    string: &str,
+    may_need: impl Fn(u8) -> [bool; N],
+) {
+    let bytes = string.as_bytes();
+    let (mut clean_from, mut at) = (0, 0);
+    loop {
+        at += run_until(&bytes[at..], &may_need);
         let Some(character) = string[at..].chars().next() else {
-            continue;
+            break;
         };
+        let end = at + character.len_utf8();
         if let Some(escape) = escape(character) {
             text.push_str(&string[clean_from..at]);
             text.push_str(&escape);
-            clean_from = at + character.len_utf8();
+            clean_from = end;
         }
+        at = end;
     }
     text.push_str(&string[clean_from..]);
-    text.push('"');
 }
 
-/// The escape `\uXXXX` of a character of the basic plane.
+/// The escape of a character of the basic plane: `\u` and four digits.
 pub(super) fn unicode_escape(character: char) -> String {
     format!("\\u{:04x}", u32::from(character))
 }

@@ -11,9 +11,16 @@ pub(super) struct Breaks {
 }
 
 impl Breaks {
+    /// Whether a text has such breaks.
+    pub(super) fn are_in(text: &str) -> bool {
+        // The bytes that the breaks begin with; base64 and most other text has none of them.
+        let may_be = |byte: &u8| matches!(byte, 0xc2 | 0xe2);
+        text.as_bytes().iter().any(may_be) && text.contains(BREAKS)
+    }
+
     /// Replaces the breaks by characters that the text does not hold; `None` if it has no breaks, or every such character.
     pub(super) fn mark(text: &str) -> Option<(String, Self)> {
-        if !text.contains(BREAKS) {
+        if !Self::are_in(text) {
             return None;
         }
         let used: std::collections::BTreeSet<char> = text
@@ -41,11 +48,21 @@ impl Breaks {
             .map(|place| BREAKS[place])
     }
 
-    /// The text of a block scalar, with the breaks as they were.
-    pub(super) fn restore(&self, text: &str) -> String {
-        text.chars()
-            .map(|character| self.meaning(character).unwrap_or(character))
-            .collect()
+    /// The text of a block scalar whose lines were indented by so many blanks, which are no text behind these breaks either.
+    pub(super) fn restore(&self, text: &str, indentation: usize) -> String {
+        let mut restored = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(self.marks) {
+            restored.push_str(&rest[..at]);
+            let mut behind = rest[at..].chars();
+            let meaning = behind.next().and_then(|mark| self.meaning(mark));
+            restored.extend(meaning.map(|other| if other == '\u{85}' { '\n' } else { other }));
+            rest = behind.as_str();
+            let blanks = rest.len() - rest.trim_start_matches(' ').len();
+            rest = &rest[blanks.min(indentation)..];
+        }
+        restored.push_str(rest);
+        restored
     }
 
     /// The text of a plain or quoted scalar, with the breaks folded.

@@ -6,14 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::breaks::Breaks;
-use super::{YamlError, scalar};
+use super::{Expansion, YamlError, scalar};
 use crate::json::{MAX_DEPTH, Value};
-
-/// How many values and how many bytes anchors and aliases may add to a document beyond what is written in it.
-///
-/// Without a bound a kilobyte of nested aliases expands to gigabytes.
-const ALIAS_VALUES: usize = 400_000;
-const ALIAS_BYTES: usize = 32 * 1024 * 1024;
 
 /// Why composing ended early.
 pub(super) enum Stop {
@@ -65,8 +59,7 @@ pub(super) struct Composer<'a> {
     indented: &'a BTreeSet<usize>,
     open: Vec<(Open, usize)>,
     anchors: HashMap<usize, Anchored>,
-    values_left: usize,
-    bytes_left: usize,
+    expansion: &'a Expansion,
     slash_escapes: bool,
 }
 
@@ -75,6 +68,7 @@ impl<'a> Composer<'a> {
         text: &'a str,
         breaks: Option<&'a Breaks>,
         indented: &'a BTreeSet<usize>,
+        expansion: &'a Expansion,
     ) -> Self {
         Self {
             text,
@@ -82,8 +76,7 @@ impl<'a> Composer<'a> {
             indented,
             open: Vec::new(),
             anchors: HashMap::new(),
-            values_left: ALIAS_VALUES,
-            bytes_left: ALIAS_BYTES,
+            expansion,
             slash_escapes: text.contains("\\/"),
         }
     }
@@ -135,7 +128,8 @@ impl<'a> Composer<'a> {
                 let text = match self.breaks {
                     _ if omitted => Cow::Borrowed(""),
                     None => text,
-                    Some(breaks) if block => Cow::Owned(breaks.restore(&text)),
+                    // The span begins behind the indentation of the first line.
+                    Some(breaks) if block => Cow::Owned(breaks.restore(&text, span.start.col())),
                     Some(breaks) => Cow::Owned(breaks.fold(&text)),
                 };
                 let value = scalar::resolve(&text, plain, tag.as_deref())
@@ -230,16 +224,11 @@ impl<'a> Composer<'a> {
         Ok(self.anchors[&anchor].value.clone())
     }
 
-    fn charge(&mut self, values: usize, bytes: usize, line: usize) -> Result<(), YamlError> {
-        match (
-            self.values_left.checked_sub(values),
-            self.bytes_left.checked_sub(bytes),
-        ) {
-            (Some(values_left), Some(bytes_left)) => {
-                (self.values_left, self.bytes_left) = (values_left, bytes_left);
-                Ok(())
-            }
-            _ => Err(YamlError::Aliases { line }),
+    fn charge(&self, values: usize, bytes: usize, line: usize) -> Result<(), YamlError> {
+        if self.expansion.take(values, bytes) {
+            Ok(())
+        } else {
+            Err(YamlError::Aliases { line })
         }
     }
 }

@@ -14,7 +14,12 @@ pub(super) const MERGE: &str = "tag:yaml.org,2002:merge";
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Value, String> {
     let string = || Value::String(text.to_owned());
     let wanted = match tag {
-        None if plain => return finite(implicit(text), text),
+        None if plain => {
+            return match implicit(text) {
+                None => Ok(string()),
+                Some(scalar) => finite(scalar, text),
+            };
+        }
         None => return Ok(string()),
         Some(tag) => match tag.strip_prefix(PREFIX) {
             Some("str" | "timestamp") | None => return Ok(string()),
@@ -24,16 +29,21 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
     };
     let value = implicit(text);
     match (wanted, value) {
-        ("float", Scalar::Value(Value::Number(Number::Int(int)))) => {
+        ("float", Some(Scalar::Value(Value::Number(Number::Int(int))))) => {
             #[expect(clippy::cast_precision_loss, reason = "the tag asks for a double")]
             let float = int as f64;
             Ok(Value::Number(Number::Float(float)))
         }
-        ("float", value @ Scalar::Value(Value::Number(Number::Float(_)))) => finite(value, text),
-        ("int", Scalar::Value(value @ Value::Number(Number::Int(_) | Number::Unsigned(_))))
-        | ("bool", Scalar::Value(value @ Value::Bool(_)))
-        | ("null", Scalar::Value(value @ Value::Null)) => Ok(value),
-        ("float", Scalar::Infinite) => finite(Scalar::Infinite, text),
+        ("float", Some(value @ Scalar::Value(Value::Number(Number::Float(_))))) => {
+            finite(value, text)
+        }
+        (
+            "int",
+            Some(Scalar::Value(value @ Value::Number(Number::Int(_) | Number::Unsigned(_)))),
+        )
+        | ("bool", Some(Scalar::Value(value @ Value::Bool(_))))
+        | ("null", Some(Scalar::Value(value @ Value::Null))) => Ok(value),
+        ("float", Some(Scalar::Infinite)) => finite(Scalar::Infinite, text),
         ("int" | "bool" | "null" | "float", _) => {
             Err(format!("`{}` is not a `!!{wanted}`", excerpt(text)))
         }
@@ -41,12 +51,14 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
     }
 }
 
-/// Whether a text without quotes still means this text: no number, boolean, time or the like.
+/// Whether a text without quotes is read as this text.
+pub(super) fn is_text(text: &str) -> bool {
+    implicit(text).is_none() && text != "<<"
+}
+
+/// Whether a text needs no quotes to mean this text to every reader: it is no number, boolean, time or the like.
 pub(super) fn is_plain_text(text: &str) -> bool {
-    matches!(implicit(text), Scalar::Value(Value::String(_)))
-        && text != "<<"
-        && !is_time(text)
-        && !is_base_60(text)
+    is_text(text) && !is_time(text) && !is_base_60(text)
 }
 
 /// A date, perhaps with a time behind it.
@@ -151,7 +163,8 @@ fn finite(scalar: Scalar, text: &str) -> Result<Value, String> {
     }
 }
 
-fn implicit(text: &str) -> Scalar {
+/// What a scalar without quotes and tag means; `None` if it is text.
+fn implicit(text: &str) -> Option<Scalar> {
     let value = match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
@@ -162,11 +175,11 @@ fn implicit(text: &str) -> Scalar {
         }
         ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
         | "-.inf" | "-.Inf" | "-.INF" => {
-            return Scalar::Infinite;
+            return Some(Scalar::Infinite);
         }
-        _ => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+        _ => Value::Number(number(text)?),
     };
-    Scalar::Value(value)
+    Some(Scalar::Value(value))
 }
 
 fn number(text: &str) -> Option<Number> {

@@ -8,8 +8,10 @@ mod text;
 
 use std::collections::BTreeMap;
 
+use memchr::{memchr, memchr2};
+
 use super::scalar::is_plain_text;
-use crate::json::{Number, Value};
+use crate::json::{Number, Value, run_until};
 use text::{Style, Traits};
 
 /// How far a level is indented.
@@ -52,8 +54,10 @@ impl Emitter<'_> {
         };
     }
 
+    /// Appends text without line break.
     fn push_str(&mut self, text: &str) {
-        text.chars().for_each(|character| self.push(character));
+        self.text.push_str(text);
+        self.column += text.chars().count();
     }
 
     fn end_line(&mut self) {
@@ -65,9 +69,7 @@ impl Emitter<'_> {
     /// Begins a line that is indented to a column.
     fn line(&mut self, column: usize) {
         self.end_line();
-        for _ in 0..column {
-            self.push(' ');
-        }
+        self.indent(column);
     }
 
     /// A blank between an indicator and what follows on its line.
@@ -182,69 +184,73 @@ impl Emitter<'_> {
     }
 
     fn plain(&mut self, string: &str, fold: bool, column: usize) {
-        let mut characters = string.chars().peekable();
-        let mut after_blank = false;
-        while let Some(character) = characters.next() {
-            if character != ' ' {
-                self.push(character);
-            } else if self.folds(fold, after_blank) && characters.peek() != Some(&' ') {
+        let (mut rest, mut after_blank) = (string, false);
+        while let Some(at) = memchr(b' ', rest.as_bytes()) {
+            self.push_str(&rest[..at]);
+            after_blank &= at == 0;
+            rest = &rest[at + 1..];
+            if self.folds(fold, after_blank) && !rest.starts_with(' ') {
                 self.line(column);
             } else {
                 self.push(' ');
             }
-            after_blank = character == ' ';
+            after_blank = true;
         }
+        self.push_str(rest);
     }
 
     fn single(&mut self, string: &str, fold: bool, column: usize) {
         self.push('\'');
-        let mut characters = string.chars().peekable();
-        let (mut after_blank, mut first) = (false, true);
-        while let Some(character) = characters.next() {
-            let next = characters.peek();
-            if character == ' '
-                && !first
-                && next.is_some_and(|next| *next != ' ')
+        let (mut rest, mut after_blank, mut first) = (string, false, true);
+        while let Some(at) = memchr2(b' ', b'\'', rest.as_bytes()) {
+            self.push_str(&rest[..at]);
+            after_blank &= at == 0;
+            first &= at == 0;
+            let is_blank = rest[at..].starts_with(' ');
+            rest = &rest[at + 1..];
+            if !is_blank {
+                self.push_str("''");
+            } else if !(first || rest.is_empty() || rest.starts_with(' '))
                 && self.folds(fold, after_blank)
             {
                 self.line(column);
             } else {
-                if character == '\'' {
-                    self.push('\'');
-                }
-                self.push(character);
+                self.push(' ');
             }
-            (after_blank, first) = (character == ' ', false);
+            (after_blank, first) = (is_blank, false);
         }
+        self.push_str(rest);
         self.push('\'');
     }
 
     fn double(&mut self, string: &str, fold: bool, column: usize) {
         self.push('"');
-        let mut characters = string.chars().peekable();
-        let (mut after_blank, mut first) = (false, true);
-        while let Some(character) = characters.next() {
+        let (mut rest, mut after_blank, mut first) = (string, false, true);
+        loop {
+            let ordinary = run_until(rest.as_bytes(), |byte| {
+                [byte <= b' ', byte == b'"', byte == b'\\', byte > b'~']
+            });
+            self.push_str(&rest[..ordinary]);
+            after_blank &= ordinary == 0;
+            first &= ordinary == 0;
+            rest = &rest[ordinary..];
+            let Some(character) = rest.chars().next() else {
+                break;
+            };
+            rest = &rest[character.len_utf8()..];
             if let Some(escape) = text::escape(character) {
                 self.push_str(&escape);
-                after_blank = false;
-            } else if character == ' ' {
-                if let Some(next) = characters.peek().copied()
-                    && !first
-                    && self.folds(fold, after_blank)
-                {
-                    self.line(column);
-                    if next == ' ' {
-                        self.push('\\');
-                    }
-                } else {
-                    self.push(' ');
-                }
-                after_blank = true;
-            } else {
+            } else if character != ' ' {
                 self.push(character);
-                after_blank = false;
+            } else if !rest.is_empty() && !first && self.folds(fold, after_blank) {
+                self.line(column);
+                if rest.starts_with(' ') {
+                    self.push('\\');
+                }
+            } else {
+                self.push(' ');
             }
-            first = false;
+            (after_blank, first) = (character == ' ', false);
         }
         self.push('"');
     }
@@ -264,8 +270,9 @@ impl Emitter<'_> {
             _ => {}
         }
         self.push('\n');
-        let mut at_start = true;
-        for character in string.chars() {
+        let (mut rest, mut at_start) = (string, true);
+        while let Some(character) = rest.chars().next() {
+            let mut end = character.len_utf8();
             if text::is_break(character) {
                 self.push(character);
                 at_start = true;
@@ -273,16 +280,20 @@ impl Emitter<'_> {
                 if at_start {
                     self.indent(column);
                 }
-                self.push(character);
+                // What every line break begins with.
+                end += run_until(&rest.as_bytes()[end..], |byte| {
+                    [byte == b'\n', byte == b'\r', byte == 0xc2, byte == 0xe2]
+                });
+                self.push_str(&rest[..end]);
                 at_start = false;
             }
+            rest = &rest[end..];
         }
     }
 
     fn indent(&mut self, column: usize) {
-        for _ in 0..column {
-            self.push(' ');
-        }
+        self.text.extend(std::iter::repeat_n(' ', column));
+        self.column += column;
     }
 }
 

@@ -4,6 +4,8 @@ mod add;
 mod cache;
 mod convert;
 mod deprecate;
+mod diff;
+mod graph;
 mod load;
 mod migrate;
 mod output;
@@ -15,28 +17,57 @@ mod validate;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use indexdb::{IndexDb, Removed};
 use serde_json::json;
 
 use crate::cli::OutputFormat;
 use crate::cli::catalog::CatalogCommand;
-use crate::{registries, terminal};
+use crate::{registries, service, terminal};
 
-/// Does one of the commands.
+/// Does one of the commands. Ctrl-C stops it: a database has its old content or the new, and a directory does not appear.
 pub(crate) async fn run(command: CatalogCommand) -> anyhow::Result<()> {
+    let asked_to_end = service::termination()?;
+    tokio::select! {
+        done = dispatch(command) => done,
+        () = asked_to_end => bail!("interrupted"),
+    }
+}
+
+async fn dispatch(command: CatalogCommand) -> anyhow::Result<()> {
     match command {
         CatalogCommand::Add(args) => Box::pin(add::run(*args)).await,
         CatalogCommand::Rm(args) => rm::run(args).await,
         CatalogCommand::Deprecate(args) => deprecate::run(args).await,
         CatalogCommand::Prune(args) => prune::run(args).await,
         CatalogCommand::PruneStranded(args) => prune_stranded::run(args).await,
-        CatalogCommand::Cache(args) => cache::run(args).await,
-        CatalogCommand::Validate(args) => validate::run(args).await,
+        CatalogCommand::Cache(args) => Box::pin(cache::run(*args)).await,
+        CatalogCommand::Validate(args) => Box::pin(validate::run(*args)).await,
         CatalogCommand::Render(args) => Box::pin(render::run(*args)).await,
-        CatalogCommand::Migrate(args) => migrate::run(args).await,
-        CatalogCommand::Convert(args) => convert::run(args).await,
+        CatalogCommand::Migrate(args) => Box::pin(migrate::run(*args)).await,
+        CatalogCommand::Convert(args) => Box::pin(convert::run(*args)).await,
+        CatalogCommand::Graph(args) => Box::pin(graph::run(*args)).await,
+        CatalogCommand::Diff(args) => Box::pin(diff::run(*args)).await,
     }
+}
+
+/// Runs work that blocks off the runtime, and shows on a terminal that it goes on.
+async fn working<T: Send + 'static>(
+    doing: &str,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let bar = terminal::spinner();
+    bar.set_message(doing.to_owned());
+    blocking(work).await
+}
+
+/// Runs work that blocks off the runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("the work was cut off")?
 }
 
 /// Changes an existing database in place and leaves no free space in it.
@@ -54,11 +85,9 @@ async fn change<T: Send + 'static>(
         let mut index = IndexDb::open(&path, epoch)?;
         let done = work(&mut index)?;
         index.finish_compact()?;
-        Ok::<_, indexdb::Error>(done)
+        Ok(done)
     };
-    Ok(tokio::task::spawn_blocking(work)
-        .await
-        .context("the work on the database was cut off")??)
+    blocking(work).await
 }
 
 /// Warns of what was passed over.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
@@ -10,8 +9,8 @@ use builder::{
     AddRequest, Added, Builder, BuilderConfig, Checkpoint, Facts, GraphUpdateMode, Output,
     OutputRepository, Overwrite, OverwriteToken, Phase, Reporter, Stopped,
 };
-use indicatif::{ProgressBar, ProgressStyle};
-use oci::{Format, ImageName, Tag};
+use indicatif::ProgressBar;
+use oci::{Format, ImageName, Reference, Tag};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -90,17 +89,12 @@ fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
 }
 
 fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
-    let (repository, tag) = match to {
-        ImageName::Registry(spec) => match spec.tag_ref() {
-            Some(tagged) if spec.digest().is_none() => {
-                (OutputRepository::Registry(tagged.repository), tagged.tag)
-            }
-            _ => bail!("`--to {spec}` names a digest; name a tag to publish under"),
-        },
-        ImageName::Layout { path, tag } => (
-            OutputRepository::Layout(path),
-            tag.unwrap_or_else(Tag::latest),
-        ),
+    let Reference::Tag(tag) = to.reference() else {
+        bail!("`--to {to}` names a digest; name a tag to publish under");
+    };
+    let repository = match to {
+        ImageName::Registry(spec) => OutputRepository::Registry(spec.repository().clone()),
+        ImageName::Layout { path, .. } => OutputRepository::Layout(path),
     };
     Ok(Output {
         repository,
@@ -182,14 +176,7 @@ struct Progress {
 
 impl Progress {
     fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
+        let bar = std::io::stderr().is_terminal().then(terminal::spinner);
         Self { bar }
     }
 

@@ -2,16 +2,18 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
+pub(crate) mod disk;
 pub(crate) mod service;
 pub(crate) mod tools;
 
 use std::ops::Deref;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use oci::{Client, ClientConfig, Credentials, PullSpec, Reference, Repository, RetryPolicy, Tag};
 use registry::{Config, Running, Server};
 use samples::Bundle;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 
 /// An embedded registry over real HTTP, and a place to work with it.
 pub(crate) struct World {
@@ -117,24 +119,45 @@ impl Site {
         Ran::from(output)
     }
 
-    /// Makes an index `index:<tag>` of `bundles` and expects it to succeed.
+    /// Runs `iib` with `args` and `input` on its standard input.
+    pub(crate) async fn iib_fed(&self, args: &[&str], input: &str) -> Ran {
+        let mut child = command(self.dir.path())
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_owned();
+        // Beside the reading of its output, or both would wait for each other. What is not read is no matter of ours.
+        tokio::spawn(async move { drop(stdin.write_all(input.as_bytes()).await) });
+        Ran::from(child.wait_with_output().await.unwrap())
+    }
+
+    /// Runs `iib index add` of `bundles` to `to`, on the binary image `binary:latest` unless `more` names another.
+    pub(crate) async fn add(&self, to: &str, bundles: &[&str], more: &[&str]) -> Ran {
+        let binary = format!("{}/binary:latest", self.host);
+        let bundles = bundles.join(",");
+        let mut args = vec!["index", "add", "--to", to];
+        if !more.contains(&"--binary-image") {
+            args.extend(["--binary-image", &binary]);
+        }
+        if !bundles.is_empty() {
+            args.extend(["--bundles", &bundles]);
+        }
+        args.extend(more);
+        self.iib(&args).await
+    }
+
+    /// Makes an index `index:<tag>` of `bundles` for two architectures and expects it to succeed.
     pub(crate) async fn index(&self, tag: &str, bundles: &[&PullSpec]) -> String {
-        let binary = self.binary_image().await.to_string();
+        self.binary_image().await;
         let to = format!("{}/index:{tag}", self.host);
         let bundles: Vec<String> = bundles.iter().map(ToString::to_string).collect();
-        let args = [
-            "index",
-            "add",
-            "--binary-image",
-            &binary,
-            "--arch",
-            "amd64,arm64",
-            "--to",
-            &to,
-            "--bundles",
-            &bundles.join(","),
-        ];
-        self.iib(&args).await.ok();
+        let bundles: Vec<&str> = bundles.iter().map(String::as_str).collect();
+        let arches = ["--arch", "amd64,arm64"];
+        self.add(&to, &bundles, &arches).await.ok();
         to
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bundle::{Api, Bundle};
+use bundle::{Api, Bundle, Property};
 use rusqlite::{Connection, params};
 
+use super::AddOptions;
 use crate::error::{Doing, Error};
 use crate::lookup;
 
@@ -12,9 +13,10 @@ use crate::lookup;
 pub(super) fn bundle(
     connection: &Connection,
     bundle: &Bundle,
-    substitutes_for: bool,
+    options: AddOptions,
 ) -> Result<(), Error> {
-    if !bundle.substitutes_for().is_empty() && !substitutes_for {
+    let mut properties = bundle.properties(options.profile)?;
+    if !bundle.substitutes_for().is_empty() && !options.substitutes_for {
         return Err(Error::SubstitutesForDisabled {
             bundle: bundle.name().to_owned(),
         });
@@ -24,11 +26,20 @@ pub(super) fn bundle(
             name: bundle.name().to_owned(),
         });
     }
-    let deprecated = lookup::is_deprecated(connection, bundle.name())?;
-    rows(connection, bundle, deprecated).doing("storing a bundle")
+    if lookup::is_deprecated(connection, bundle.name())? {
+        properties.insert(Property {
+            type_: "olm.deprecated".to_owned(),
+            value: "{}".to_owned(),
+        });
+    }
+    rows(connection, bundle, &properties).doing("storing a bundle")
 }
 
-fn rows(connection: &Connection, bundle: &Bundle, deprecated: bool) -> rusqlite::Result<()> {
+fn rows(
+    connection: &Connection,
+    bundle: &Bundle,
+    properties: &BTreeSet<Property>,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO operatorbundle (name, csv, bundle, bundlepath, skiprange, version, replaces, skips, substitutesfor) \
@@ -52,7 +63,11 @@ fn rows(connection: &Connection, bundle: &Bundle, deprecated: bool) -> rusqlite:
         image.execute([related, bundle.name()])?;
     }
     dependencies(connection, bundle)?;
-    properties(connection, bundle, deprecated)?;
+    for declared in properties {
+        let (type_, value) = (&declared.type_, &declared.value);
+        let (name, version, path) = (bundle.name(), bundle.version(), bundle.path());
+        property(connection, type_, value, name, version, path)?;
+    }
     apis(connection, "api_provider", bundle.provided_apis(), bundle)?;
     apis(connection, "api_requirer", bundle.required_apis(), bundle)
 }
@@ -84,27 +99,6 @@ fn dependencies(connection: &Connection, bundle: &Bundle) -> rusqlite::Result<()
     }
     for api in bundle.required_apis() {
         add("olm.gvk", Some(api.gvk_json().as_bytes()))?;
-    }
-    Ok(())
-}
-
-fn properties(connection: &Connection, bundle: &Bundle, deprecated: bool) -> rusqlite::Result<()> {
-    let declared = bundle
-        .properties()
-        .iter()
-        .map(|property| (property.type_.as_str(), property.value.as_str()));
-    let properties: BTreeSet<(&str, &str)> = declared
-        .chain(deprecated.then_some(("olm.deprecated", "{}")))
-        .collect();
-    for (type_, value) in properties {
-        property(
-            connection,
-            type_,
-            value,
-            bundle.name(),
-            bundle.version(),
-            bundle.path(),
-        )?;
     }
     Ok(())
 }

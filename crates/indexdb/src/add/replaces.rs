@@ -31,12 +31,11 @@ pub(super) fn add(
     };
     let mut errors = Vec::new();
     for bundle in bundles {
-        let inserted = insert::bundle(connection, bundle, options.substitutes_for).and_then(|()| {
-            match &mut substitutes {
+        let inserted =
+            insert::bundle(connection, bundle, options).and_then(|()| match &mut substitutes {
                 Some(substitutes) => substitutes.insert(connection, bundle),
                 None => Ok(()),
-            }
-        });
+            });
         errors.extend(inserted.err());
     }
     Error::all(errors)?;

@@ -31,7 +31,7 @@ pub(super) fn add(
         let mut graph = Graph::load(connection, package, entries.of(package))?;
         let default_channel = default_channel(bundle, &graph)?;
         place(&mut graph, bundle, options.mode)?;
-        insert::bundle(connection, bundle, options.substitutes_for)?;
+        insert::bundle(connection, bundle, options)?;
         if let Some(substitutes) = &mut substitutes {
             substitutes.insert(connection, bundle)?;
         }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use catalog::Version;
 use catalog::fbc::{self, canonical};
-use catalog::json::{self, Value, raw};
+use catalog::json::{self, Fields, Part, raw};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -62,12 +62,12 @@ impl Facts {
         Some(self.known.get(name)?.version.clone())
     }
 
-    /// The blob of a bundle that is part of the catalog.
+    /// The blob of a bundle that is part of the catalog, of its manifests and what the other columns say.
     pub(super) fn bundle(
         &self,
-        connection: &Connection,
         package: &str,
         name: &str,
+        manifests: &[u8],
     ) -> Result<fbc::Bundle, RenderError> {
         let refuse = |reason: String| RenderError::Bundle {
             bundle: name.to_owned(),
@@ -80,16 +80,16 @@ impl Facts {
         let mut properties = self
             .declared(package, name, &known.version)
             .map_err(refuse)?;
-        let manifests = manifests(connection, name)?;
-        let objects = raw::values(&manifests)
+        let objects = raw::values(manifests)
             .map_err(|error| refuse(format!("its manifests are not JSON: {error}")))?;
         let mut csv = None;
         for object in &objects {
             properties.push(canonical::bundle_object(object));
             if csv.is_none() {
-                csv = json::parse(object).ok().filter(|object| {
-                    object.field("kind").and_then(Value::as_str) == Some("ClusterServiceVersion")
-                });
+                let text = json::lossy(object);
+                if is_csv(&text) {
+                    csv = Some(text);
+                }
             }
         }
         if csv.is_none() && !manifests.is_empty() {
@@ -99,15 +99,17 @@ impl Facts {
         }
         properties.sort_by(|a, b| (&a.type_, &a.value).cmp(&(&b.type_, &b.value)));
         properties.dedup();
-        let mut related_images = listed_images(csv.as_ref());
-        for image in self.images.get(name).into_iter().flatten() {
-            if !related_images.iter().any(|listed| listed.image == *image) {
-                related_images.push(fbc::RelatedImage {
-                    name: String::new(),
-                    image: image.clone(),
-                });
-            }
-        }
+        let mut related_images = listed_images(csv.as_deref());
+        let listed: HashSet<String> = related_images
+            .iter()
+            .map(|listed| listed.image.clone())
+            .collect();
+        let further = self.images.get(name).into_iter().flatten();
+        let further = further.filter(|image| !listed.contains(*image));
+        related_images.extend(further.map(|image| fbc::RelatedImage {
+            name: String::new(),
+            image: image.clone(),
+        }));
         Ok(fbc::Bundle {
             name: name.to_owned(),
             package: package.to_owned(),
@@ -132,6 +134,9 @@ impl Facts {
                 continue;
             }
             identified |= type_ == fbc::PACKAGE;
+            if !raw::values(value.as_bytes()).is_ok_and(|values| values.len() == 1) {
+                return Err(format!("the value of its property `{type_}` is not JSON"));
+            }
             properties.push(fbc::Property {
                 type_: type_.clone(),
                 value: Some(value.clone()),
@@ -167,12 +172,17 @@ fn texts<const N: usize>(
     value: &str,
     fields: [&str; N],
 ) -> Result<[String; N], String> {
-    let value = json::parse(value.as_bytes())
+    let value = raw::first(value.as_bytes())
         .map_err(|error| format!("the value of its `{type_}` is not JSON: {error}"))?;
-    Ok(fields.map(|field| {
-        let text = value.field(field).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    }))
+    let value = json::lossy(value);
+    let members = Part::new(&value).fields().unwrap_or_default();
+    Ok(fields.map(|field| text_of(&members, field)))
+}
+
+/// A text in an object; empty if there is none.
+fn text_of(members: &Fields<'_>, field: &str) -> String {
+    let text = members.some(field).and_then(Part::string);
+    text.unwrap_or_default().into_owned()
 }
 
 /// A text column, which old tools also stored as bytes; `None` for NULL.
@@ -259,7 +269,7 @@ fn images(connection: &Connection) -> rusqlite::Result<HashMap<String, BTreeSet<
 }
 
 /// The manifests of a bundle as they are stored: JSON objects one after the other; empty if they were cleared.
-fn manifests(connection: &Connection, name: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn manifests(connection: &Connection, name: &str) -> Result<Vec<u8>, Error> {
     column(
         connection,
         "SELECT bundle FROM operatorbundle WHERE name = ?1",
@@ -279,21 +289,26 @@ fn column(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Ve
     Ok(bytes.unwrap_or_default())
 }
 
-fn listed_images(csv: Option<&Value>) -> Vec<fbc::RelatedImage> {
-    let text = |item: &Value, field: &str| {
-        let text = item.field(field).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
+fn is_csv(object: &str) -> bool {
+    let kind = Part::new(object)
+        .fields()
+        .and_then(|fields| fields.some("kind")?.string());
+    kind.as_deref() == Some("ClusterServiceVersion")
+}
+
+fn listed_images(csv: Option<&str>) -> Vec<fbc::RelatedImage> {
+    let items = csv.and_then(|csv| {
+        let spec = Part::new(csv).fields()?.some("spec")?.fields()?;
+        spec.some("relatedImages")?.elements()
+    });
+    let image = |item: Part<'_>| {
+        let members = item.fields().unwrap_or_default();
+        fbc::RelatedImage {
+            name: text_of(&members, "name"),
+            image: text_of(&members, "image"),
+        }
     };
-    let items = csv
-        .and_then(|csv| csv.field("spec")?.field("relatedImages")?.as_array())
-        .unwrap_or_default();
-    items
-        .iter()
-        .map(|item| fbc::RelatedImage {
-            name: text(item, "name"),
-            image: text(item, "image"),
-        })
-        .collect()
+    items.into_iter().flatten().map(image).collect()
 }
 
 /// The icon in the CSV of a channel head; `None` if it has none, or one that is not base64.
@@ -304,30 +319,26 @@ pub(super) fn icon(connection: &Connection, head: &str) -> Result<Option<fbc::Ic
         head,
     )
     .doing("reading the CSV of a channel head")?;
-    let csv = json::parse(&csv).map_err(|error| RenderError::Bundle {
+    let csv = raw::first(&csv).map_err(|error| RenderError::Bundle {
         bundle: head.to_owned(),
         reason: format!(
             "it is the head of a default channel, whose CSV gives the package its icon, and its CSV is not JSON: {error}"
         ),
     })?;
-    let icons = csv
-        .field("spec")
-        .and_then(|spec| spec.field("icon")?.as_array());
-    let Some(icon) = icons.and_then(|icons| icons.first()) else {
+    let csv = json::lossy(csv);
+    let icons = Part::new(&csv).fields().and_then(|csv| {
+        let spec = csv.some("spec")?.fields()?;
+        spec.some("icon")?.elements()
+    });
+    let Some(icon) = icons.and_then(|icons| icons.first().copied()) else {
         return Ok(None);
     };
-    let text = |field: &str| {
-        icon.field(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let data: String = text("base64data")
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '\r' | '\n'))
-        .collect();
+    let icon = icon.fields().unwrap_or_default();
+    let mut data = text_of(&icon, "base64data");
+    data.retain(|character| !matches!(character, ' ' | '\r' | '\n'));
     let decoded = STANDARD.decode(data).ok().filter(|bytes| !bytes.is_empty());
     Ok(decoded.map(|bytes| fbc::Icon {
         base64data: Some(STANDARD.encode(bytes)),
-        mediatype: text("mediatype").to_owned(),
+        mediatype: text_of(&icon, "mediatype"),
     }))
 }

@@ -1,6 +1,7 @@
 //! Adding bundles, through the public interface; the rules are those of the index database specification, sections 3 to 6.
 
 use super::support::{Index, check_refused, spec};
+use catalog::Profile;
 use indexdb::{AddOptions, Error, Mode};
 
 #[test]
@@ -263,6 +264,55 @@ fn substitutes_take_the_place_of_their_base() {
         ),
         "have the same version",
     );
+}
+
+#[test]
+fn the_release_of_a_substitute_is_stored_as_the_profile_says() {
+    let whole = r#"{"packageName":"p","version":"1.0.0+1"}"#;
+    let split = r#"{"packageName":"p","version":"1.0.0","release":"1"}"#;
+    // The walk along the channel writes the whole version once more.
+    for (profile, expected) in [
+        (Profile::A, vec![whole, split]),
+        (Profile::B, vec![whole, whole]),
+    ] {
+        let options = AddOptions {
+            substitutes_for: true,
+            profile,
+            ..AddOptions::default()
+        };
+        let mut index = Index::with(&[spec("p", "1.0.0")]);
+        let substitute = spec("p", "1.0.0+1").substitutes("p.v1.0.0");
+        index.add_with(&[substitute], options).unwrap();
+        let properties = index.table("properties");
+        let values: Vec<&str> = properties
+            .iter()
+            .filter(|row| row["operatorbundle_name"] == "p.v1.0.0+1")
+            .map(|row| row["value"].as_str().unwrap())
+            .collect();
+        assert_eq!(values, expected, "{profile}");
+        let unreleased = spec("p", "1.1.0").substitutes("p.v1.0.0");
+        let added = index.add_with(&[unreleased], options);
+        if profile == Profile::A {
+            check_refused(added, "`img/p:1.1.0` cannot be used: `p.v1.1.0` has");
+        } else {
+            added.unwrap();
+        }
+    }
+}
+
+#[test]
+fn annotated_properties_that_cannot_be_stored_refuse_the_bundle() {
+    let mut index = Index::new();
+    for (properties, expected) in [
+        ("[", "`olm.properties` cannot be used"),
+        (
+            r#"[{"type":"olm.gvk","value":1}]"#,
+            "must be a mapping with texts under `group`",
+        ),
+    ] {
+        let added = index.add(&[spec("p", "1.0.0").annotated("olm.properties", properties)]);
+        check_refused(added, expected);
+    }
 }
 
 #[test]

@@ -138,3 +138,32 @@ fn an_empty_database_of_any_old_version_becomes_an_empty_one() {
         );
     }
 }
+
+#[test]
+fn a_database_that_is_only_read_stays_as_it_is() {
+    let index = made();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    for version in [5, 8, 12, 13] {
+        index.copy_to(&path);
+        lower(&path, version);
+        let before = std::fs::read(&path).unwrap();
+        let opened = IndexDb::open_unchanged(&path, 0).unwrap();
+        assert_eq!(
+            opened.dump_schema().unwrap(),
+            index.database.dump_schema().unwrap(),
+            "of {version}"
+        );
+        assert_eq!(
+            without_properties(&opened),
+            without_properties(&index.database),
+            "of {version}"
+        );
+        drop(opened);
+        assert!(std::fs::read(&path).unwrap() == before, "of {version}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    std::fs::write(&path, "SQLite it is not").unwrap();
+    assert!(IndexDb::open_unchanged(&path, 0).is_err());
+    assert!(IndexDb::open_unchanged(&folder.path().join("missing.db"), 0).is_err());
+}

@@ -1,4 +1,6 @@
-//! Small bundles and databases for behaviour tests.
+//! Small bundles and databases for behaviour tests and laws.
+
+#![allow(dead_code, reason = "each test program uses its part of this")]
 
 use std::fmt::Write;
 
@@ -8,11 +10,12 @@ use indexdb::{AddOptions, Error, IndexDb, Mode};
 use tempfile::TempDir;
 
 /// A bundle to be; `package.vVERSION` in channel `stable`, from image `img/package:VERSION`, unless told otherwise.
+#[derive(Debug, Clone)]
 pub(crate) struct Spec {
-    package: String,
-    name: String,
+    pub(crate) package: String,
+    pub(crate) name: String,
     version: String,
-    path: String,
+    pub(crate) path: String,
     channels: String,
     default: String,
     csv: String,
@@ -60,8 +63,12 @@ impl Spec {
         self
     }
 
-    pub(crate) fn substitutes(mut self, name: &str) -> Self {
-        write!(self.annotations, "olm.substitutesFor: {name}").unwrap();
+    pub(crate) fn substitutes(self, name: &str) -> Self {
+        self.annotated("olm.substitutesFor", name)
+    }
+
+    pub(crate) fn annotated(mut self, key: &str, value: &str) -> Self {
+        write!(self.annotations, "{key}: '{value}',").unwrap();
         self
     }
 
@@ -131,6 +138,11 @@ impl Index {
             index.add(std::slice::from_ref(spec)).unwrap();
         }
         index
+    }
+
+    /// The bytes of its file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        std::fs::read(self.folder.path().join("index.db")).unwrap()
     }
 
     /// Copies its file.

@@ -94,6 +94,18 @@ pub enum ImageFilesError {
         /// What it is.
         found: &'static str,
     },
+    /// A file lies under too many directories.
+    #[error(
+        "`/{path}` of the image in `{image}` lies more than {limit} directories deep; build the image with fewer levels"
+    )]
+    TooDeep {
+        /// Where the image is.
+        image: String,
+        /// The file.
+        path: String,
+        /// How many directories are accepted.
+        limit: usize,
+    },
     /// The extracted file cannot be written.
     #[error("could not write `{}`; check the free space and permissions of its directory", path.display())]
     Write {
@@ -144,7 +156,7 @@ impl fmt::Display for LimitKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::File => "bytes for one file",
-            Self::Content => "bytes of content kept in memory",
+            Self::Content => "bytes of content to keep",
             Self::Total => "bytes for one uncompressed layer",
             Self::Entries => "entries in all layers together",
             Self::Names => "bytes of names in all layers together",

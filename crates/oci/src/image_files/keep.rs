@@ -1,6 +1,7 @@
 //! What is kept of the files that pass by while a layer is read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -136,24 +137,9 @@ impl Keeper for FileKeeper {
     }
 
     fn keep(&mut self, ordinal: u64, _: u64, content: &mut dyn Read) -> Result<(), ScanError> {
-        let unwritable = |path: &Path| {
-            let path = path.to_owned();
-            move |source: io::Error| ScanError::Write { path, source }
-        };
         let mut file = NamedTempFile::new_in(&self.folder).map_err(unwritable(&self.folder))?;
-        let mut buffer = vec![0; 256 * 1024];
-        let mut size_bytes = 0;
-        loop {
-            let count = match content.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(ScanError::Read(error)),
-            };
-            file.write_all(&buffer[..count])
-                .map_err(unwritable(file.path()))?;
-            size_bytes += size::of(count);
-        }
+        let path = file.path().to_owned();
+        let size_bytes = copy(content, file.as_file_mut(), &path)?;
         self.kept = Some(KeptFile {
             ordinal,
             size_bytes,
@@ -161,6 +147,77 @@ impl Keeper for FileKeeper {
         });
         Ok(())
     }
+}
+
+/// Keeps files on disk, each under a name that ends with its entry's number.
+#[derive(Debug)]
+pub(super) struct FolderKeeper {
+    wanted: Wanted,
+    budget: Arc<Budget>,
+    prefix: PathBuf,
+    kept: BTreeMap<u64, PathBuf>,
+}
+
+impl FolderKeeper {
+    /// Keeps them under names that begin with `prefix`, in a directory that exists.
+    pub(super) fn new(wanted: Wanted, budget: Arc<Budget>, prefix: PathBuf) -> Self {
+        Self {
+            wanted,
+            budget,
+            prefix,
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// Where the files are, by the entry's number.
+    pub(super) fn into_kept(self) -> BTreeMap<u64, PathBuf> {
+        self.kept
+    }
+}
+
+impl Keeper for FolderKeeper {
+    fn wants(&self, path: &str, ordinal: u64) -> bool {
+        self.wanted.includes(path, ordinal)
+    }
+
+    fn keep(
+        &mut self,
+        ordinal: u64,
+        size_bytes: u64,
+        content: &mut dyn Read,
+    ) -> Result<(), ScanError> {
+        self.budget
+            .take_content(size_bytes)
+            .map_err(ScanError::Limit)?;
+        let mut path = self.prefix.clone().into_os_string();
+        path.push(ordinal.to_string());
+        let path = PathBuf::from(path);
+        let mut file = File::create(&path).map_err(unwritable(&path))?;
+        copy(content, &mut file, &path)?;
+        self.kept.insert(ordinal, path);
+        Ok(())
+    }
+}
+
+/// Copies all of `content` to the file at `path` and gives its size in bytes.
+fn copy(content: &mut dyn Read, file: &mut File, path: &Path) -> Result<u64, ScanError> {
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size_bytes = 0;
+    loop {
+        let count = match content.read(&mut buffer) {
+            Ok(0) => return Ok(size_bytes),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(ScanError::Read(error)),
+        };
+        file.write_all(&buffer[..count]).map_err(unwritable(path))?;
+        size_bytes += size::of(count);
+    }
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> ScanError + use<> {
+    let path = path.to_owned();
+    move |source| ScanError::Write { path, source }
 }
 
 /// A limit that is met while reading, on its way through readers that know only `io::Error`.

@@ -12,7 +12,7 @@ const GIB: u64 = 1024 * MIB;
 pub struct Limits {
     /// The largest single file that is read or extracted, in bytes.
     pub max_file_bytes: u64,
-    /// The content kept in memory for one image, in bytes, over all its layers.
+    /// The content kept for one image, in memory or as a tree on disk, in bytes, over all its layers.
     pub max_content_bytes: u64,
     /// The uncompressed size of one layer, in bytes.
     pub max_total_bytes: u64,

@@ -38,15 +38,21 @@ pub(super) enum Found {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LinkLoop;
 
-/// Why a directory could not be listed: the path of the link at fault.
+/// What a name below a directory is, if it is no directory itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ListProblem {
-    /// A link leads in a circle.
-    Loop(String),
-    /// A link leads nowhere.
-    Broken(String),
-    /// A file is stored in a way we do not read: its name for people.
-    Other(String, &'static str),
+pub(super) enum Leaf {
+    /// A regular file, or a link to one.
+    File(Place),
+    /// A link to a directory.
+    Directory,
+    /// A link that leads nowhere.
+    Broken,
+    /// A link that leads in a circle.
+    Loop,
+    /// A file stored in a way we do not read, or a link to what is no file: its name for people.
+    Other(&'static str),
+    /// A link into layers not looked at yet.
+    Unread,
 }
 
 /// What one step of a path is.
@@ -121,13 +127,20 @@ impl Overlay {
         Ok(Found::Directory(done))
     }
 
-    /// The regular files below `directory`, a path without links, by their path in it. Links to files are followed,
-    /// links to directories are not.
-    pub(super) fn files_below(
-        &self,
-        directory: &str,
-    ) -> Result<BTreeMap<String, Place>, ListProblem> {
-        let mut files = BTreeMap::new();
+    /// Whether layers not looked at yet cannot add to `directory`, a path without links.
+    pub(super) fn is_whole(&self, directory: &str) -> bool {
+        // What would be asked of the layers below about a name that none of them has.
+        let unheard_of = join(directory, "\0");
+        matches!(
+            self.lookup(&unheard_of, self.layers.len()),
+            Step::Nothing | Step::Broken
+        )
+    }
+
+    /// The files and links below `directory`, a path without links, by their path in it. Links are followed to see what
+    /// they are; devices and pipes are left out.
+    pub(super) fn leaves_below(&self, directory: &str) -> BTreeMap<String, Leaf> {
+        let mut leaves = BTreeMap::new();
         let candidates: BTreeSet<&str> = self
             .layers
             .iter()
@@ -135,34 +148,28 @@ impl Overlay {
             .flat_map(|layer| layer.below(directory))
             .collect();
         for path in candidates {
-            let found = match self.lookup(path, self.layers.len()) {
+            let leaf = match self.lookup(path, self.layers.len()) {
                 Step::Node(Node::Symlink(_), _) => match self.resolve(path) {
-                    Ok(Found::Nothing) => return Err(ListProblem::Broken(path.to_owned())),
-                    Ok(found) => found,
-                    Err(LinkLoop) => return Err(ListProblem::Loop(path.to_owned())),
+                    Ok(Found::File(place)) => Leaf::File(place),
+                    Ok(Found::Directory(_)) => Leaf::Directory,
+                    Ok(Found::Other(what)) => Leaf::Other(what),
+                    Ok(Found::Nothing) => Leaf::Broken,
+                    Ok(Found::NeedLayer { .. }) => Leaf::Unread,
+                    Err(LinkLoop) => Leaf::Loop,
                 },
-                Step::Node(Node::File { ordinal }, layer) => Found::File(Place {
+                Step::Node(Node::File { ordinal }, layer) => Leaf::File(Place {
                     layer,
                     ordinal: *ordinal,
                 }),
-                Step::Broken | Step::Node(Node::LinkBelow(_), _) => {
-                    return Err(ListProblem::Broken(path.to_owned()));
-                }
-                Step::Node(Node::Sparse, _) => Found::Other("a sparse file"),
-                Step::Node(Node::Directory | Node::Special, _)
-                | Step::Nothing
-                | Step::NeedLayer(_) => continue,
+                Step::Broken | Step::Node(Node::LinkBelow(_), _) => Leaf::Broken,
+                Step::Node(Node::Sparse, _) => Leaf::Other("a sparse file"),
+                Step::NeedLayer(_) => Leaf::Unread,
+                Step::Node(Node::Directory | Node::Special, _) | Step::Nothing => continue,
             };
-            match found {
-                Found::File(place) => {
-                    let inside = path[directory.len()..].trim_start_matches('/');
-                    files.insert(inside.to_owned(), place);
-                }
-                Found::Other(what) => return Err(ListProblem::Other(path.to_owned(), what)),
-                Found::Directory(_) | Found::Nothing | Found::NeedLayer { .. } => {}
-            }
+            let inside = path[directory.len()..].trim_start_matches('/');
+            leaves.insert(inside.to_owned(), leaf);
         }
-        Ok(files)
+        leaves
     }
 
     /// What the layers under number `below` have at `path`, taken literally.

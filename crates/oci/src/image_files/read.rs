@@ -7,9 +7,9 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::error::ImageFilesError;
 use super::keep::{MemoryKeeper, Wanted};
-use super::layer_tree::clean;
+use super::layer_tree::{clean, join};
 use super::limits::Limits;
-use super::overlay::{Found, ListProblem, Overlay, Place};
+use super::overlay::{Found, Leaf, Overlay, Place};
 use super::scan::LayerScanner;
 use crate::error::Error;
 use crate::image_repository::ImageRepository;
@@ -81,8 +81,7 @@ pub async fn read_trees(
     let image_name = scanner.image_name();
     let mut listings = BTreeMap::new();
     for directory in directories {
-        let listing =
-            list(&overlay, directory).map_err(|problem| explain(problem, image_name.clone()))?;
+        let listing = list(&overlay, directory, &image_name)?;
         listings.insert((*directory).to_owned(), listing);
     }
     let places = listings.values().flatten().flat_map(BTreeMap::values);
@@ -107,14 +106,32 @@ pub async fn read_trees(
 fn list(
     overlay: &Overlay,
     directory: &str,
-) -> Result<Option<BTreeMap<String, Place>>, ListProblem> {
-    match overlay.resolve(directory) {
-        Ok(Found::Directory(real)) => overlay.files_below(&real).map(Some),
-        Ok(_) => Ok(None),
-        Err(_) => Err(ListProblem::Loop(
-            directory.trim_start_matches('/').to_owned(),
-        )),
+    image: &str,
+) -> Result<Option<BTreeMap<String, Place>>, ImageFilesError> {
+    let real = match overlay.resolve(directory) {
+        Ok(Found::Directory(real)) => real,
+        Ok(_) => return Ok(None),
+        Err(_) => {
+            return Err(ImageFilesError::LinkLoop {
+                image: image.to_owned(),
+                path: directory.trim_start_matches('/').to_owned(),
+            });
+        }
+    };
+    let mut files = BTreeMap::new();
+    for (inside, leaf) in overlay.leaves_below(&real) {
+        let (image, path) = (image.to_owned(), join(&real, &inside));
+        match leaf {
+            Leaf::File(place) => {
+                files.insert(inside, place);
+            }
+            Leaf::Directory => {}
+            Leaf::Loop => return Err(ImageFilesError::LinkLoop { image, path }),
+            Leaf::Broken | Leaf::Unread => return Err(ImageFilesError::BrokenLink { image, path }),
+            Leaf::Other(found) => return Err(ImageFilesError::NotAFile { image, path, found }),
+        }
     }
+    Ok(Some(files))
 }
 
 /// Reads the layers again that hold files links have led to.
@@ -143,12 +160,4 @@ fn remember(contents: &mut BTreeMap<Place, Bytes>, layer: usize, kept: BTreeMap<
         .into_iter()
         .map(|(ordinal, bytes)| (Place { layer, ordinal }, bytes));
     contents.extend(placed);
-}
-
-fn explain(problem: ListProblem, image: String) -> ImageFilesError {
-    match problem {
-        ListProblem::Loop(path) => ImageFilesError::LinkLoop { image, path },
-        ListProblem::Broken(path) => ImageFilesError::BrokenLink { image, path },
-        ListProblem::Other(path, found) => ImageFilesError::NotAFile { image, path, found },
-    }
 }

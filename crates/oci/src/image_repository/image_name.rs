@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::reference::{ParseError, PullSpec, Reference, Tag};
 
-/// An image as people name it: a pull spec (`quay.io/ns/name:tag`, `docker://…` too), or `oci:path[:tag]` for an OCI
-/// image layout in a directory.
+/// An image as people name it: a pull spec (`quay.io/ns/name:tag`, `docker://…` too), or `oci:path`, `oci:path:tag` or
+/// `oci:path@digest` for an OCI image layout in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImageName {
     /// In a registry.
@@ -20,8 +20,8 @@ pub enum ImageName {
     Layout {
         /// The directory.
         path: PathBuf,
-        /// The tag, if one is named.
-        tag: Option<Tag>,
+        /// The tag or digest, if one is named.
+        reference: Option<Reference>,
     },
 }
 
@@ -33,7 +33,7 @@ pub enum ParseImageNameError {
     #[error(transparent)]
     PullSpec(#[from] ParseError),
     /// It names no directory.
-    #[error("`{text}` names no directory; write `oci:path` or `oci:path:tag`")]
+    #[error("`{text}` names no directory; write `oci:path`, `oci:path:tag` or `oci:path@digest`")]
     NoPath {
         /// The text.
         text: String,
@@ -45,7 +45,9 @@ impl ImageName {
     pub fn reference(&self) -> Reference {
         match self {
             Self::Registry(spec) => spec.reference(),
-            Self::Layout { tag, .. } => Reference::Tag(tag.clone().unwrap_or_else(Tag::latest)),
+            Self::Layout { reference, .. } => reference
+                .clone()
+                .unwrap_or_else(|| Reference::Tag(Tag::latest())),
         }
     }
 
@@ -82,12 +84,15 @@ impl FromStr for ImageName {
             let spec = text.strip_prefix("docker://").unwrap_or(text);
             return Ok(Self::Registry(spec.parse()?));
         };
-        // A colon that no tag follows belongs to the directory's name.
-        let (path, tag) = match place.rsplit_once(':') {
-            Some((path, tag)) => match tag.parse() {
-                Ok(tag) => (path, Some(tag)),
-                Err(_) => (place, None),
-            },
+        // What is no digest behind an at sign, and no tag behind a colon, belongs to the directory's name.
+        let by_digest = (place.rsplit_once('@'))
+            .and_then(|(path, digest)| Some((path, Reference::Digest(digest.parse().ok()?))));
+        let named = by_digest.or_else(|| {
+            (place.rsplit_once(':'))
+                .and_then(|(path, tag)| Some((path, Reference::Tag(tag.parse().ok()?))))
+        });
+        let (path, reference) = match named {
+            Some((path, reference)) => (path, Some(reference)),
             None => (place, None),
         };
         if path.is_empty() {
@@ -97,7 +102,7 @@ impl FromStr for ImageName {
         }
         Ok(Self::Layout {
             path: path.into(),
-            tag,
+            reference,
         })
     }
 }
@@ -106,11 +111,14 @@ impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Registry(spec) => spec.fmt(f),
-            Self::Layout { path, tag: None } => write!(f, "oci:{}", path.display()),
-            Self::Layout {
-                path,
-                tag: Some(tag),
-            } => write!(f, "oci:{}:{tag}", path.display()),
+            Self::Layout { path, reference } => {
+                write!(f, "oci:{}", path.display())?;
+                match reference {
+                    None => Ok(()),
+                    Some(Reference::Tag(tag)) => write!(f, ":{tag}"),
+                    Some(Reference::Digest(digest)) => write!(f, "@{digest}"),
+                }
+            }
         }
     }
 }

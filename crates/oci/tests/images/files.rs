@@ -7,7 +7,7 @@ use crate::support::{Entry, Image, gzip, header, tar};
 use oci::{Error, ImageFilesError, Limits, read_trees};
 use tar::EntryType;
 
-/// Reads `/m` and checks its files; extracting each of them has to agree.
+/// Reads `/m` and checks its files; extracting all and each of them has to agree.
 async fn check(layers: &[&[Entry]], expected: Option<&[(&str, &str)]>) {
     let image = Image::of(layers).await;
     let expected: Option<BTreeMap<String, String>> = expected.map(|files| {
@@ -15,6 +15,11 @@ async fn check(layers: &[&[Entry]], expected: Option<&[(&str, &str)]>) {
         files.iter().map(owned).collect()
     });
     assert_eq!(image.read("/m").await.unwrap(), expected);
+    let mut tree = image.extract_tree("/m", &Limits::index()).await.unwrap();
+    if let Some(files) = &mut tree {
+        files.retain(|_, content| content != "-> .");
+    }
+    assert_eq!(tree, expected, "extracting the directory");
     for (path, content) in expected.into_iter().flatten() {
         let extracted = image.extract(&format!("/m/{path}")).await.unwrap();
         assert_eq!(extracted, Some(content), "extracting `{path}`");

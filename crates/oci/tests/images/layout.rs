@@ -330,7 +330,20 @@ fn image_names_print_as_they_are_meant() {
         assert_eq!(name.reference(), tag(reference), "{text}");
         assert_eq!(name.to_string().parse::<ImageName>().unwrap(), name);
     }
-    for wrong in ["", "oci:", "oci::v1", "docker://", "quay.io/UPPER"] {
+    let digest = Digest::of("x");
+    let text = format!("oci:/a:b/c@{digest}");
+    let name: ImageName = text.parse().unwrap();
+    assert_eq!(name.to_string(), text);
+    assert_eq!(name.reference(), Reference::Digest(digest.clone()));
+    let no_path = format!("oci:@{digest}");
+    for wrong in [
+        "",
+        "oci:",
+        "oci::v1",
+        "docker://",
+        "quay.io/UPPER",
+        &no_path,
+    ] {
         assert!(wrong.parse::<ImageName>().is_err(), "{wrong}");
     }
 }

@@ -11,3 +11,5 @@ mod layout;
 mod repository;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod trees;

@@ -63,6 +63,22 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn list(folder: &std::path::Path, prefix: &str, files: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            list(&entry.path(), &format!("{name}/"), files);
+        } else if kind.is_symlink() {
+            let target = std::fs::read_link(entry.path()).unwrap();
+            files.insert(name, format!("-> {}", target.display()));
+        } else {
+            files.insert(name, std::fs::read_to_string(entry.path()).unwrap());
+        }
+    }
+}
+
 /// An image in a layout that disappears with it.
 pub(crate) struct Image {
     pub(crate) folder: TempDir,
@@ -121,6 +137,32 @@ impl Image {
             let files = tree.files.into_iter();
             files.map(|(path, bytes)| (path, text(bytes))).collect()
         }))
+    }
+
+    /// Extracts a whole directory and returns its files, and its links by what they lead to.
+    pub(crate) async fn extract_tree(
+        &self,
+        directory: &str,
+        limits: &Limits,
+    ) -> Result<Option<BTreeMap<String, String>>, Error> {
+        let to = self.folder.path().join("tree");
+        let (image, manifest) = (&self.repository, &self.manifest);
+        let found = oci::extract_tree(image, manifest, directory, &to, limits).await?;
+        let mut files = BTreeMap::new();
+        if found {
+            list(&to, "", &mut files);
+            std::fs::remove_dir_all(&to).unwrap();
+        }
+        let mut left = std::fs::read_dir(self.folder.path()).unwrap();
+        assert!(
+            left.all(|entry| !entry
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with('.')),
+            "nothing is left beside the tree"
+        );
+        Ok(found.then_some(files))
     }
 
     /// Extracts and returns the content with the size that was reported.

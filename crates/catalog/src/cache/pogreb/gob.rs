@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::segment::Counts;
+
 const SEED_TYPE: &[u8] =
     b"\x20\x7f\x03\x01\x01\x06dbMeta\x01\xff\x80\x00\x01\x01\x01\x08HashSeed\x01\x06\x00\x00\x00";
 const SEGMENT_TYPE: &[u8] = b"\x64\xff\x81\x03\x01\x01\x0bsegmentMeta\x01\xff\x82\x00\x01\x05\x01\x04Full\x01\x02\x00\x01\
@@ -19,8 +21,15 @@ pub(super) fn seed(seed: u32) -> Vec<u8> {
 }
 
 /// The meta data of a segment.
-pub(super) fn segment(full: bool, puts: u64) -> Vec<u8> {
-    encode(SEGMENT_TYPE, 0x82, &[full.into(), puts])
+pub(super) fn segment(full: bool, counts: Counts) -> Vec<u8> {
+    let fields = [
+        full.into(),
+        counts.puts,
+        counts.deletes,
+        counts.dead_keys,
+        counts.dead_bytes,
+    ];
+    encode(SEGMENT_TYPE, 0x82, &fields)
 }
 
 /// The meta data of an index whose overflow file has no free bucket.
@@ -195,7 +204,11 @@ mod tests {
         let seed = seed(0xf2a1_5364);
         assert_eq!(seed.len(), 33 + 10);
         assert_eq!(seed[33..], *b"\x09\xff\x80\x01\xfc\xf2\xa1\x53\x64\x00");
-        let segment = segment(false, 177);
+        let counts = Counts {
+            puts: 177,
+            ..Counts::default()
+        };
+        let segment = segment(false, counts);
         assert_eq!(segment[101..], *b"\x06\xff\x82\x02\xff\xb1\x00");
         let index = index(3, 177, 9, 1);
         assert_eq!(
@@ -212,7 +225,21 @@ mod tests {
             BTreeMap::from([("NumKeys".to_owned(), 300), ("NumBuckets".to_owned(), 1)])
         );
         assert_eq!(decode(&seed(7)).unwrap()["HashSeed"], 7);
-        assert_eq!(decode(&segment(true, 2)).unwrap()["Full"], 1);
+        let counts = Counts {
+            puts: 2,
+            deletes: 0,
+            dead_keys: 1,
+            dead_bytes: 300,
+        };
+        let fields = decode(&segment(true, counts)).unwrap();
+        let expected = [
+            ("Full", 1),
+            ("PutRecords", 2),
+            ("DeletedKeys", 1),
+            ("DeletedBytes", 300),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value));
+        assert_eq!(fields, BTreeMap::from(expected));
     }
 
     #[test]

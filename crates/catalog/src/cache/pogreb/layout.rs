@@ -12,25 +12,37 @@ pub(super) const NEXT_AT: usize = SLOTS * SLOT;
 
 /// A record without key and value: two lengths in front, a checksum behind.
 pub(super) const LENGTHS: u64 = 6;
-pub(super) const RECORD_OVERHEAD: u64 = 10;
+pub(super) const CHECKSUM: u64 = 4;
+pub(super) const RECORD_OVERHEAD: u64 = LENGTHS + CHECKSUM;
+
+/// In place of the length of its value, a record that deletes its key has this.
+pub(super) const DELETION: u32 = 1 << 31;
+
+/// Where the first record of a segment stands.
+pub(super) const START: u32 = 512;
+
+/// The hash seed of every database written here. Any value is right; a fixed one makes equal contents equal files.
+pub(super) const SEED: u32 = 0x1234_5678;
 
 /// The files that are there once each.
 pub(super) const MAIN: &str = "main.pix";
 pub(super) const OVERFLOW: &str = "overflow.pix";
 pub(super) const INDEX_META: &str = "index.pmt";
 pub(super) const SEED_META: &str = "db.pmt";
+/// There while a server has the database open, and after one did not close it.
+pub(super) const LOCK: &str = "lock";
 
 /// The name of a segment file: its number, from 0, and its place in the order of writing, from 1.
-pub(super) fn segment_name(number: u16) -> String {
-    format!("{number:05}-{}.psg", u32::from(number) + 1)
+pub(super) fn segment_name(number: u16, sequence: u64) -> String {
+    format!("{number:05}-{sequence}.psg")
 }
 
-/// The number of a segment, from its file name; `None` for other files.
-pub(super) fn segment_number(name: &str) -> Option<u16> {
+/// Number and place of a segment, from its file name; `None` for other files.
+pub(super) fn segment_number(name: &str) -> Option<(u16, u64)> {
     let (number, sequence) = name.strip_suffix(".psg")?.split_once('-')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits(sequence) && digits(number) {
-        number.parse().ok()
+        Some((number.parse().ok()?, sequence.parse().ok()?))
     } else {
         None
     }
@@ -114,8 +126,8 @@ mod tests {
 
     #[test]
     fn segments_are_known_by_their_names() {
-        assert_eq!(segment_name(0), "00000-1.psg");
-        assert_eq!(segment_number("00012-3.psg"), Some(12));
+        assert_eq!(segment_name(0, 1), "00000-1.psg");
+        assert_eq!(segment_number("00012-3.psg"), Some((12, 3)));
         for name in [
             "00000-1.psg.pmt",
             "main.pix",

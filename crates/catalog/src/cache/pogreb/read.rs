@@ -1,20 +1,23 @@
 //! Reading a database, with every number in it doubted.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::super::{CacheError, at};
 use super::hash::{Growth, murmur3};
 use super::layout::{
-    HEADER, INDEX_META, LENGTHS, MAGIC, MAIN, NEXT_AT, OVERFLOW, SEED_META, SLOT, SLOTS, Slot,
-    lengths, segment_number,
+    CHECKSUM, HEADER, INDEX_META, LENGTHS, LOCK, MAGIC, MAIN, NEXT_AT, OVERFLOW, SEED_META, SLOT,
+    SLOTS, Slot, lengths,
 };
-use super::{checksum, gob};
+use super::segment::{self, Segment, Value};
+use super::{check_is_file, damaged, gob};
 
-/// Index and meta files above this size are no serve cache's: a bucket takes 512 bytes for at least a few keys.
-const MAX_INDEX_BYTES: u64 = 1 << 30;
+/// Index files above this size, and more bytes of keys, are no serve cache's: a bucket takes 512 bytes for about twenty
+/// keys, so this is room for two million records.
+const MAX_INDEX_BYTES: u64 = 1 << 26;
+const MAX_KEY_BYTES: u64 = 1 << 28;
 const MAX_META_BYTES: u64 = 1 << 20;
 
 /// A closed database. The index is held in memory (about 25 bytes a key), values are read when asked for.
@@ -29,13 +32,6 @@ pub(in super::super) struct Database {
     overflow: Vec<u8>,
 }
 
-#[derive(Debug)]
-struct Segment {
-    file: File,
-    path: PathBuf,
-    size: u64,
-}
-
 /// A key and where its record is.
 #[derive(Debug)]
 struct Entry {
@@ -43,27 +39,27 @@ struct Entry {
     slot: Slot,
 }
 
+/// What a database hands over.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Piece<'a> {
+    /// A key.
+    Key(&'a [u8]),
+    /// A part of the value of the key before.
+    Value(&'a [u8]),
+}
+
 impl Database {
     /// Opens a database without changing it. One that a server has open, or did not close, is refused: its index may
     /// be older than its records.
     pub(in super::super) fn open(dir: &Path) -> Result<Self, CacheError> {
-        let lock = dir.join("lock");
+        let lock = dir.join(LOCK);
         if lock.exists() {
             return Err(damaged(
                 &lock,
                 "a server has the cache open, or did not close it",
             ));
         }
-        let mut segments = BTreeMap::new();
-        for entry in fs::read_dir(dir).map_err(at("read", dir))? {
-            let path = entry.map_err(at("read", dir))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            if let Some(number) = name.and_then(segment_number) {
-                let file = File::open(&path).map_err(at("open", &path))?;
-                let size = file.metadata().map_err(at("read", &path))?.len();
-                segments.insert(number, Segment { file, path, size });
-            }
-        }
+        let segments = segment::open_all(dir)?;
         let meta_path = dir.join(INDEX_META);
         let meta = gob::decode(&body(&meta_path, MAX_META_BYTES)?)
             .ok_or_else(|| damaged(&meta_path, "the meta data are not readable"))?;
@@ -101,14 +97,18 @@ impl Database {
         let mut entries: Vec<Entry> = Vec::new();
         // Slots may be made up so that many chains meet or many records are one; no honest index has more than this.
         let mut slots = (self.main.len() + self.overflow.len()) / SLOT;
-        let mut key_bytes: u64 = self.segments.values().map(|segment| segment.size).sum();
+        let mut key_bytes = MAX_KEY_BYTES;
+        let mut record_bytes: u64 = self.segments.values().map(|segment| segment.size).sum();
         for bucket in 0..self.growth.buckets().unwrap_or(0) {
             for slot in self.chain(bucket)? {
-                let left = key_bytes.checked_sub(u64::from(slot.key_len));
-                let (Some(left), Some(others)) = (left, slots.checked_sub(1)) else {
+                let keys = key_bytes.checked_sub(slot.key_len.into());
+                let records = record_bytes.checked_sub(slot.record_len());
+                let (Some(keys), Some(records), Some(others)) =
+                    (keys, records, slots.checked_sub(1))
+                else {
                     return Err(self.misplaced());
                 };
-                (key_bytes, slots) = (left, others);
+                (key_bytes, record_bytes, slots) = (keys, records, others);
                 let key = self.read(slot, LENGTHS, u64::from(slot.key_len))?;
                 if slot.hash != murmur3(&key, self.seed) || self.growth.bucket(slot.hash) != bucket
                 {
@@ -124,28 +124,34 @@ impl Database {
         Ok(entries)
     }
 
-    /// Hands over all keys with their values, keys in byte order, and checks what a server does not: that every record has
-    /// its checksum, that each key is where its hash says, once, and that the meta data count them.
+    /// Hands over all keys in byte order, each followed by its value in pieces. Checks what a server does not: that every
+    /// record has its checksum, that each key is where its hash says, once, and that the meta data count them.
     pub(in super::super) fn verify(
         &self,
-        mut each: impl FnMut(&[u8], &[u8]),
+        mut each: impl FnMut(Piece<'_>),
     ) -> Result<(), CacheError> {
         let entries = self.entries()?;
         if u64::try_from(entries.len()) != Ok(self.keys) {
             return Err(damaged(&self.dir.join(INDEX_META), "it counts other keys"));
         }
         for Entry { key, slot } in &entries {
-            let record = self.read(*slot, 0, slot.record_len())?;
-            let value = record
-                .split_last_chunk()
-                .filter(|(content, crc)| checksum(&[content]).to_le_bytes() == **crc)
-                .and_then(|(content, _)| content.strip_prefix(&lengths(*slot)))
-                .and_then(|content| content.strip_prefix(key.as_slice()));
-            let Some(value) = value else {
-                let path = &self.segment(*slot)?.path;
-                return Err(damaged(path, "the checksum of a record is wrong"));
-            };
-            each(key, value);
+            let segment = self.segment(*slot)?;
+            let lengths = lengths(*slot);
+            let mut crc = libdeflater::Crc::new();
+            crc.update(&lengths);
+            crc.update(key);
+            each(Piece::Key(key));
+            let read = Value::new(&segment.file, *slot).read(|piece| {
+                crc.update(piece);
+                each(Piece::Value(piece));
+                true
+            });
+            read.map_err(at("read", &segment.path))?;
+            let stored = self.read(*slot, slot.record_len() - CHECKSUM, CHECKSUM)?;
+            if self.read(*slot, 0, LENGTHS)? != lengths || stored != crc.sum().to_le_bytes() {
+                let reason = "the checksum of a record is wrong";
+                return Err(damaged(&segment.path, reason));
+            }
         }
         Ok(())
     }
@@ -208,6 +214,7 @@ impl Database {
 
 /// What follows the header of a file.
 fn body(path: &Path, limit: u64) -> Result<Vec<u8>, CacheError> {
+    check_is_file(path)?;
     let size = fs::metadata(path).map_err(at("read", path))?.len();
     if size > limit {
         return Err(damaged(path, "it is too large"));
@@ -218,11 +225,4 @@ fn body(path: &Path, limit: u64) -> Result<Vec<u8>, CacheError> {
     }
     bytes.drain(..HEADER);
     Ok(bytes)
-}
-
-fn damaged(path: &Path, reason: &'static str) -> CacheError {
-    CacheError::Damaged {
-        path: path.to_owned(),
-        reason,
-    }
 }

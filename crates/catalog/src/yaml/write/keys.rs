@@ -4,10 +4,8 @@ use std::cmp::Ordering;
 
 /// Compares keys as the Go library sorts them.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
-    let (left, right): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut digits = false;
-    for index in 0..left.len().min(right.len()) {
-        let (x, y) = (left[index], right[index]);
+    for ((at, x), y) in a.char_indices().zip(b.chars()) {
         if x == y {
             digits = x.is_numeric();
             continue;
@@ -19,37 +17,35 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
             (true, false) => Ordering::Greater,
             (false, true) if digits => Ordering::Greater,
             (false, true) => Ordering::Less,
-            (false, false) => numbers(&left, &right, index),
+            (false, false) => numbers(&a[..at], &a[at..], &b[at..]),
         };
     }
-    left.len().cmp(&right.len())
+    a.len().cmp(&b.len())
 }
 
-/// Compares from the first characters that differ, neither of which is a letter.
-fn numbers(left: &[char], right: &[char], index: usize) -> Ordering {
-    let lead = left[..index]
-        .iter()
+/// Compares the rests of two keys that begin alike; neither rest begins with a letter, and their first characters differ.
+fn numbers(before: &str, left: &str, right: &str) -> Ordering {
+    let lead = before
+        .bytes()
         .rev()
-        .take_while(|character| character.is_ascii_digit())
-        .any(|character| *character != '0');
-    let zero = left[index] == '0' || right[index] == '0';
+        .take_while(u8::is_ascii_digit)
+        .any(|digit| digit != b'0');
+    let zero = left.starts_with('0') || right.starts_with('0');
     // A zero within a number counts; in front of one it does not.
     let start = u64::from(zero && lead);
-    let number = |characters: &[char]| {
-        let mut number = start;
-        let mut end = index;
-        while let Some(digit) = characters
-            .get(end)
-            .and_then(|character| character.to_digit(10))
-        {
-            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
-            end += 1;
+    let number = |rest: &str| {
+        let (mut number, mut length) = (start, 0);
+        for digit in rest.bytes().take_while(u8::is_ascii_digit) {
+            number = number
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit - b'0'));
+            length += 1;
         }
-        (number, end)
+        (number, length)
     };
     number(left)
         .cmp(&number(right))
-        .then_with(|| left[index].cmp(&right[index]))
+        .then_with(|| left.chars().next().cmp(&right.chars().next()))
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ async fn add(args: AddArgs) -> anyhow::Result<Added> {
         },
         overwrite_latest: args.overwrite_latest,
         substitutes_for: args.enable_alpha,
+        profile: args.profile,
     };
     let path = args.database.path;
     let work = move || {
@@ -64,11 +65,9 @@ async fn add(args: AddArgs) -> anyhow::Result<Added> {
             std::fs::remove_file(&path)
                 .with_context(|| format!("`{}` could not be removed again", path.display()))?;
         }
-        Ok::<_, anyhow::Error>(added?)
+        Ok(added?)
     };
-    tokio::task::spawn_blocking(work)
-        .await
-        .context("the work on the database was cut off")?
+    super::blocking(work).await
 }
 
 fn store(

@@ -4,50 +4,97 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use catalog::Profile;
 use catalog::fbc::{self, Catalog, Output};
+use tokio_util::sync::CancellationToken;
 
-use super::output::NewDirectory;
+use super::load::{Directory, Files, Source};
+use super::output::{self, NewDirectory};
 use crate::cli::catalog::files::ConvertArgs;
 
-/// Writes every file of the catalog anew in the other form, under the same path with its ending.
+/// Writes every file of the catalog anew in the other form: a directory's under the same path with its ending, or all as one stream.
 pub(crate) async fn run(args: ConvertArgs) -> anyhow::Result<()> {
-    tokio::task::spawn_blocking(move || convert(&args))
-        .await
-        .context("the work on the catalog was cut off")?
+    let source = Source::open_catalog(&args.input, Profile::default()).await?;
+    let output = Output::from(args.output);
+    let to = args.to;
+    let stop = CancellationToken::new();
+    let _stopping = stop.clone().drop_guard();
+    let doing = format!("converting `{}`", args.input.input);
+    if to.as_os_str() == "-" {
+        let catalog = super::working(&doing, move || whole(&source.files()?)).await?;
+        return super::blocking(move || output::print(|out| catalog.write(output, out))).await;
+    }
+    super::working(&doing, move || match source.files()? {
+        Files::Directory(directory, paths) => {
+            convert(&directory, &paths, output, NewDirectory::begin(&to, stop)?)
+        }
+        stream @ Files::Stream(_) => output::file(&whole(&stream)?, output, &to),
+    })
+    .await
 }
 
-fn convert(args: &ConvertArgs) -> anyhow::Result<()> {
-    let directory = NewDirectory::begin(&args.to)?;
-    let output = Output::from(args.output);
-    let mut written: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    for path in fbc::files(&args.catalog)? {
-        let bytes =
-            fs::read(&path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-        let catalog = fbc::read(&bytes)
-            .with_context(|| format!("`{}` cannot be read as part of a catalog", path.display()))?;
-        if !is_complete(&catalog) {
-            bail!(
-                "`{}` has a channel, bundle or deprecation without a package, which is never written; name the package",
-                path.display()
-            );
-        }
-        let to = target(path.strip_prefix(&args.catalog).unwrap_or(&path), output);
-        if let Some(other) = written.insert(to.clone(), path.clone()) {
+/// Writes each file to a file of its own.
+fn convert(
+    directory: &Directory,
+    paths: &[PathBuf],
+    output: Output,
+    to: NewDirectory,
+) -> anyhow::Result<()> {
+    let mut written: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    for path in paths {
+        let shown = directory.shown_path(path);
+        let target = target(path.strip_prefix(&directory.path).unwrap_or(path), output);
+        if let Some(other) = written.insert(target.clone(), shown) {
             bail!(
                 "`{}` and `{}` would both be written to `{}`; rename one of them",
                 other.display(),
-                path.display(),
-                to.display()
+                shown.display(),
+                target.display()
             );
         }
         let mut text = Vec::new();
-        catalog
+        read(directory, path)?
             .write(output, &mut text)
-            .with_context(|| format!("`{}` cannot be converted", path.display()))?;
-        directory.file(&to, &text)?;
+            .with_context(|| format!("`{}` cannot be converted", shown.display()))?;
+        to.file(&target, &text)?;
     }
-    directory.publish()
+    to.publish()
+}
+
+/// All files as one catalog.
+fn whole(files: &Files) -> anyhow::Result<Catalog> {
+    let mut all = Catalog::default();
+    match files {
+        Files::Stream(bytes) => {
+            all = fbc::read(bytes).context("the input cannot be read as a catalog")?;
+            ensure_complete(&all, "the input")?;
+        }
+        Files::Directory(directory, paths) => {
+            for path in paths {
+                all.append(read(directory, path)?);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn read(directory: &Directory, path: &Path) -> anyhow::Result<Catalog> {
+    let shown = format!("`{}`", directory.shown_path(path).display());
+    let bytes = fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
+    let catalog = fbc::read(&bytes)
+        .with_context(|| format!("{shown} cannot be read as part of a catalog"))?;
+    ensure_complete(&catalog, &shown)?;
+    Ok(catalog)
+}
+
+/// Refuses blobs that need a package and have none: they would be left out.
+fn ensure_complete(catalog: &Catalog, what: &str) -> anyhow::Result<()> {
+    ensure!(
+        is_complete(catalog),
+        "{what} has a channel, bundle or deprecation without a package, which is never written; name the package"
+    );
+    Ok(())
 }
 
 /// Whether every blob that needs a package has one.

@@ -2,11 +2,11 @@
 
 use indexdb::IndexDb;
 
-use crate::cli::catalog::PruneStrandedArgs;
+use crate::cli::catalog::DatabaseArgs;
 
 /// Removes the bundles that are in no channel and tells which went.
-pub(crate) async fn run(args: PruneStrandedArgs) -> anyhow::Result<()> {
-    let removed = super::change(args.database.path, IndexDb::prune_stranded).await?;
-    super::tell_removed(&removed, args.database.output);
+pub(crate) async fn run(args: DatabaseArgs) -> anyhow::Result<()> {
+    let removed = super::change(args.path, IndexDb::prune_stranded).await?;
+    super::tell_removed(&removed, args.output);
     Ok(())
 }

@@ -1,0 +1,85 @@
+//! The digest, computed beside everything else.
+
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
+
+use super::CacheError;
+use super::fnv::Fnv;
+
+/// Something to add to a digest.
+pub(super) type Job = Box<dyn FnOnce(&mut Fnv) -> Result<(), CacheError> + Send>;
+
+/// Jobs that wait at most; whoever adds more waits itself. Each may hold a piece of a text.
+const WAITING: usize = 8;
+const PIECE: usize = 1 << 18;
+
+/// A thread that adds to a digest what it is given, in that order.
+///
+/// The checksum cannot be split among threads, and it takes about as long as all other work on a cache together.
+#[derive(Debug)]
+pub(super) struct Hasher {
+    /// Both are there until the thread is joined.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<Result<Fnv, CacheError>>>,
+}
+
+impl Hasher {
+    /// Goes on from a checksum.
+    pub(super) fn start(mut fnv: Fnv) -> Self {
+        let (jobs, waiting) = mpsc::sync_channel::<Job>(WAITING);
+        let thread = thread::spawn(move || {
+            for job in waiting {
+                job(&mut fnv)?;
+            }
+            Ok(fnv)
+        });
+        Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        }
+    }
+
+    /// Adds what a job adds. Once one has failed nothing is done any more, and [`Hasher::finish`] tells.
+    pub(super) fn then(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // The thread is gone only if a job failed.
+            let _gone = jobs.send(job);
+        }
+    }
+
+    /// Adds a text.
+    pub(super) fn bytes(&self, bytes: &[u8]) {
+        for piece in bytes.chunks(PIECE) {
+            let piece = piece.to_vec();
+            self.then(Box::new(move |fnv| {
+                fnv.write(&piece);
+                Ok(())
+            }));
+        }
+    }
+
+    /// The checksum with everything added.
+    ///
+    /// # Errors
+    /// That of the job that failed.
+    pub(super) fn finish(mut self) -> Result<Fnv, CacheError> {
+        self.jobs = None;
+        let thread = self.thread.take().expect("only this and `drop` take it");
+        joined(thread.join())
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // Whoever drops this has failed otherwise.
+            let _unwanted = thread.join();
+        }
+    }
+}
+
+/// The result of a thread; its panic goes on in this one.
+pub(super) fn joined<T>(result: thread::Result<T>) -> T {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
