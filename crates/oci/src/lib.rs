@@ -11,6 +11,7 @@
 //! - [`ImageRepository`] is a place that holds images, a registry's repository or a directory ([`Layout`]), and
 //!   [`ImageName`] is how people name images in either. [`read_trees`], [`extract_tree`] and [`extract_file`] read files out of an image
 //!   there, streaming and within [`Limits`].
+//! - [`BlobCache`] keeps on disk what was read, and layers uncompressed ([`OpenLayer`]), for the next one who asks.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,6 +38,7 @@
 //! the environment nor the clock.
 
 mod blocking;
+mod cache;
 mod client;
 mod credentials;
 mod digest;
@@ -51,6 +53,9 @@ mod platform;
 mod reference;
 mod size;
 
+pub use cache::{
+    BlobCache, CacheConfig, CacheError, CachedItem, CachedKind, Note, OpenLayer, Pruned,
+};
 pub use client::{
     BlobPlacement, BlobSource, BlobStream, Client, ClientConfig, RemoteRepository, RetryPolicy,
     Usage,
@@ -59,7 +64,8 @@ pub use credentials::{Credential, CredentialOrigin, Credentials, CredentialsErro
 pub use digest::{Algorithm, DiffId, Digest, Hasher, ParseDigestError};
 pub use error::{ConnectionFault, Error};
 pub use image_files::{
-    ImageFilesError, LimitKind, Limits, Tree, extract_file, extract_tree, read_tree, read_trees,
+    EntryKind, ImageFilesError, LayerEntry, LimitKind, Limits, Tree, extract_file, extract_tree,
+    read_tree, read_trees,
 };
 pub use image_repository::{ImageName, ImageRepository, ParseImageNameError};
 pub use layer::{Layer, LayerBuilder, LayerError, LayerPathProblem, Owner};
