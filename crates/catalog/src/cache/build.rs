@@ -16,9 +16,9 @@ use super::{
 use crate::Profile;
 use crate::fbc::{Catalog, Model};
 
-const DIGEST: &str = "digest";
-const POGREB: &str = "pogreb.v1";
-const DATABASE: &str = "db";
+pub(super) const DIGEST: &str = "digest";
+pub(super) const POGREB: &str = "pogreb.v1";
+pub(super) const DATABASE: &str = "db";
 const MAX_DIGEST_BYTES: u64 = 1024;
 
 /// Writes the cache of a catalog anew. Without a format it is that of the cache the directory holds, or
@@ -222,7 +222,7 @@ fn read(catalog_dir: &Path) -> Result<(Catalog, Fnv), CacheError> {
 }
 
 /// The model of a catalog that breaks no rule.
-fn valid(catalog: &Catalog, profile: Profile) -> Result<Model<'_>, CacheError> {
+pub(super) fn valid(catalog: &Catalog, profile: Profile) -> Result<Model<'_>, CacheError> {
     let model = Model::of_profile(catalog, profile)?;
     model.check()?;
     Ok(model)

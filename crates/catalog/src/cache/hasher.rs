@@ -79,6 +79,46 @@ impl Drop for Hasher {
     }
 }
 
+/// Gathers what comes in small pieces, so that the threads seldom wait for each other.
+#[derive(Debug)]
+pub(super) struct Feed<'h> {
+    hasher: &'h Hasher,
+    piece: Vec<u8>,
+}
+
+impl<'h> Feed<'h> {
+    pub(super) fn new(hasher: &'h Hasher) -> Self {
+        Self {
+            hasher,
+            piece: Vec::new(),
+        }
+    }
+
+    pub(super) fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            bytes = later;
+            if self.piece.len() == PIECE {
+                self.send();
+            }
+        }
+    }
+
+    /// Hands over the last piece.
+    pub(super) fn end(mut self) {
+        self.send();
+    }
+
+    fn send(&mut self) {
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.hasher.then(Box::new(move |fnv| {
+            fnv.write(&piece);
+            Ok(())
+        }));
+    }
+}
+
 /// The result of a thread; its panic goes on in this one.
 pub(super) fn joined<T>(result: thread::Result<T>) -> T {
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))

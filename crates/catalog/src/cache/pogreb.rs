@@ -1,19 +1,27 @@
 //! The database of a `pogreb.v1` cache: an append-only record file with a hash index (file-based catalog specification, 4.7).
 
+mod addition;
 mod buckets;
+mod files;
 mod gob;
 mod hash;
 mod layout;
+mod pass;
 mod read;
 mod segment;
+mod version;
 mod write;
 
 use std::path::Path;
 
 use super::{CacheError, at};
 
-pub(super) use read::{Database, Piece};
-pub(super) use write::{Tally, Writer};
+pub(super) use addition::Addition;
+pub(super) use files::Files;
+pub(super) use pass::Piece;
+pub(super) use read::Database;
+pub(super) use version::Tally;
+pub(super) use write::Writer;
 
 /// Refuses what might never end when it is read, such as a pipe.
 fn check_is_file(path: &Path) -> Result<(), CacheError> {
