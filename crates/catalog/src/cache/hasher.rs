@@ -47,17 +47,6 @@ impl Hasher {
         }
     }
 
-    /// Adds a text.
-    pub(super) fn bytes(&self, bytes: &[u8]) {
-        for piece in bytes.chunks(PIECE) {
-            let piece = piece.to_vec();
-            self.then(Box::new(move |fnv| {
-                fnv.write(&piece);
-                Ok(())
-            }));
-        }
-    }
-
     /// The checksum with everything added.
     ///
     /// # Errors
@@ -79,7 +68,7 @@ impl Drop for Hasher {
     }
 }
 
-/// Gathers what comes in small pieces, so that the threads seldom wait for each other.
+/// Adds bytes to a digest, in pieces of a size at which the threads seldom wait for each other.
 #[derive(Debug)]
 pub(super) struct Feed<'h> {
     hasher: &'h Hasher,

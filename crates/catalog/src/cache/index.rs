@@ -151,3 +151,49 @@ fn deprecation(object: &mut Object, message: Option<&str>) {
         object.raw("deprecation", &deprecation.into_text());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_do_not_change_stay_as_they_are_written() {
+        let stored = r#"{"":{"a": 1},"b":{"x":"\u003c"},"d":[1.50],"f":{}}"#;
+        let change = |changes: &[(&'static str, Option<&str>)]| {
+            let changes = changes
+                .iter()
+                .map(|(name, text)| (*name, text.map(str::to_owned)));
+            spliced(stored, &changes.collect()).unwrap()
+        };
+        assert_eq!(change(&[]), stored);
+        assert_eq!(
+            change(&[
+                ("", None),
+                ("a", Some("1")),
+                ("c", None),
+                ("d", Some("2")),
+                ("g", Some("3"))
+            ]),
+            r#"{"a":1,"b":{"x":"\u003c"},"d":2,"f":{},"g":3}"#
+        );
+        assert_eq!(
+            change(&[("", None), ("b", None), ("d", None), ("f", None)]),
+            "{}"
+        );
+    }
+
+    #[test]
+    fn an_index_that_nobody_writes_is_refused() {
+        for (text, part) in [
+            ("", "not readable"),
+            ("[]", "not readable"),
+            (r#"{"a":"#, "not readable"),
+            (r#"{"b":1,"a":2}"#, "not in order"),
+            (r#"{"a":1,"a":2}"#, "not in order"),
+            (r#"{"a":1}{"#, "not in order"),
+        ] {
+            let error = spliced(text, &BTreeMap::new()).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::build::{DATABASE, DIGEST, POGREB, valid};
 use super::contents::{self, PACKAGES};
 use super::fnv::Fnv;
 use super::hasher::{Feed, Hasher, joined};
-use super::pogreb::{Addition, Database, Files, Piece, Tally};
+use super::pogreb::{Addition, Database, Files, Tally};
 use super::{CacheError, Extent, Format, Usage, index, pipeline};
 use crate::Profile;
 use crate::fbc::{Catalog, Model};
@@ -131,9 +131,7 @@ pub fn delta(
     let usage = addition.usage();
     addition.seal()?;
     let mut feed = Feed::new(&hasher);
-    addition.verify(|piece| match piece {
-        Piece::Key(bytes) | Piece::Value(bytes) => feed.write(bytes),
-    })?;
+    addition.verify(|piece| feed.write(piece.bytes()))?;
     feed.end();
     let digest = hasher.finish()?.to_hex();
     let (files, tally) = addition.into_files();

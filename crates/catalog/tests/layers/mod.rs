@@ -69,27 +69,7 @@ impl World {
     pub(crate) fn begin(&mut self) {
         cache::write(&self.catalog(), &self.cache(), self.options()).unwrap();
         self.stored = StoredCache::default();
-        self.layer(files(&self.cache()));
-    }
-
-    /// Adds a layer that holds these files.
-    pub(crate) fn layer(&mut self, files: BTreeMap<String, Vec<u8>>) {
-        let mut layer = Vec::new();
-        let mut places = Vec::new();
-        for (path, content) in files {
-            layer.extend_from_slice(b"something between two files");
-            let (offset, size) = (layer.len() as u64, content.len() as u64);
-            places.push((path, offset, size));
-            layer.extend_from_slice(&content);
-        }
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&layer).unwrap();
-        let file = Arc::new(file);
-        for (path, offset, size) in places {
-            let file = Arc::clone(&file);
-            let extent = Extent { file, offset, size };
-            self.stored.files.insert(path, extent);
-        }
+        layer(&mut self.stored, files(&self.dir.path().join("cache")));
     }
 
     /// The normal form of all blobs in the order of the walk.
@@ -110,6 +90,15 @@ impl World {
 
     /// What makes the cache belong to the catalog, in which these packages have changed.
     pub(crate) fn delta(&self, changed: &[&str]) -> Result<CacheDelta, CacheError> {
+        self.delta_of(&self.stored, changed)
+    }
+
+    /// The same for another stored cache.
+    pub(crate) fn delta_of(
+        &self,
+        stored: &StoredCache,
+        changed: &[&str],
+    ) -> Result<CacheDelta, CacheError> {
         let change = |name: &&str| {
             let change = match self.packages.get(*name) {
                 Some(catalog) if *catalog != Catalog::default() => PackageChange::Set(catalog),
@@ -117,8 +106,8 @@ impl World {
             };
             ((*name).to_owned(), change)
         };
-        let changes = changed.iter().map(change).collect();
-        cache::delta(&self.stored, &changes, self.blobs(), self.profile)
+        let named = changed.iter().map(change).collect();
+        cache::delta(stored, &named, self.blobs(), self.profile)
     }
 
     /// Lays a delta over the cache.
@@ -130,7 +119,7 @@ impl World {
             fs::write(self.cache().join(&file.path), &file.content).unwrap();
             layer.insert(file.path.clone(), file.content.clone());
         }
-        self.layer(layer);
+        self::layer(&mut self.stored, layer);
         Ok(delta)
     }
 
@@ -146,7 +135,7 @@ impl World {
 
     pub(crate) fn segments(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = files(&self.cache());
-        files.retain(|path, _| path.ends_with(".psg"));
+        files.retain(|path, _| is_segment(path));
         files
     }
 
@@ -168,6 +157,26 @@ impl World {
         assert!(indexed == expected, "what the index leads to");
         let recovered = replay(&self.cache().join("pogreb.v1/db"));
         assert!(recovered == expected, "what a server recovers");
+    }
+}
+
+/// Adds a layer that holds these files.
+pub(crate) fn layer(stored: &mut StoredCache, files: BTreeMap<String, Vec<u8>>) {
+    let mut layer = Vec::new();
+    let mut places = Vec::new();
+    for (path, content) in files {
+        layer.extend_from_slice(b"something between two files");
+        let (offset, size) = (layer.len() as u64, content.len() as u64);
+        places.push((path, offset, size));
+        layer.extend_from_slice(&content);
+    }
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&layer).unwrap();
+    let file = Arc::new(file);
+    for (path, offset, size) in places {
+        let file = Arc::clone(&file);
+        let extent = Extent { file, offset, size };
+        stored.files.insert(path, extent);
     }
 }
 
@@ -196,4 +205,8 @@ pub(crate) fn files(cache: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
+}
+
+pub(crate) fn is_segment(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|end| end == "psg")
 }

@@ -1,6 +1,6 @@
 //! Reading records one after the other in the order of their keys, and every byte once.
 
-use super::super::{CacheError, at};
+use super::super::{CacheError, Extent, at};
 use super::damaged;
 use super::layout::{CHECKSUM, LENGTHS, Slot, lengths};
 use super::segment::Segment;
@@ -12,6 +12,15 @@ pub(in super::super) enum Piece<'a> {
     Key(&'a [u8]),
     /// A part of the value of the key before.
     Value(&'a [u8]),
+}
+
+impl<'a> Piece<'a> {
+    /// What it adds to a digest.
+    pub(in super::super) fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Key(bytes) | Self::Value(bytes) => bytes,
+        }
+    }
 }
 
 /// A record and where it is.
@@ -133,7 +142,7 @@ fn stream(
         .extent
         .part(u64::from(slot.offset) + LENGTHS, slot.key_len.into());
     let sum = segment.extent.part(slot.end() - CHECKSUM, CHECKSUM);
-    let read = |extent: &super::super::Extent| extent.read().map_err(at("read", &segment.path));
+    let read = |extent: &Extent| extent.read().map_err(at("read", &segment.path));
     if read(&head)? != lengths(slot) || read(&stored_key)? != key {
         return Err(wrong(segment));
     }

@@ -160,7 +160,7 @@ impl Database {
         let slots = self.slots()?;
         let live: u64 = slots.iter().map(|(_, slot)| slot.record_len()).sum();
         let segments = self.segments.values();
-        let records = segments.clone().map(|segment| segment.records_len());
+        let records = segments.clone().map(Segment::records_len);
         Ok(Usage {
             segments: segments.len(),
             bytes: segments.map(|segment| segment.extent.size).sum(),
