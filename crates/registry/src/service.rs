@@ -10,11 +10,11 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Access, Door};
+use crate::auth::{Access, Door, bearer_token};
 use crate::faults::{Facts, Fault, Faults, distort};
 use crate::log::{Record, RequestLog};
 use crate::reply::{Body, Code, Refusal, size};
-use crate::request::{Query, RequestBody, Route};
+use crate::request::{Query, RequestBody, Route, reads};
 use crate::routes::{self, Registry};
 
 /// How much of a refused request's body is read so that the client sees the refusal.
@@ -46,13 +46,17 @@ pub(crate) async fn serve(
         .path_and_query()
         .map_or_else(|| "/".to_owned(), ToString::to_string);
     let record = shared.log.open(request.method().clone(), target.clone());
-    let fault = shared.faults.strike(&Facts {
-        method: request.method(),
-        target: &target,
-        has_body: !request.body().is_end_stream(),
-        mounts: request.method() == Method::POST && target.contains("mount="),
-    });
     let (head, incoming) = request.into_parts();
+    let route = Route::parse(head.uri.path());
+    let fault = shared.faults.strike(&Facts {
+        method: &head.method,
+        target: &target,
+        has_body: !incoming.is_end_stream(),
+        mounts: head.method == Method::POST && target.contains("mount="),
+        reads_content: reads(&head.method)
+            && matches!(route, Ok(Route::Manifest(..) | Route::Blob(..))),
+        has_token: bearer_token(&head.headers).is_some(),
+    });
     let cut_after = match &fault {
         Some(Fault::CutRequest { after_bytes }) => Some(*after_bytes),
         _ => None,
@@ -66,8 +70,7 @@ pub(crate) async fn serve(
         }
         Some(Fault::Status { code, retry_after }) => Err(ordered(*code, *retry_after)),
         _ => {
-            let refuse_mount = fault == Some(Fault::RefuseMount);
-            let work = answer(&shared, &head, &mut body, refuse_mount);
+            let work = answer(&shared, route, &head, &mut body, fault.as_ref());
             tokio::time::timeout(shared.request_timeout, work)
                 .await
                 .unwrap_or_else(|_| Err(timed_out()))
@@ -99,14 +102,18 @@ pub(crate) async fn serve(
 
 async fn answer(
     shared: &Shared,
+    route: Result<Route, Refusal>,
     head: &http::request::Parts,
     body: &mut RequestBody,
-    refuse_mount: bool,
+    fault: Option<&Fault>,
 ) -> Result<Response<Body>, Refusal> {
-    let route = Route::parse(head.uri.path())?;
+    let route = route?;
     let query = Query::parse(head.uri.query().unwrap_or_default());
     if route == Route::Token {
         return shared.door.issue(&head.method, &head.headers, &query);
+    }
+    if fault == Some(&Fault::ExpireToken) {
+        shared.door.forget(&head.headers);
     }
     shared
         .door
@@ -115,7 +122,8 @@ async fn answer(
         method: &head.method,
         query: &query,
         headers: &head.headers,
-        refuse_mount,
+        refuse_mount: fault == Some(&Fault::RefuseMount),
+        hidden: fault == Some(&Fault::NotFound),
     };
     shared.registry.call(route, &request, body).await
 }
