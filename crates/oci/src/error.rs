@@ -103,7 +103,7 @@ pub enum Error {
         after: Duration,
     },
     /// The registry answered with a status we have no better name for.
-    #[error("{what} failed: `{request}` was answered {status}{message}")]
+    #[error("{what} failed: `{request}` was answered {status}{message}; {}", remedy(*status))]
     Status {
         /// What was being done.
         what: String,
@@ -253,13 +253,25 @@ impl From<blocking::Stopped> for Error {
     }
 }
 
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502..=504)
+}
+
+fn remedy(status: StatusCode) -> &'static str {
+    if is_passing(status) {
+        "try again later"
+    } else {
+        "ask the registry's operators what it does not accept"
+    }
+}
+
 impl Error {
     /// Whether the same request may succeed later: broken connections, silence, 408, 429 and passing 5xx.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { fault, .. } => *fault == ConnectionFault::Passing,
             Self::TimedOut { .. } => true,
-            Self::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
+            Self::Status { status, .. } => is_passing(*status),
             Self::Credentials(error) => error.is_transient(),
             Self::Cache(error) => error.is_transient(),
             Self::Unauthorized { .. }

@@ -118,8 +118,8 @@ impl Rule {
                 request.method != Method::HEAD
             }
             Fault::CutRequest { .. } => request.has_body,
-            Fault::RefuseMount => request.mounts,
-            Fault::NotFound => request.reads_content,
+            Fault::RefuseMount => request.asks == Asks::Mount,
+            Fault::NotFound => request.asks == Asks::Content,
             Fault::ExpireToken => request.has_token,
         };
         harmable
@@ -188,11 +188,19 @@ pub(crate) struct Facts<'a> {
     /// Path with query.
     pub(crate) target: &'a str,
     pub(crate) has_body: bool,
-    pub(crate) mounts: bool,
-    /// Whether a manifest or a blob is read or looked up.
-    pub(crate) reads_content: bool,
+    pub(crate) asks: Asks,
     /// Whether the request carries a bearer token.
     pub(crate) has_token: bool,
+}
+
+/// What a request asks for, as far as faults differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// To mount a blob.
+    Mount,
+    /// To read or look up a manifest or blob.
+    Content,
+    Other,
 }
 
 #[cfg(test)]
@@ -204,8 +212,7 @@ mod tests {
             method: &Method::GET,
             target,
             has_body: false,
-            mounts: false,
-            reads_content: false,
+            asks: Asks::Other,
             has_token: false,
         }
     }
@@ -249,7 +256,7 @@ mod tests {
         }
         assert_eq!(faults.strike(&get("/v2/")), None);
         let manifest = Facts {
-            reads_content: true,
+            asks: Asks::Content,
             has_token: true,
             ..get("/v2/a/manifests/v1")
         };

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{EXPECT, HeaderName, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Access, Door, bearer_token};
-use crate::faults::{Facts, Fault, Faults, distort};
+use crate::faults::{Asks, Facts, Fault, Faults, distort};
 use crate::log::{Record, RequestLog};
 use crate::reply::{Body, Code, Refusal, size};
 use crate::request::{Query, RequestBody, Route, reads};
@@ -52,9 +52,11 @@ pub(crate) async fn serve(
         method: &head.method,
         target: &target,
         has_body: !incoming.is_end_stream(),
-        mounts: head.method == Method::POST && target.contains("mount="),
-        reads_content: reads(&head.method)
-            && matches!(route, Ok(Route::Manifest(..) | Route::Blob(..))),
+        asks: match &route {
+            Ok(Route::Uploads(_)) if target.contains("mount=") => Asks::Mount,
+            Ok(Route::Manifest(..) | Route::Blob(..)) if reads(&head.method) => Asks::Content,
+            _ => Asks::Other,
+        },
         has_token: bearer_token(&head.headers).is_some(),
     });
     let cut_after = match &fault {

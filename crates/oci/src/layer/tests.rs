@@ -76,7 +76,7 @@ fn read_back(compressed: &[u8]) -> Entries {
 /// Everything a layer of ours may hold, in several members: text like a catalog's, content that compresses badly, well, or not
 /// at all, files of no bytes and of one member exactly, many small ones, long and foreign paths, a file from the disk.
 fn varied(reverse: bool, folder: &Path) -> LayerBuilder {
-    let text: String = (0..20_000_u32)
+    let text: Vec<String> = (0..20_000_u32)
         .map(|n| {
             let version = format!("{}.{}.{}", n / 400, n / 20 % 20, n % 20);
             format!(
@@ -86,6 +86,7 @@ fn varied(reverse: bool, folder: &Path) -> LayerBuilder {
             )
         })
         .collect();
+    let text = text.concat();
     let on_disk = folder.join("content");
     std::fs::write(&on_disk, noise(3)).unwrap();
     let hashes: Vec<u8> = (0..40_000_u32)
