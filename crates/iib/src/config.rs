@@ -81,17 +81,21 @@ pub(crate) struct BuildSection {
     pub(crate) required_labels: BTreeMap<String, String>,
     /// How many images are read, or blobs moved, at once.
     pub(crate) concurrency: NonZeroUsize,
+    /// How much of the disk what is kept of images may take, in bytes.
+    pub(crate) cache_bytes: u64,
 }
 
 impl Default for BuildSection {
     fn default() -> Self {
+        let defaults = builder::BuilderConfig::new("");
         Self {
             registry: None,
             image_push_template: "{registry}/iib-build:{request_id}".to_owned(),
             index_image_output_registry: None,
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
-            concurrency: builder::BuilderConfig::new("").concurrency,
+            concurrency: defaults.concurrency,
+            cache_bytes: defaults.blob_cache.limit_bytes,
         }
     }
 }

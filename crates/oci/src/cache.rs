@@ -230,6 +230,26 @@ impl BlobCache {
         Ok(opened)
     }
 
+    /// Takes over a manifest that was just written here. A cache that cannot be written is no error.
+    ///
+    /// # Errors
+    /// Only when the runtime shuts down.
+    pub async fn adopt_manifest(&self, manifest: &RawManifest) -> Result<(), Error> {
+        let kept = manifest.clone();
+        self.keep(move |places| small_blobs::keep_manifest(places, &kept))
+            .await
+    }
+
+    /// Takes over a small blob that was just written here. A cache that cannot be written is no error.
+    ///
+    /// # Errors
+    /// Only when the runtime shuts down.
+    pub async fn adopt_blob(&self, descriptor: &Descriptor, bytes: &Bytes) -> Result<(), Error> {
+        let (descriptor, kept) = (descriptor.clone(), bytes.clone());
+        self.keep(move |places| small_blobs::keep(places, &descriptor, &kept))
+            .await
+    }
+
     /// What somebody noted beside the layer under `name`: 1 to 200 of `a` to `z`, `0` to `9`, `.` and `-`. Nothing when
     /// there is no such note, or no such layer.
     ///

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
-    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository, Layer,
+    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository,
     Reference, Tag,
 };
 
-use crate::add::assemble::{Assembled, AssembledImage};
-use crate::add::prepare::FoundIndex;
 use crate::config::BuilderConfig;
 use crate::error::{Error, Role};
 use crate::image::{FoundImage, pinned_name};
+use crate::index_image::stack::{Source, StackLayer};
 use crate::progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter};
 use crate::request::Output;
+use crate::stages::assemble::{Assembled, AssembledImage};
+use crate::stages::prepare::FoundIndex;
 
 /// What became of the blobs of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,12 +47,18 @@ impl BlobCounts {
     }
 }
 
+/// Where layers are that the result refers to.
+pub(crate) struct Sources<'run> {
+    pub(crate) binary_image: &'run ImageRepository,
+    pub(crate) from_index: Option<&'run ImageRepository>,
+}
+
 /// Pushes the result under the request's own tags.
 pub(crate) async fn publish(
     client: &Client,
     config: &BuilderConfig,
     output: &Output,
-    binary_image: &ImageRepository,
+    sources: &Sources<'_>,
     assembled: &Assembled,
     reporter: &dyn Reporter,
 ) -> Result<BlobCounts, Error> {
@@ -74,7 +81,7 @@ pub(crate) async fn publish(
         }
     }
     reporter.confirm().await?;
-    let counts = push_blobs(config, &name, &target, binary_image, assembled).await?;
+    let counts = push_blobs(config, &name, &target, sources, assembled).await?;
     // An architecture's image counts with its blobs: an interrupted request pushes only what is missing.
     for (tag, image) in arch_tags {
         put(
@@ -105,18 +112,31 @@ async fn push_blobs(
     config: &BuilderConfig,
     name: &ImageName,
     target: &ImageRepository,
-    binary_image: &ImageRepository,
+    sources: &Sources<'_>,
     assembled: &Assembled,
 ) -> Result<BlobCounts, Error> {
     let mut ours: BTreeMap<Digest, (Descriptor, BlobSource)> = BTreeMap::new();
-    let mut base: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-    let Layer {
+    let mut elsewhere: BTreeMap<Digest, (Descriptor, ImageRepository)> = BTreeMap::new();
+    for StackLayer {
         descriptor, source, ..
-    } = &assembled.layer;
-    ours.insert(
-        descriptor.digest.clone(),
-        (descriptor.clone(), source.clone()),
-    );
+    } in &assembled.stack.0
+    {
+        match (source, sources.from_index) {
+            (Source::New(source), _) => {
+                ours.insert(
+                    descriptor.digest.clone(),
+                    (descriptor.clone(), source.clone()),
+                );
+            }
+            (Source::Kept, Some(from_index)) => {
+                elsewhere.insert(
+                    descriptor.digest.clone(),
+                    (descriptor.clone(), from_index.clone()),
+                );
+            }
+            (Source::Kept, None) => {}
+        }
+    }
     for AssembledImage {
         config: (descriptor, source),
         base_layers,
@@ -127,11 +147,12 @@ async fn push_blobs(
             descriptor.digest.clone(),
             (descriptor.clone(), source.clone()),
         );
-        base.extend(
-            base_layers
-                .iter()
-                .map(|layer| (layer.digest.clone(), layer.clone())),
-        );
+        elsewhere.extend(base_layers.iter().map(|layer| {
+            (
+                layer.digest.clone(),
+                (layer.clone(), sources.binary_image.clone()),
+            )
+        }));
     }
     let failed = |source: oci::Error| Error::Publish {
         target: name.to_string(),
@@ -150,8 +171,10 @@ async fn push_blobs(
         .try_collect()
         .await
         .map_err(failed)?;
-    let placed: Vec<BlobPlacement> = stream::iter(base.into_values())
-        .map(|descriptor| async move { target.copy_blob_from(binary_image, &descriptor).await })
+    let placed: Vec<BlobPlacement> = stream::iter(elsewhere.into_values())
+        .map(
+            |(descriptor, source)| async move { target.copy_blob_from(&source, &descriptor).await },
+        )
         .buffer_unordered(config.concurrency.get())
         .try_collect()
         .await
@@ -244,14 +267,16 @@ async fn copy_children(
     let mut add = |descriptor: &Descriptor| {
         blobs.insert(descriptor.digest.clone(), descriptor.clone());
     };
-    add(&assembled.layer.descriptor);
+    for layer in &assembled.stack.0 {
+        add(&layer.descriptor);
+    }
     for image in assembled.images.values() {
         add(&image.config.0);
         image.base_layers.iter().for_each(&mut add);
     }
     let source = &source;
     stream::iter(blobs.into_values())
-        .map(|descriptor| async move { target.copy_blob_from(source, &descriptor).await })
+        .map(|descriptor| async move { target.copy_blob_from(&source, &descriptor).await })
         .buffer_unordered(config.concurrency.get())
         .try_for_each(|_| std::future::ready(Ok(())))
         .await
@@ -271,7 +296,7 @@ async fn current_arches(
     client: &Client,
     name: &ImageName,
 ) -> Result<Option<BTreeSet<Arch>>, Error> {
-    match FoundImage::find(client, name, Role::Result, None).await {
+    match FoundImage::find(client, None, name, Role::Result, None).await {
         Ok(image) => image.arches().await.map(Some),
         // Some registries refuse access to what does not exist; the push that follows says whether it is that.
         Err(Error::Read { source, .. })
