@@ -44,6 +44,24 @@ enum State {
     },
 }
 
+/// The layers of ours in an index that keeps its catalog at `path`, and the catalog in them; `None` if another tool made it.
+pub(crate) async fn open_view(
+    blobs: &BlobCache,
+    index: &FoundIndex,
+    path: &str,
+    directory: &Path,
+) -> Result<Option<(Stack, CatalogView)>, Error> {
+    if path != labels::CONFIGS_PATH {
+        return Ok(None);
+    }
+    let (manifest, config) = (&index.platform.manifest, &index.platform.config);
+    let Some(stack) = Stack::recognise(manifest, config) else {
+        return Ok(None);
+    };
+    let view = CatalogView::open(blobs, &index.image, &stack, directory).await?;
+    Ok(view.map(|view| (stack, view)))
+}
+
 /// What is in a catalog.
 pub(crate) struct Listed {
     /// The packages that any blob names.
@@ -98,14 +116,7 @@ impl<'run> CatalogSource<'run> {
         path: &str,
         directory: &Path,
     ) -> Result<Option<State>, Error> {
-        if path != labels::CONFIGS_PATH {
-            return Ok(None);
-        }
-        let (manifest, config) = (&index.platform.manifest, &index.platform.config);
-        let Some(stack) = Stack::recognise(manifest, config) else {
-            return Ok(None);
-        };
-        let Some(view) = CatalogView::open(blobs, &index.image, &stack, directory).await? else {
+        let Some((stack, view)) = open_view(blobs, index, path, directory).await? else {
             return Ok(None);
         };
         let database = match stack.database() {
@@ -120,27 +131,19 @@ impl<'run> CatalogSource<'run> {
     }
 
     async fn foreign(index: &FoundIndex, path: &str, directory: &Path) -> Result<State, Error> {
+        let (image, platform) = (&index.image, &index.platform);
         tracing::info!(
             "`{}` was not made by this version of iib: its catalog is written anew",
-            index.image.name
+            image.name
         );
-        let (repository, manifest) = (&index.image.repository, &index.platform.manifest);
-        let limits = Limits::index();
         let configs = directory.join("configs");
-        let is_there = oci::extract_tree(repository, manifest, path, &configs, &limits)
-            .await
-            .map_err(|source| index.image.read(source))?;
-        if !is_there {
-            return Err(Error::CatalogMissing {
-                image: Box::new(index.image.name.clone()),
-                path: path.to_owned(),
-            });
-        }
+        image.extract_catalog(platform, path, &configs).await?;
+        let (repository, manifest) = (&image.repository, &platform.manifest);
         let file = directory.join("hidden.db");
         let hidden = labels::HIDDEN_DATABASE_PATH;
-        let database = oci::extract_file(repository, manifest, hidden, &file, &limits)
+        let database = oci::extract_file(repository, manifest, hidden, &file, &Limits::index())
             .await
-            .map_err(|source| index.image.read(source))?
+            .map_err(|source| image.read(source))?
             .map(|_| file);
         Ok(State::Foreign { configs, database })
     }
