@@ -127,6 +127,17 @@ pub enum ManifestError {
         /// The type found.
         media_type: MediaType,
     },
+    /// Nobody says for which platform an image is.
+    #[error(
+        "the config of the image `{digest}` cannot be understood, so its platform cannot be told; push the image again"
+    )]
+    NoPlatform {
+        /// Which image.
+        digest: Digest,
+        /// What the parser says.
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 /// A parsed manifest.
