@@ -317,7 +317,8 @@ pub struct History {
     pub rest: BTreeMap<String, Value>,
 }
 
-fn to_json(value: &impl Serialize) -> Bytes {
+/// Only for types with string keys.
+pub(crate) fn to_json(value: &impl Serialize) -> Bytes {
     // These types have string keys only and no fallible serializer, so serde_json cannot fail on them.
     Bytes::from(serde_json::to_vec(value).expect("manifest types always serialize to JSON"))
 }

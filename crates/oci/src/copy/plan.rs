@@ -33,7 +33,7 @@ enum Found {
     /// The source's manifest and what it names. The target may have the manifest, but that says nothing of its content.
     Read {
         raw: RawManifest,
-        document: Document,
+        document: Box<Document>,
         is_present: bool,
     },
 }
@@ -79,7 +79,7 @@ impl Plan {
                 if bytes > MAX_MANIFEST_BYTES {
                     return Err(too_large());
                 }
-                match document {
+                match *document {
                     Document::List(list) => level.extend(list.manifests),
                     Document::Image(image) => plan.blobs.extend(
                         (image.layers.into_iter().chain([image.config]))
@@ -114,7 +114,7 @@ async fn find(
     }
     let raw = source.manifest(&reference).await?;
     Ok(Found::Read {
-        document: raw.parse()?,
+        document: Box::new(raw.parse()?),
         raw,
         is_present: present.is_some(),
     })

@@ -23,7 +23,7 @@ pub enum JoinError {
     )]
     Twice {
         /// What both have.
-        name: EntryName,
+        name: Box<EntryName>,
         /// The one source.
         first: String,
         /// The other.
@@ -77,7 +77,7 @@ pub fn join(
             }
             if let Some(first) = images.get(&name) {
                 return Err(JoinError::Twice {
-                    name,
+                    name: Box::new(name),
                     first: first.clone(),
                     second: source_name,
                 });

@@ -2,23 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::entry::{EntryName, ListedEntry};
 use super::platform_key::PlatformKey;
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, ManifestError, ManifestList, RawManifest};
+use crate::manifest::{Descriptor, ManifestError, ManifestList, RawManifest, to_json};
 use crate::media_type::{Format, MediaType};
 use crate::platform::Platform;
 
 const MANIFESTS: &str = "manifests";
 
 /// What a name points to: a list, or one image.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each image named; a box would stand in the way of every match"
-)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// A list.
@@ -136,8 +131,7 @@ impl Listing {
         let mut document = self.document.clone();
         let entries = self.entries.iter().map(|entry| entry.json.clone());
         document.insert(MANIFESTS.to_owned(), entries.collect());
-        let bytes = serde_json::to_vec(&document).expect("a JSON value always serializes");
-        RawManifest::new(self.media_type.clone(), Bytes::from(bytes))
+        RawManifest::new(self.media_type.clone(), to_json(&document))
     }
 
     /// The images that say no platform. OCI lets them; their configs know it.

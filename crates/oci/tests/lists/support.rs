@@ -27,8 +27,8 @@ pub(crate) fn entry(label: &str, architecture: &str) -> Value {
 }
 
 /// An entry of an OCI index with `platform`.
-pub(crate) fn oci_entry(label: &str, platform: Value) -> Value {
-    json!({"mediaType": OCI_MANIFEST, "size": 7, "digest": digest(label), "platform": platform})
+pub(crate) fn oci_entry(label: &str, platform: impl Into<Value>) -> Value {
+    json!({"mediaType": OCI_MANIFEST, "size": 7, "digest": digest(label), "platform": platform.into()})
 }
 
 /// The provenance of the image `of`, as `docker buildx` lists it.
