@@ -4,6 +4,7 @@
 
 mod assemble;
 mod edit;
+mod guard;
 pub(crate) mod prepare;
 mod publish;
 
@@ -13,6 +14,7 @@ use std::path::Path;
 use oci::{Arch, Client, Digest, ImageName, PullSpec, Reference, Usage};
 
 pub(crate) use edit::blocking;
+pub use guard::Kept;
 pub use publish::BlobCounts;
 
 use crate::Builder;
@@ -34,6 +36,8 @@ pub struct Added {
     pub bundles_added: Vec<PullSpec>,
     /// The bundles of the request that were there already.
     pub bundles_present: Vec<PullSpec>,
+    /// What tags kept of the lists they pointed to, because the result lacks it.
+    pub kept: Vec<Kept>,
     /// What became of the result's blobs.
     pub blobs: BlobCounts,
     /// What it took of the network: requests, bytes of bodies.
@@ -89,7 +93,7 @@ impl Builder {
         .await?;
         let assembled = assemble::assemble(config, &prepared, &edited, directory).await?;
         let binary_image = &prepared.binary_image.repository;
-        let blobs = publish::publish(
+        let mut published = publish::publish(
             &self.client,
             config,
             &request.output,
@@ -99,9 +103,10 @@ impl Builder {
         )
         .await?;
 
-        let overwritten = overwritten_index(request);
-        if let (Some(_), Some(index)) = (overwritten, &prepared.from_index) {
-            publish::overwrite(
+        let name = overwritten_index(request);
+        let mut overwritten = None;
+        if let (Some(name), Some(index)) = (name, &prepared.from_index) {
+            let moved = publish::overwrite(
                 &self.client,
                 &index_client,
                 config,
@@ -112,15 +117,17 @@ impl Builder {
                 checkpoint,
             )
             .await?;
+            published.kept.extend(moved.kept);
+            overwritten = Some((name, moved.digest));
         }
         Ok(Added {
             facts: publish::result_facts(
                 config,
                 &request.output,
-                overwritten,
-                &assembled.list.digest,
+                (overwritten.as_ref()).map(|(name, digest)| (*name, digest)),
+                &published.digest,
             ),
-            digest: assembled.list.digest.clone(),
+            digest: published.digest,
             images: assembled
                 .images
                 .iter()
@@ -128,7 +135,8 @@ impl Builder {
                 .collect(),
             bundles_added: edited.added,
             bundles_present: edited.present,
-            blobs,
+            kept: published.kept,
+            blobs: published.blobs,
             usage: self.client.usage() - before,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use oci::{Format, RegistryHost};
+use oci::{Format, LossPolicy, RegistryHost};
 
 use crate::request::BinaryImage;
 use crate::scope::Scope;
@@ -24,6 +24,8 @@ pub struct BuilderConfig {
     pub work_dir: PathBuf,
     /// The family of manifests to write.
     pub format: Format,
+    /// What happens when a tag that people use has architectures that the result lacks.
+    pub on_lost_arch: LossPolicy,
     /// How many images are read, or blobs moved, at once.
     pub concurrency: NonZeroUsize,
 }
@@ -38,6 +40,7 @@ impl BuilderConfig {
             epoch: 0,
             work_dir: work_dir.into(),
             format: Format::Docker,
+            on_lost_arch: LossPolicy::Refuse,
             concurrency: DEFAULT_CONCURRENCY,
         }
     }

@@ -25,7 +25,7 @@ mod work_dir;
 
 use oci::{Client, Credentials};
 
-pub use add::{Added, BlobCounts};
+pub use add::{Added, BlobCounts, Kept};
 pub use config::BuilderConfig;
 pub use content::{Content, Databases};
 pub use error::{Error, Role};

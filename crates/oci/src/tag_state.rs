@@ -60,6 +60,15 @@ impl TagState {
         }
     }
 
+    /// Whether the tag still points there, as those who may push see it.
+    ///
+    /// # Errors
+    /// What the registry or directory says.
+    pub async fn is_current(&self, repository: &ImageRepository) -> Result<bool, Error> {
+        let current = self.current(repository).await?;
+        Ok(current.as_ref() == self.manifest.as_ref().map(|manifest| &manifest.digest))
+    }
+
     /// Lets the tag point to `manifest`, whose content has to be there, unless somebody else moved it meanwhile, and looks
     /// whether it does. Does nothing when it points there already.
     ///
