@@ -1,8 +1,16 @@
-//! Reading, judging and writing catalogs of growing size: time, bytes a second and allocations.
+//! Reading, judging and writing catalogs of growing size, and bringing their caches up to date: time, bytes a second and
+//! allocations.
 //!
 //! The cost of each should follow the size; `cargo xtask bench catalog` measures real ones.
 
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use catalog::cache::{self, CacheDelta, Extent, Options, PackageChange, StoredCache};
 use catalog::fbc::{Bundle, Catalog, Channel, Entry, Output, Package, Property, canonical, read};
+use catalog::{Profile, json};
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 
@@ -141,4 +149,99 @@ fn embed_csv_metadata(bencher: Bencher<'_, '_>, bundles: usize) {
                 .expect("the manifests are sound");
             catalog
         });
+}
+
+/// A stored cache with the blobs of its catalog, in which the description of one package has changed.
+struct Stored {
+    cache: StoredCache,
+    changes: Catalog,
+    blobs: Extent,
+    _dir: tempfile::TempDir,
+}
+
+const CHANGED: &str = "package-0001";
+
+impl Stored {
+    fn new(bundles: usize) -> Self {
+        let dir = tempfile::tempdir().expect("there is room");
+        let folder = dir.path().join("catalog");
+        fs::create_dir(&folder).expect("the folder is new");
+        let mut catalog = catalog(bundles);
+        let file = folder.join("catalog.json");
+        write_normal(&catalog, &file);
+        let options = Options::default();
+        cache::write(&folder, &dir.path().join("cache"), options).expect("the catalog is valid");
+        let database = dir.path().join("cache/pogreb.v1/db");
+        let mut cache = StoredCache::default();
+        for entry in fs::read_dir(database).expect("it was written") {
+            let path = entry.expect("it was written").path();
+            let name = path.file_name().expect("it is a file").to_string_lossy();
+            let stored = format!("pogreb.v1/db/{name}");
+            cache.files.insert(stored, whole(&path));
+        }
+        for package in &mut catalog.packages {
+            if package.name == CHANGED {
+                "Changed.".clone_into(&mut package.description);
+            }
+        }
+        write_normal(&catalog, &file);
+        catalog.packages.retain(|blob| blob.name == CHANGED);
+        catalog.channels.retain(|blob| blob.package == CHANGED);
+        catalog.bundles.retain(|blob| blob.package == CHANGED);
+        Self {
+            cache,
+            changes: catalog,
+            blobs: whole(&file),
+            _dir: dir,
+        }
+    }
+
+    fn delta(&self) -> CacheDelta {
+        let change = PackageChange::Set(&self.changes);
+        let changes = BTreeMap::from([(CHANGED.to_owned(), change)]);
+        cache::delta(
+            &self.cache,
+            &changes,
+            [self.blobs.clone()],
+            Profile::default(),
+        )
+        .expect("the cache is whole")
+    }
+
+    /// What the digest is computed over, but for the keys.
+    fn bytes(&self) -> u64 {
+        let sizes = self.cache.files.values().map(|file| file.size);
+        self.blobs.size + sizes.max().unwrap_or(0)
+    }
+}
+
+/// Writes a catalog in the form that digests are computed over.
+fn write_normal(catalog: &Catalog, file: &Path) {
+    let mut written = Vec::new();
+    catalog
+        .write(Output::Json, &mut written)
+        .expect("memory can be written to");
+    let mut text = String::new();
+    for blob in json::raw::values(&written).expect("it is JSON") {
+        text += &json::to_plain_text(&json::parse(blob).expect("it is JSON"));
+        text.push('\n');
+    }
+    fs::write(file, text).expect("there is room");
+}
+
+fn whole(path: &Path) -> Extent {
+    let file = File::open(path).expect("it was written");
+    Extent {
+        size: file.metadata().expect("it is open").len(),
+        file: Arc::new(file),
+        offset: 0,
+    }
+}
+
+#[divan::bench(args = [50, 500, 5000], max_time = 2)]
+fn cache_delta(bencher: Bencher<'_, '_>, bundles: usize) {
+    let stored = Stored::new(bundles);
+    bencher
+        .counter(BytesCount::new(stored.bytes()))
+        .bench(|| black_box(&stored).delta());
 }

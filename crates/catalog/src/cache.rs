@@ -14,16 +14,19 @@ mod build;
 mod contents;
 mod csv;
 mod error;
+mod extent;
 mod facts;
 mod fnv;
 mod hasher;
 mod index;
 mod json_files;
+mod layered;
 mod object;
 mod pipeline;
 mod pogreb;
 mod protobuf;
 mod record;
+mod usage;
 
 use std::fmt;
 use std::io;
@@ -32,6 +35,9 @@ use std::str::FromStr;
 
 pub use build::{check, detect, records, update, write};
 pub use error::CacheError;
+pub use extent::Extent;
+pub use layered::{CacheDelta, CacheFile, PackageChange, StoredCache, delta};
+pub use usage::Usage;
 
 use crate::Profile;
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod cache;
 pub(crate) mod catalog;
 
 use std::net::SocketAddr;
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     /// Work on catalogs in files, without images
     #[command(subcommand)]
     Catalog(catalog::CatalogCommand),
+    /// What is kept on disk of images that were read
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

@@ -1,5 +1,6 @@
 //! The `iib` command: commands, configuration and wiring. What it wires is in the other crates.
 
+mod blob_cache;
 mod cli;
 mod commands;
 mod config;
@@ -52,6 +53,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Catalog(command) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::catalog::run(command)).await
+        }
+        Command::Cache(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::cache::run(command).await
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None)?;

@@ -11,15 +11,18 @@ use crate::error::Error;
 /// How many pieces wait between the two sides: enough that neither waits for each single one, and little memory.
 const PIECES_WAITING: usize = 8;
 
+/// The program is ending and did not begin the work.
+pub(crate) struct Stopped;
+
 /// Runs `work` where blocking is allowed. A panic in it goes on here.
-pub(crate) async fn run<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
+pub(crate) async fn run<T: Send + 'static, E: From<Stopped> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(failure) => match failure.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::Stopped),
+            Err(_) => Err(Stopped.into()),
         },
     }
 }

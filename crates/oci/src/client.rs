@@ -29,6 +29,7 @@ pub use blob_source::BlobSource;
 pub use blob_stream::BlobStream;
 pub(crate) use blob_stream::Check;
 pub use config::{ClientConfig, RetryPolicy};
+pub(crate) use manifests::media_type_of;
 pub use repository::{BlobPlacement, RemoteRepository};
 pub use usage::Usage;
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::blocking;
+use crate::cache::CacheError;
 use crate::credentials::{CredentialOrigin, CredentialsError};
 use crate::digest::Digest;
 use crate::image_files::ImageFilesError;
@@ -101,7 +103,7 @@ pub enum Error {
         after: Duration,
     },
     /// The registry answered with a status we have no better name for.
-    #[error("{what} failed: `{request}` was answered {status}{message}")]
+    #[error("{what} failed: `{request}` was answered {status}{message}; {}", remedy(*status))]
     Status {
         /// What was being done.
         what: String,
@@ -230,6 +232,9 @@ pub enum Error {
     /// Files could not be read out of an image.
     #[error(transparent)]
     ImageFiles(#[from] ImageFilesError),
+    /// The cache on disk could not be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// The program is ending and did not begin this work, or nobody waits for it any more.
     #[error("the work was stopped because the program is ending; start it again")]
     Stopped,
@@ -264,14 +269,33 @@ impl fmt::Display for ConnectionFault {
     }
 }
 
+impl From<blocking::Stopped> for Error {
+    fn from(blocking::Stopped: blocking::Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502..=504)
+}
+
+fn remedy(status: StatusCode) -> &'static str {
+    if is_passing(status) {
+        "try again later"
+    } else {
+        "ask the registry's operators what it does not accept"
+    }
+}
+
 impl Error {
     /// Whether the same request may succeed later: broken connections, silence, 408, 429 and passing 5xx.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { fault, .. } => *fault == ConnectionFault::Passing,
             Self::TimedOut { .. } => true,
-            Self::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
+            Self::Status { status, .. } => is_passing(*status),
             Self::Credentials(error) => error.is_transient(),
+            Self::Cache(error) => error.is_transient(),
             Self::Unauthorized { .. }
             | Self::Denied { .. }
             | Self::ManifestUnknown { .. }
@@ -317,6 +341,7 @@ impl Error {
             | Self::Manifest(_) => true,
             Self::Layout(error) => error.is_user_error(),
             Self::ImageFiles(error) => error.is_user_error(),
+            Self::Cache(error) => error.is_user_error(),
             _ => self.is_not_found(),
         }
     }

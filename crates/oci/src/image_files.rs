@@ -8,19 +8,24 @@
 //! Layers are streamed, decompressed (gzip, zstd, plain; by their first bytes) and dropped; the source's stream checks
 //! size and digest, and each layer is read to its end so that the check completes before anything is returned.
 
+mod archive_copy;
 mod error;
 mod extract;
 mod extract_tree;
 mod keep;
 mod layer_tree;
 mod limits;
+mod listing;
 mod overlay;
 mod read;
 mod scan;
 mod tar_reader;
 
+pub(crate) use archive_copy::ArchiveCopy;
 pub use error::{ImageFilesError, LimitKind};
 pub use extract::extract_file;
 pub use extract_tree::extract_tree;
 pub use limits::Limits;
+pub use listing::{EntryKind, LayerEntry};
+pub(crate) use listing::{Measures, list_layer};
 pub use read::{Tree, read_tree, read_trees};

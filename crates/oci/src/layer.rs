@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::client::BlobSource;
@@ -24,8 +25,8 @@ pub use error::{LayerError, LayerPathProblem};
 use members::MemberWriter;
 pub(crate) use path::ancestors;
 
-/// Who owns a file in an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who owns a file in an image; by default root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The user's number.
     pub uid: u32,

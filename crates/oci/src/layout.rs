@@ -5,9 +5,9 @@
 //! readable layout; changes of `index.json` are made under a lock, so processes keep each other's tags. Docker's types
 //! of manifests are kept as they are; other tools may overlook these images, since the specification knows OCI's only.
 
-mod blobs;
+pub(crate) mod blobs;
 mod error;
-mod index;
+pub(crate) mod index;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::reference::{Reference, Tag};
 pub use error::LayoutError;
 
 /// The largest manifest that is read, as registries have it.
-const MAX_MANIFEST_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// An OCI image layout: a directory that holds images. Cheap to clone; tasks and processes may share the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +157,9 @@ impl Layout {
         let file = self
             .blocking(move |root| Ok(blobs::open(root, &expected.digest)?))
             .await?;
-        Ok(blobs::stream(file, &self.root, descriptor))
+        let path = self.blob_path(&descriptor.digest);
+        let what = blobs::reading(&self.root, &descriptor.digest);
+        Ok(blobs::stream(file, path, descriptor, what))
     }
 
     /// A whole blob, checked, if it has at most `limit` bytes.

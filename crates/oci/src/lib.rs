@@ -14,6 +14,7 @@
 //! - [`Listing`] is a manifest list as a set of entries. [`merge`] makes one of two, [`guard`] says what a tag would lose by
 //!   pointing to another, [`copy_manifests`] brings images with everything below them to a place, and [`TagState`] moves a
 //!   tag from where it was seen.
+//! - [`BlobCache`] keeps on disk what was read, and layers uncompressed ([`OpenLayer`]), for the next one who asks.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,6 +41,7 @@
 //! the environment nor the clock.
 
 mod blocking;
+mod cache;
 mod client;
 mod copy;
 mod credentials;
@@ -58,6 +60,9 @@ mod reference;
 mod size;
 mod tag_state;
 
+pub use cache::{
+    BlobCache, CacheConfig, CacheError, CachedItem, CachedKind, Note, OpenLayer, Pruned,
+};
 pub use client::{
     BlobPlacement, BlobSource, BlobStream, Client, ClientConfig, RemoteRepository, RetryPolicy,
     Usage,
@@ -67,7 +72,8 @@ pub use credentials::{Credential, CredentialOrigin, Credentials, CredentialsErro
 pub use digest::{Algorithm, DiffId, Digest, Hasher, ParseDigestError};
 pub use error::{ConnectionFault, Error};
 pub use image_files::{
-    ImageFilesError, LimitKind, Limits, Tree, extract_file, extract_tree, read_tree, read_trees,
+    EntryKind, ImageFilesError, LayerEntry, LimitKind, Limits, Tree, extract_file, extract_tree,
+    read_tree, read_trees,
 };
 pub use image_repository::{ImageName, ImageRepository, ParseImageNameError};
 pub use layer::{Layer, LayerBuilder, LayerError, LayerPathProblem, Owner};

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::config::{Auth, Password};
 use crate::name::RepositoryName;
 use crate::reply::{self, Body, Code, Refusal};
-use crate::request::{Query, Route, header};
+use crate::request::{Query, Route, header, reads};
 
 /// The name the registry gives itself in challenges.
 const SERVICE: &str = "registry";
@@ -55,7 +55,7 @@ impl Access {
             resource: format!("repository:{name}"),
             action,
         };
-        let reads = method == Method::GET || method == Method::HEAD;
+        let reads = reads(method);
         match route {
             Route::Ping | Route::Token => Vec::new(),
             Route::Catalog => vec![Self {
@@ -180,8 +180,15 @@ impl Door {
         reply::json(Response::builder(), &answer)
     }
 
+    /// Ends the token the request carries, if it is one of ours.
+    pub(crate) fn forget(&self, headers: &HeaderMap) {
+        if let Some(token) = bearer_token(headers) {
+            self.lock().remove(token);
+        }
+    }
+
     fn check_token(&self, headers: &HeaderMap, needed: &[Access]) -> Result<(), Refusal> {
-        let Some(token) = credentials(headers, "bearer") else {
+        let Some(token) = bearer_token(headers) else {
             return Err(self.bearer_challenge(headers, needed, None));
         };
         let tokens = self.lock();
@@ -227,6 +234,11 @@ impl Door {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Grant>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The token a request carries.
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    credentials(headers, "bearer")
 }
 
 fn basic_challenge() -> Refusal {

@@ -34,7 +34,8 @@ pub struct Rule {
 /// What goes wrong.
 ///
 /// A fault befalls only requests it can harm, and others do not count as matching: cutting or changing an answer needs a
-/// method other than HEAD, cutting a request one with a body, refusing to mount a request that asks to.
+/// method other than HEAD, cutting a request one with a body, refusing to mount a request that asks to, hiding one that
+/// reads a manifest or blob, ending a token one that carries a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -70,6 +71,11 @@ pub enum Fault {
     RefuseMount,
     /// Drop the connection without an answer; nothing is done.
     DropConnection,
+    /// Answer as if there were no such manifest or blob, though lists of tags go on to name it.
+    NotFound,
+    /// Forget the token the request carries before looking at it, as a token service that ends or withdraws it would. The
+    /// number of uses a token is good for is what [`Rule::skip`] lets pass.
+    ExpireToken,
 }
 
 impl Rule {
@@ -112,7 +118,9 @@ impl Rule {
                 request.method != Method::HEAD
             }
             Fault::CutRequest { .. } => request.has_body,
-            Fault::RefuseMount => request.mounts,
+            Fault::RefuseMount => request.asks == Asks::Mount,
+            Fault::NotFound => request.asks == Asks::Content,
+            Fault::ExpireToken => request.has_token,
         };
         harmable
             && self
@@ -136,6 +144,14 @@ impl Faults {
     /// Takes all rules away; requests already harmed stay so.
     pub fn clear(&self) {
         self.lock().clear();
+    }
+
+    /// How many requests the rules in force have harmed. A test of a fault that never struck has tested nothing.
+    pub fn struck(&self) -> u32 {
+        let rules = self.lock();
+        rules
+            .iter()
+            .fold(0, |sum, armed| sum.saturating_add(armed.bitten))
     }
 
     /// The fault for this request, which then counts as bitten.
@@ -172,7 +188,19 @@ pub(crate) struct Facts<'a> {
     /// Path with query.
     pub(crate) target: &'a str,
     pub(crate) has_body: bool,
-    pub(crate) mounts: bool,
+    pub(crate) asks: Asks,
+    /// Whether the request carries a bearer token.
+    pub(crate) has_token: bool,
+}
+
+/// What a request asks for, as far as faults differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// To mount a blob.
+    Mount,
+    /// To read or look up a manifest or blob.
+    Content,
+    Other,
 }
 
 #[cfg(test)]
@@ -184,7 +212,8 @@ mod tests {
             method: &Method::GET,
             target,
             has_body: false,
-            mounts: false,
+            asks: Asks::Other,
+            has_token: false,
         }
     }
 
@@ -221,5 +250,17 @@ mod tests {
             ..get("/v2/")
         };
         assert!(faults.strike(&upload).is_some());
+        assert_eq!(faults.struck(), 1);
+        for fault in [Fault::RefuseMount, Fault::NotFound, Fault::ExpireToken] {
+            faults.add(Rule::new("", fault));
+        }
+        assert_eq!(faults.strike(&get("/v2/")), None);
+        let manifest = Facts {
+            asks: Asks::Content,
+            has_token: true,
+            ..get("/v2/a/manifests/v1")
+        };
+        assert_eq!(faults.strike(&manifest), Some(Fault::NotFound));
+        assert_eq!(faults.struck(), 2);
     }
 }

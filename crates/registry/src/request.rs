@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
@@ -107,6 +107,11 @@ impl Query {
             .iter()
             .filter_map(move |(key, value)| (key == name).then_some(value.as_str()))
     }
+}
+
+/// Whether a method changes nothing.
+pub(crate) fn reads(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
 }
 
 /// The header as text; `None` when it is missing or no text.

@@ -24,6 +24,8 @@ pub(crate) struct Call<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// A fault: mounts are answered as if the source lacked the blob.
     pub(crate) refuse_mount: bool,
+    /// A fault: manifests and blobs are looked for in vain.
+    pub(crate) hidden: bool,
 }
 
 /// Uploads of this process by id. Each is used by one request at a time.
@@ -58,6 +60,12 @@ impl Registry {
             }
             (Route::Catalog, "GET") => self.list_repositories(call).await,
             (Route::Tags(name), "GET") => self.list_tags(name, call).await,
+            (Route::Manifest(_, reference), "GET" | "HEAD") if call.hidden => {
+                Err(manifests::unknown(&reference))
+            }
+            (Route::Blob(_, digest), "GET" | "HEAD") if call.hidden => {
+                Err(blobs::unknown(digest.parse()?))
+            }
             (Route::Manifest(name, reference), "GET" | "HEAD") => {
                 self.get_manifest(name, reference).await
             }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{EXPECT, HeaderName, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{self, Access, Door};
-use crate::faults::{Facts, Fault, Faults, distort};
+use crate::auth::{Access, Door, bearer_token, claimed_user};
+use crate::faults::{Asks, Facts, Fault, Faults, distort};
 use crate::log::{Record, RequestLog};
 use crate::reply::{Body, Code, Refusal, size};
-use crate::request::{Query, RequestBody, Route};
+use crate::request::{Query, RequestBody, Route, reads};
 use crate::routes::{self, Registry};
 
 /// How much of a refused request's body is read so that the client sees the refusal.
@@ -45,17 +45,23 @@ pub(crate) async fn serve(
         .uri()
         .path_and_query()
         .map_or_else(|| "/".to_owned(), ToString::to_string);
-    let user = auth::claimed_user(request.headers());
+    let user = claimed_user(request.headers());
     let record = shared
         .log
         .open(request.method().clone(), target.clone(), user);
-    let fault = shared.faults.strike(&Facts {
-        method: request.method(),
-        target: &target,
-        has_body: !request.body().is_end_stream(),
-        mounts: request.method() == Method::POST && target.contains("mount="),
-    });
     let (head, incoming) = request.into_parts();
+    let route = Route::parse(head.uri.path());
+    let fault = shared.faults.strike(&Facts {
+        method: &head.method,
+        target: &target,
+        has_body: !incoming.is_end_stream(),
+        asks: match &route {
+            Ok(Route::Uploads(_)) if target.contains("mount=") => Asks::Mount,
+            Ok(Route::Manifest(..) | Route::Blob(..)) if reads(&head.method) => Asks::Content,
+            _ => Asks::Other,
+        },
+        has_token: bearer_token(&head.headers).is_some(),
+    });
     let cut_after = match &fault {
         Some(Fault::CutRequest { after_bytes }) => Some(*after_bytes),
         _ => None,
@@ -69,8 +75,7 @@ pub(crate) async fn serve(
         }
         Some(Fault::Status { code, retry_after }) => Err(ordered(*code, *retry_after)),
         _ => {
-            let refuse_mount = fault == Some(Fault::RefuseMount);
-            let work = answer(&shared, &head, &mut body, refuse_mount);
+            let work = answer(&shared, route, &head, &mut body, fault.as_ref());
             tokio::time::timeout(shared.request_timeout, work)
                 .await
                 .unwrap_or_else(|_| Err(timed_out()))
@@ -102,14 +107,18 @@ pub(crate) async fn serve(
 
 async fn answer(
     shared: &Shared,
+    route: Result<Route, Refusal>,
     head: &http::request::Parts,
     body: &mut RequestBody,
-    refuse_mount: bool,
+    fault: Option<&Fault>,
 ) -> Result<Response<Body>, Refusal> {
-    let route = Route::parse(head.uri.path())?;
+    let route = route?;
     let query = Query::parse(head.uri.query().unwrap_or_default());
     if route == Route::Token {
         return shared.door.issue(&head.method, &head.headers, &query);
+    }
+    if fault == Some(&Fault::ExpireToken) {
+        shared.door.forget(&head.headers);
     }
     shared
         .door
@@ -118,7 +127,8 @@ async fn answer(
         method: &head.method,
         query: &query,
         headers: &head.headers,
-        refuse_mount,
+        refuse_mount: fault == Some(&Fault::RefuseMount),
+        hidden: fault == Some(&Fault::NotFound),
     };
     shared.registry.call(route, &request, body).await
 }

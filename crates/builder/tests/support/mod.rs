@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
+pub(crate) mod matrix;
+pub(crate) mod scene;
+pub(crate) mod state;
+
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -19,6 +23,8 @@ use samples::Bundle;
 use tempfile::TempDir;
 
 pub(crate) struct World {
+    /// The registry as pull specs name it.
+    pub(crate) host: String,
     pub(crate) registry: Running,
     pub(crate) client: Client,
     pub(crate) builder: Builder,
@@ -31,22 +37,30 @@ impl World {
         credentials: impl FnOnce(&str) -> Credentials,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
-        config.fsync = false;
-        config.auth = auth;
-        let registry = Server::start(config).await.unwrap();
-        let credentials = credentials(&registry.addr().to_string());
+        let registry = serve(&dir, auth).await;
+        let host = registry.addr().to_string();
         let config = ClientConfig {
-            credentials: credentials.clone(),
+            credentials: credentials(&host),
             ..ClientConfig::default()
         };
-        let client = Client::new(config).unwrap();
-        let builder = Builder::new(
-            client.clone(),
-            credentials,
-            BuilderConfig::new(dir.path().join("work")),
-        );
+        Self::new(host, registry, config, dir, |_| {})
+    }
+
+    /// A builder that works beside the registry in `dir`, with what `change` says.
+    fn new(
+        host: String,
+        registry: Running,
+        client: ClientConfig,
+        dir: TempDir,
+        change: impl FnOnce(&mut BuilderConfig),
+    ) -> Self {
+        let credentials = client.credentials.clone();
+        let client = Client::new(client).unwrap();
+        let mut config = BuilderConfig::new(dir.path().join("work"));
+        change(&mut config);
+        let builder = Builder::new(client.clone(), credentials, config);
         Self {
+            host,
             registry,
             client,
             builder,
@@ -59,11 +73,11 @@ impl World {
     }
 
     pub(crate) fn repository(&self, path: &str) -> Repository {
-        format!("{}/{path}", self.registry.addr()).parse().unwrap()
+        format!("{}/{path}", self.host).parse().unwrap()
     }
 
     pub(crate) fn name(&self, path: &str) -> PullSpec {
-        format!("{}/{path}", self.registry.addr()).parse().unwrap()
+        format!("{}/{path}", self.host).parse().unwrap()
     }
 
     pub(crate) async fn bundle(&self, bundle: &Bundle) -> PullSpec {
@@ -160,6 +174,14 @@ impl World {
             .await
             .unwrap();
     }
+}
+
+/// Serves what is in `dir`, or nothing yet.
+async fn serve(dir: &TempDir, auth: Option<Auth>) -> Running {
+    let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
+    config.fsync = false;
+    config.auth = auth;
+    Server::start(config).await.unwrap()
 }
 
 /// Watches a request, moves a tag or stops it when a phase begins.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::contents;
 use super::fnv::Fnv;
-use super::hasher::Hasher;
+use super::hasher::{Feed, Hasher};
 use super::pogreb::{Piece, Tally};
 use super::{
     CacheError, Change, Format, Integrity, Options, Report, archive, at, json_files, pipeline,
@@ -16,9 +16,9 @@ use super::{
 use crate::Profile;
 use crate::fbc::{Catalog, Model};
 
-const DIGEST: &str = "digest";
-const POGREB: &str = "pogreb.v1";
-const DATABASE: &str = "db";
+pub(super) const DIGEST: &str = "digest";
+pub(super) const POGREB: &str = "pogreb.v1";
+pub(super) const DATABASE: &str = "db";
 const MAX_DIGEST_BYTES: u64 = 1024;
 
 /// Writes the cache of a catalog anew. Without a format it is that of the cache the directory holds, or
@@ -216,13 +216,15 @@ fn digest_path(cache_dir: &Path, format: Format) -> PathBuf {
 /// Reads a catalog, and begins the digest of a database with its blobs.
 fn read(catalog_dir: &Path) -> Result<(Catalog, Fnv), CacheError> {
     let hasher = Hasher::start(Fnv::new());
-    let catalog = Catalog::read_tree_with(catalog_dir, &mut |text| hasher.bytes(text));
+    let mut feed = Feed::new(&hasher);
+    let catalog = Catalog::read_tree_with(catalog_dir, &mut |text| feed.write(text));
+    feed.end();
     let blobs = hasher.finish()?;
     Ok((catalog?, blobs))
 }
 
 /// The model of a catalog that breaks no rule.
-fn valid(catalog: &Catalog, profile: Profile) -> Result<Model<'_>, CacheError> {
+pub(super) fn valid(catalog: &Catalog, profile: Profile) -> Result<Model<'_>, CacheError> {
     let model = Model::of_profile(catalog, profile)?;
     model.check()?;
     Ok(model)
@@ -235,11 +237,11 @@ fn add_catalog(fnv: &mut Fnv, catalog_dir: &Path) -> Result<(), CacheError> {
 
 /// The digest of a database: the catalog's blobs, then all keys and values.
 fn database_digest(blobs: Fnv, database: &Path) -> Result<String, CacheError> {
-    let mut fnv = blobs;
-    pogreb::Database::open(database)?.verify(|piece| match piece {
-        Piece::Key(bytes) | Piece::Value(bytes) => fnv.write(bytes),
-    })?;
-    Ok(fnv.to_hex())
+    let hasher = Hasher::start(blobs);
+    let mut feed = Feed::new(&hasher);
+    pogreb::Database::open(database)?.verify(|piece| feed.write(piece.bytes()))?;
+    feed.end();
+    Ok(hasher.finish()?.to_hex())
 }
 
 /// A catalog and where its cache goes.

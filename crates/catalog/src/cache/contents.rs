@@ -12,7 +12,9 @@ use crate::fbc::{Bundle, CSV_METADATA, Catalog, Model, Other, Package, PackageMo
 use crate::json::{self, Numbers, Value};
 
 /// The key of the package index, and the name of its file.
-const PACKAGES: &str = "packages.json";
+pub(super) const PACKAGES: &str = "packages.json";
+/// Where the bundles are in a database.
+const BUNDLES: &str = "bundles";
 /// Where blobs of other schemas are.
 const METAS: &str = "metas";
 
@@ -72,15 +74,29 @@ pub(super) fn tasks<'a>(
     format: Format,
     profile: Profile,
 ) -> Result<Vec<Task<'a>>, CacheError> {
+    let index = index::packages(catalog, model, profile);
+    tasks_of(&[(catalog, model)], index, format, profile)
+}
+
+/// All tasks of the given parts of a valid catalog, which have no package in common, and of its index.
+///
+/// # Errors
+/// Those of [`tasks`].
+pub(super) fn tasks_of<'a>(
+    parts: &[(&'a Catalog, &'a Model<'a>)],
+    index: String,
+    format: Format,
+    profile: Profile,
+) -> Result<Vec<Task<'a>>, CacheError> {
     // By what the keys of a group begin with. The separator counts: `a-b/` sorts before `a/`.
     let mut groups: BTreeMap<String, Vec<What<'a>>> = BTreeMap::new();
-    for (name, package) in &model.packages {
+    for (name, package) in parts.iter().flat_map(|(_, model)| &model.packages) {
         groups.insert(prefix(name, format), bundles(name, package, format)?);
     }
-    let index = index::packages(catalog, model, profile);
     groups.insert(PACKAGES.to_owned(), vec![What::Index(index)]);
     if profile.caches_other_blobs {
-        groups.insert(METAS.to_owned(), blobs(&catalog.others, format)?);
+        let others = parts.iter().flat_map(|(catalog, _)| &catalog.others);
+        groups.insert(METAS.to_owned(), blobs(others, format)?);
     }
     let mut tasks = Vec::new();
     for group in groups.into_values() {
@@ -96,8 +112,19 @@ pub(super) fn tasks<'a>(
 /// What the keys of a package's records begin with.
 fn prefix(package: &str, format: Format) -> String {
     match format {
-        Format::Pogreb => format!("bundles/{package}/"),
+        Format::Pogreb => format!("{BUNDLES}/{package}/"),
         Format::Json => format!("{package}_"),
+    }
+}
+
+/// The package whose record a key of a database stands for; `None` for the package index.
+pub(super) fn package_of(key: &[u8]) -> Option<&str> {
+    let (folder, rest) = std::str::from_utf8(key).ok()?.split_once('/')?;
+    let (first, last) = rest.split_once('/')?;
+    match folder {
+        BUNDLES => Some(first),
+        METAS => Some(last),
+        _ => None,
     }
 }
 
@@ -158,8 +185,11 @@ fn file_name(name: String) -> Result<String, CacheError> {
 }
 
 /// The blobs of other schemas: by schema and package for a database, else each on its own, equal ones once.
-fn blobs(others: &[Other], format: Format) -> Result<Vec<What<'_>>, CacheError> {
-    let mut tasks: BTreeMap<String, What<'_>> = BTreeMap::new();
+fn blobs<'a>(
+    others: impl Iterator<Item = &'a Other>,
+    format: Format,
+) -> Result<Vec<What<'a>>, CacheError> {
+    let mut tasks: BTreeMap<String, What<'a>> = BTreeMap::new();
     for blob in others {
         let (schema, package) = (&blob.schema, &blob.package);
         check_name("schema", schema)?;

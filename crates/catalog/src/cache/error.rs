@@ -76,6 +76,22 @@ pub enum CacheError {
         /// The key of the record, or the name of its file.
         key: String,
     },
+    /// The normal form of the catalog's blobs could not be read.
+    #[error("could not read the blobs of the catalog; unpack its layers again")]
+    Blobs {
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A changed package came with a blob that belongs elsewhere.
+    #[error(
+        "the blobs of the package `{package}` are to change, but one of them belongs to `{found}`; name that package too"
+    )]
+    OtherPackage {
+        /// The package that is to change.
+        package: String,
+        /// The package of the blob.
+        found: String,
+    },
     /// A name cannot be part of a file name.
     #[error(
         "`{name}` cannot be a file of a JSON cache; rename the channel or bundle, or use the format pogreb.v1"

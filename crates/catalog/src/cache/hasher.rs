@@ -47,17 +47,6 @@ impl Hasher {
         }
     }
 
-    /// Adds a text.
-    pub(super) fn bytes(&self, bytes: &[u8]) {
-        for piece in bytes.chunks(PIECE) {
-            let piece = piece.to_vec();
-            self.then(Box::new(move |fnv| {
-                fnv.write(&piece);
-                Ok(())
-            }));
-        }
-    }
-
     /// The checksum with everything added.
     ///
     /// # Errors
@@ -76,6 +65,46 @@ impl Drop for Hasher {
             // Whoever drops this has failed otherwise.
             let _unwanted = thread.join();
         }
+    }
+}
+
+/// Adds bytes to a digest, in pieces of a size at which the threads seldom wait for each other.
+#[derive(Debug)]
+pub(super) struct Feed<'h> {
+    hasher: &'h Hasher,
+    piece: Vec<u8>,
+}
+
+impl<'h> Feed<'h> {
+    pub(super) fn new(hasher: &'h Hasher) -> Self {
+        Self {
+            hasher,
+            piece: Vec::new(),
+        }
+    }
+
+    pub(super) fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            bytes = later;
+            if self.piece.len() == PIECE {
+                self.send();
+            }
+        }
+    }
+
+    /// Hands over the last piece.
+    pub(super) fn end(mut self) {
+        self.send();
+    }
+
+    fn send(&mut self) {
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.hasher.then(Box::new(move |fnv| {
+            fnv.write(&piece);
+            Ok(())
+        }));
     }
 }
 

@@ -1,9 +1,11 @@
 //! `packages.json`: the packages, channels and upgrade graphs of a cache.
 
+use std::collections::BTreeMap;
+
 use super::object::{Object, write_list};
 use crate::Profile;
 use crate::fbc::{Catalog, Graph, Model, PackageModel};
-use crate::json::quote;
+use crate::json::{self, quote};
 
 /// What profile A writes for a package of which it has seen a blob, but no `olm.package`. Blobs of no package at all count
 /// as one without name.
@@ -12,6 +14,64 @@ const NO_PACKAGE: &str =
 
 /// The text of `packages.json`: compact, HTML-escaped, names sorted (file-based catalog specification, 4.3).
 pub(super) fn packages(catalog: &Catalog, model: &Model<'_>, profile: Profile) -> String {
+    let mut object = Object::new();
+    for name in names(catalog, model, profile) {
+        object.raw(name, &member(name, model));
+    }
+    object.into_text()
+}
+
+/// The text with some packages as they are now: each with its member, or without one if it is gone. The other members stay
+/// as they are written.
+///
+/// # Errors
+/// What is wrong with a text that is not written like this.
+pub(super) fn spliced(
+    stored: &str,
+    changes: &BTreeMap<&str, Option<String>>,
+) -> Result<String, &'static str> {
+    let mut object = Object::new();
+    let mut changes = changes.iter().peekable();
+    let (mut before, mut is_sorted) = (None::<String>, true);
+    let members = json::raw::each_member(stored.as_bytes(), |name, text| {
+        is_sorted &= before.as_deref().is_none_or(|before| before < name);
+        before = Some(name.to_owned());
+        let mut is_changed = false;
+        while let Some((change, member)) = changes.next_if(|(change, _)| **change <= name) {
+            is_changed |= *change == name;
+            if let Some(member) = member {
+                object.raw(change, member);
+            }
+        }
+        if !is_changed {
+            object.raw(name, &json::lossy(text));
+        }
+    });
+    let length = members.map_err(|_| "the package index is not readable")?;
+    if !is_sorted || length != stored.len() {
+        return Err("the package index is not in order");
+    }
+    for (change, member) in changes {
+        if let Some(member) = member {
+            object.raw(change, member);
+        }
+    }
+    Ok(object.into_text())
+}
+
+/// The member of a package that the index lists; `None` for others.
+pub(super) fn listed(
+    name: &str,
+    catalog: &Catalog,
+    model: &Model<'_>,
+    profile: Profile,
+) -> Option<String> {
+    let names = names(catalog, model, profile);
+    names.contains(&name).then(|| member(name, model))
+}
+
+/// The packages that the index lists, sorted.
+fn names<'a>(catalog: &'a Catalog, model: &Model<'a>, profile: Profile) -> Vec<&'a str> {
     let unknown = catalog
         .others
         .iter()
@@ -20,14 +80,14 @@ pub(super) fn packages(catalog: &Catalog, model: &Model<'_>, profile: Profile) -
     let mut names: Vec<&str> = model.packages.keys().copied().chain(unknown).collect();
     names.sort_unstable();
     names.dedup();
-    let mut object = Object::new();
-    for name in names {
-        match model.packages.get(name) {
-            Some(model) => object.raw(name, &package(name, model)),
-            None => object.raw(name, NO_PACKAGE),
-        }
+    names
+}
+
+fn member(name: &str, model: &Model<'_>) -> String {
+    match model.packages.get(name) {
+        Some(model) => package(name, model),
+        None => NO_PACKAGE.to_owned(),
     }
-    object.into_text()
 }
 
 fn package(name: &str, model: &PackageModel<'_>) -> String {
@@ -89,5 +149,51 @@ fn deprecation(object: &mut Object, message: Option<&str>) {
         let mut deprecation = Object::new();
         deprecation.always("message", message);
         object.raw("deprecation", &deprecation.into_text());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_do_not_change_stay_as_they_are_written() {
+        let stored = r#"{"":{"a": 1},"b":{"x":"\u003c"},"d":[1.50],"f":{}}"#;
+        let change = |changes: &[(&'static str, Option<&str>)]| {
+            let changes = changes
+                .iter()
+                .map(|(name, text)| (*name, text.map(str::to_owned)));
+            spliced(stored, &changes.collect()).unwrap()
+        };
+        assert_eq!(change(&[]), stored);
+        assert_eq!(
+            change(&[
+                ("", None),
+                ("a", Some("1")),
+                ("c", None),
+                ("d", Some("2")),
+                ("g", Some("3"))
+            ]),
+            r#"{"a":1,"b":{"x":"\u003c"},"d":2,"f":{},"g":3}"#
+        );
+        assert_eq!(
+            change(&[("", None), ("b", None), ("d", None), ("f", None)]),
+            "{}"
+        );
+    }
+
+    #[test]
+    fn an_index_that_nobody_writes_is_refused() {
+        for (text, part) in [
+            ("", "not readable"),
+            ("[]", "not readable"),
+            (r#"{"a":"#, "not readable"),
+            (r#"{"b":1,"a":2}"#, "not in order"),
+            (r#"{"a":1,"a":2}"#, "not in order"),
+            (r#"{"a":1}{"#, "not in order"),
+        ] {
+            let error = spliced(text, &BTreeMap::new()).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
     }
 }

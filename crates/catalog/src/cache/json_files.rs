@@ -78,14 +78,14 @@ impl Sink for Writer {
         Ok(())
     }
 
-    fn end_group(&mut self) -> Result<Job, CacheError> {
+    fn end_group(&mut self) -> Result<Option<Job>, CacheError> {
         let (folder, group) = (self.folder.clone(), std::mem::take(&mut self.group));
-        Ok(Box::new(move |fnv: &mut Fnv| {
+        Ok(Some(Box::new(move |fnv: &mut Fnv| {
             group.iter().try_for_each(|name| {
                 let path = folder.join(name);
                 archive::add_entry(fnv, &path, name.as_bytes()).map_err(at("read", &path))
             })
-        }))
+        })))
     }
 }
 

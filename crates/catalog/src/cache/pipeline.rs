@@ -20,8 +20,8 @@ pub(super) trait Sink: Send {
     /// Stores a record; its value comes in parts.
     fn put(&mut self, key: &str, value: &[&[u8]]) -> Result<(), CacheError>;
 
-    /// Ends a group of records, and gives the job that adds them to the digest.
-    fn end_group(&mut self) -> Result<Job, CacheError>;
+    /// Ends a group of records, and gives the job that adds them to the digest; `None` where that is not what adds them.
+    fn end_group(&mut self) -> Result<Option<Job>, CacheError>;
 }
 
 /// What tasks that are done at once make of at least, in bytes. Two such batches are in memory: one is encoded while the one
@@ -44,8 +44,10 @@ pub(super) fn run<S: Sink>(
         let storing = scope.spawn(move || {
             for done in batches.iter().flatten() {
                 done.each(|key, value| sink.put(key, value))?;
-                if done.ends_group {
-                    hasher.then(sink.end_group()?);
+                if done.ends_group
+                    && let Some(job) = sink.end_group()?
+                {
+                    hasher.then(job);
                 }
             }
             Ok::<_, CacheError>(sink)

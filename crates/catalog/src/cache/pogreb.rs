@@ -1,19 +1,27 @@
 //! The database of a `pogreb.v1` cache: an append-only record file with a hash index (file-based catalog specification, 4.7).
 
+mod addition;
 mod buckets;
+mod files;
 mod gob;
 mod hash;
 mod layout;
+mod pass;
 mod read;
 mod segment;
+mod version;
 mod write;
 
 use std::path::Path;
 
 use super::{CacheError, at};
 
-pub(super) use read::{Database, Piece};
-pub(super) use write::{Tally, Writer};
+pub(super) use addition::Addition;
+pub(super) use files::Files;
+pub(super) use pass::Piece;
+pub(super) use read::Database;
+pub(super) use version::Tally;
+pub(super) use write::Writer;
 
 /// Refuses what might never end when it is read, such as a pipe.
 fn check_is_file(path: &Path) -> Result<(), CacheError> {
@@ -78,6 +86,65 @@ mod tests {
                 read == records.into_iter().collect::<Vec<_>>(),
                 "{count} keys"
             );
+        }
+    }
+
+    #[test]
+    fn records_of_any_size_are_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let sizes = [3 << 20, 2 << 20, (4 << 20) + 1, 0, 5 << 20, 1];
+        let records: BTreeMap<String, Vec<u8>> = (b'a'..)
+            .zip(sizes)
+            .map(|(name, size)| (char::from(name).to_string(), vec![name; size]))
+            .collect();
+        write(dir.path(), &records);
+        let (mut key, mut sizes) = (0, BTreeMap::new());
+        let take = |piece: Piece<'_>| match piece {
+            Piece::Key(bytes) => key = bytes[0],
+            Piece::Value(bytes) => {
+                assert!(bytes.iter().all(|byte| *byte == key));
+                *sizes.entry(char::from(key).to_string()).or_default() += bytes.len();
+            }
+        };
+        Database::open(dir.path()).unwrap().verify(take).unwrap();
+        assert!(
+            sizes
+                == records
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.len()))
+                    .collect()
+        );
+        // Lengths, key, value and checksum of a record that is read in pieces.
+        let start = 512 + (3 << 20) + 11 + (2 << 20) + 11;
+        let path = dir.path().join("00000-1.psg");
+        let whole = fs::read(&path).unwrap();
+        assert_eq!(whole[start + 6], b'c');
+        for at in [0, 6, 7, 3 << 20, (4 << 20) + 8, (4 << 20) + 11] {
+            let mut bytes = whole.clone();
+            bytes[start + at] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            assert!(verified(dir.path()).is_err(), "at {at}");
+        }
+    }
+
+    #[test]
+    fn chains_of_buckets_neither_meet_nor_go_in_a_circle() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &records(300));
+        let main = fs::read(dir.path().join("main.pix")).unwrap();
+        let link = 512_u64.to_le_bytes();
+        for (to, links) in [(0_u64, &[0, 1][..]), (512, &[0])] {
+            let mut bytes = main.clone();
+            for bucket in links {
+                bytes[512 + 512 * bucket + 496..][..8].copy_from_slice(&link);
+            }
+            fs::write(dir.path().join("main.pix"), bytes).unwrap();
+            let mut overflow = main[..512].to_vec();
+            overflow.resize(1024, 0);
+            overflow[512 + 496..][..8].copy_from_slice(&to.to_le_bytes());
+            fs::write(dir.path().join("overflow.pix"), overflow).unwrap();
+            let error = verified(dir.path()).unwrap_err().to_string();
+            assert!(error.contains("a chain of buckets is broken"), "{error}");
         }
     }
 

@@ -80,11 +80,24 @@ pub fn elements(array: &[u8]) -> Result<Vec<&[u8]>, JsonError> {
 /// [`JsonError`] where the text is not JSON, or not an object.
 pub fn members(object: &[u8]) -> Result<Vec<(String, &[u8])>, JsonError> {
     let mut members = Vec::new();
-    Reader::new(object).object(|reader, key| {
-        members.push((key.text().into_owned(), reader.raw()?));
+    each_member(object, |key, value| members.push((key.to_owned(), value)))?;
+    Ok(members)
+}
+
+/// Hands over the members of a JSON object as [`members`] gives them. Gives the length of the object's text.
+///
+/// # Errors
+/// Those of [`members`].
+pub(crate) fn each_member<'a>(
+    object: &'a [u8],
+    mut each: impl FnMut(&str, &'a [u8]),
+) -> Result<usize, JsonError> {
+    let mut reader = Reader::new(object);
+    reader.object(|reader, key| {
+        each(&key.text(), reader.raw()?);
         Ok(())
     })?;
-    Ok(members)
+    Ok(reader.at)
 }
 
 /// The text of a JSON value without white space between its parts; key order and the spelling of numbers stay.

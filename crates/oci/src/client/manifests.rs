@@ -266,7 +266,7 @@ struct Probe {
 }
 
 /// The type of a manifest: what it says itself, else what the registry says, else what it looks like.
-fn media_type_of(bytes: &Bytes, sent: Option<MediaType>) -> MediaType {
+pub(crate) fn media_type_of(bytes: &Bytes, sent: Option<MediaType>) -> MediaType {
     let probe: Option<Probe> = serde_json::from_slice(bytes).ok();
     let own = probe.as_ref().and_then(|probe| probe.media_type.as_deref());
     if let Some(own) = own.filter(|own| !own.is_empty()) {

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::error::LimitKind;
 use super::limits::Budget;
 use super::scan::ScanError;
+use crate::layer::Owner;
 use crate::size;
 
 /// Which files of a layer are wanted.
@@ -40,8 +41,21 @@ impl Wanted {
     }
 }
 
-/// Is offered each regular file of a layer.
+/// What an archive says of an entry beside its path and content.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct EntryFacts {
+    /// Who owns it.
+    pub(super) owner: Owner,
+    /// The permission bits.
+    pub(super) mode: u32,
+    /// Where its content begins in the uncompressed archive, in bytes.
+    pub(super) offset: u64,
+}
+
+/// Is shown each entry of a layer and offered each regular file.
 pub(super) trait Keeper {
+    /// Takes notice of what an entry puts at `path`; its content, if it is a file, comes next.
+    fn see(&mut self, _path: &str, _facts: EntryFacts) {}
     /// Whether to keep the file.
     fn wants(&self, path: &str, ordinal: u64) -> bool;
     /// Keeps its content, which is `size_bytes` long.

@@ -50,17 +50,26 @@ pub(super) struct LayerTree {
     name_bytes: u64,
 }
 
+/// Where an entry of the archive came to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// The normal path.
+    pub(super) path: String,
+    /// Whether it is a file with a content of its own.
+    pub(super) is_content: bool,
+}
+
 /// An entry's path that leaves the image's root, becomes too long, or passes links that lead in a circle.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unplaceable;
 
 impl LayerTree {
-    /// Adds the archive's entry with the number `ordinal`, as unpacking would; returns the path if it is a file's content.
+    /// Adds the archive's entry with the number `ordinal`, as unpacking would; `None` if it puts nothing anywhere, as deletions do.
     pub(super) fn add(
         &mut self,
         entry: TarEntry,
         ordinal: u64,
-    ) -> Result<Option<String>, Unplaceable> {
+    ) -> Result<Option<Placed>, Unplaceable> {
         let path = self.place(&clean(&entry.path)?)?;
         self.name_bytes += size::of(path.len());
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
@@ -102,7 +111,22 @@ impl LayerTree {
             self.remove_below(&path);
         }
         self.nodes.insert(path.clone(), node);
-        Ok(is_content.then_some(path))
+        Ok(Some(Placed { path, is_content }))
+    }
+
+    /// What the layer has, sorted by path.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// The paths that the layer deletes, sorted.
+    pub(super) fn whiteouts(&self) -> impl Iterator<Item = &str> {
+        self.whiteouts.iter().map(String::as_str)
+    }
+
+    /// The directories of which the layer deletes what is below, sorted.
+    pub(super) fn opaque_directories(&self) -> impl Iterator<Item = &str> {
+        self.opaque.iter().map(String::as_str)
     }
 
     /// The bytes of all names taken in so far.

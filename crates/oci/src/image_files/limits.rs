@@ -77,6 +77,11 @@ impl Budget {
         take(&self.entries, 1, LimitKind::Entries)
     }
 
+    /// How many more entries there may be.
+    pub(super) fn entries_left(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
     pub(super) fn take_names(&self, name_bytes: u64) -> Result<(), LimitKind> {
         take(&self.name_bytes, name_bytes, LimitKind::Names)
     }

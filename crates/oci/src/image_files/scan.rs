@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::archive_copy::{ArchiveCopy, Tee, Unwritable};
 use super::error::{ImageFilesError, LimitKind};
-use super::keep::{Keeper, LimitMet};
+use super::keep::{EntryFacts, Keeper, LimitMet};
 use super::layer_tree::{LayerTree, MAX_PATH_BYTES};
 use super::limits::{Budget, Limits};
 use super::tar_reader::{TarKind, TarReader};
 use crate::blocking;
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::image_repository::ImageRepository;
-use crate::manifest::{Descriptor, ImageManifest};
+use crate::manifest::ImageManifest;
 
 /// Why a layer could not be read, before it is known which one.
 #[derive(Debug)]
@@ -85,16 +87,18 @@ impl<'a> LayerScanner<'a> {
         let name = self.image_name();
         let descriptor = descriptor.clone();
         blocking::read_stream(stream, move |reader| {
-            scan(reader, &mut keeper, &limits, &budget)
+            scan(reader, None, &mut keeper, &limits, &budget)
                 .map(|tree| (tree, keeper))
-                .map_err(|problem| explain(problem, name, &descriptor, &limits))
+                .map_err(|problem| explain(problem, name, &descriptor.digest, &limits))
         })
         .await
     }
 }
 
-fn scan(
+/// Reads a compressed layer to its end, copies the uncompressed archive to `copy`, and offers its files to `keeper`.
+pub(super) fn scan(
     compressed: impl Read,
+    copy: Option<&mut ArchiveCopy>,
     keeper: &mut impl Keeper,
     limits: &Limits,
     budget: &Budget,
@@ -105,7 +109,8 @@ fn scan(
             source: decompress(&mut compressed).map_err(ScanError::Read)?,
             left: limits.max_total_bytes,
         };
-        let mut archive = TarReader::new(BufReader::with_capacity(64 * 1024, bounded));
+        let mut archive =
+            TarReader::new(BufReader::with_capacity(64 * 1024, Tee::new(bounded, copy)));
         let tree = read_entries(&mut archive, keeper, limits, budget)?;
         // What follows the archive's end still belongs to the compressed stream and its checksums.
         io::copy(&mut archive.into_source(), &mut io::sink()).map_err(ScanError::Read)?;
@@ -138,14 +143,23 @@ fn read_entries(
         }
         let named = tree.name_bytes();
         let name = entry.path.clone();
-        let content = tree
+        let facts = EntryFacts {
+            owner: entry.owner,
+            mode: entry.mode,
+            offset: archive.position(),
+        };
+        let placed = tree
             .add(entry, ordinal)
             .map_err(|_| ScanError::Escapes { path: name })?;
         budget
             .take_names(tree.name_bytes() - named)
             .map_err(ScanError::Limit)?;
-        if let Some(path) = content
-            && keeper.wants(&path, ordinal)
+        if let Some(placed) = &placed {
+            keeper.see(&placed.path, facts);
+        }
+        if let Some(placed) = placed
+            && placed.is_content
+            && keeper.wants(&placed.path, ordinal)
         {
             if size_bytes > limits.max_file_bytes {
                 return Err(ScanError::Limit(LimitKind::File));
@@ -194,8 +208,9 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn explain(problem: ScanError, image: String, layer: &Descriptor, limits: &Limits) -> Error {
-    let layer = layer.digest.clone();
+/// The error for a problem with the layer `layer` of an image in `image`.
+pub(super) fn explain(problem: ScanError, image: String, layer: &Digest, limits: &Limits) -> Error {
+    let layer = layer.clone();
     let exceeded = |kind: LimitKind, image, layer| ImageFilesError::LimitExceeded {
         image,
         layer,
@@ -203,15 +218,16 @@ fn explain(problem: ScanError, image: String, layer: &Descriptor, limits: &Limit
         kind,
     };
     match problem {
-        ScanError::Read(error) => match blocking::stream_error(error) {
-            Ok(error) => return error,
-            Err(error) => match error.downcast::<LimitMet>() {
-                Ok(LimitMet(kind)) => exceeded(kind, image, layer),
-                Err(source) => ImageFilesError::Malformed {
-                    image,
-                    layer,
-                    source,
-                },
+        ScanError::Read(error) => match find_cause(error) {
+            Cause::Source(error) => return error,
+            Cause::Limit(kind) => exceeded(kind, image, layer),
+            Cause::Unwritable(Unwritable { path, source }) => {
+                ImageFilesError::Write { path, source }
+            }
+            Cause::Archive(source) => ImageFilesError::Malformed {
+                image,
+                layer,
+                source,
             },
         },
         ScanError::Limit(kind) => exceeded(kind, image, layer),
@@ -219,4 +235,31 @@ fn explain(problem: ScanError, image: String, layer: &Descriptor, limits: &Limit
         ScanError::Write { path, source } => ImageFilesError::Write { path, source },
     }
     .into()
+}
+
+/// What stands behind a failure to read, which passed through readers that know only `io::Error`.
+enum Cause {
+    /// The source of the compressed bytes failed.
+    Source(Error),
+    /// A limit was met.
+    Limit(LimitKind),
+    /// The copy cannot be written.
+    Unwritable(Unwritable),
+    /// The bytes are at fault.
+    Archive(io::Error),
+}
+
+fn find_cause(error: io::Error) -> Cause {
+    let error = match blocking::stream_error(error) {
+        Ok(error) => return Cause::Source(error),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<LimitMet>() {
+        Ok(LimitMet(kind)) => return Cause::Limit(kind),
+        Err(error) => error,
+    };
+    match error.downcast::<Unwritable>() {
+        Ok(unwritable) => Cause::Unwritable(unwritable),
+        Err(error) => Cause::Archive(error),
+    }
 }

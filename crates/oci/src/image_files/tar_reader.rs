@@ -7,6 +7,8 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header};
 
+use crate::layer::Owner;
+
 const BLOCK_BYTES: usize = 512;
 
 /// The longest name or set of PAX records that is read.
@@ -17,6 +19,10 @@ const MAX_EXTENSION_BYTES: u64 = 1024 * 1024;
 pub(super) struct TarEntry {
     /// The name as it stands in the archive.
     pub(super) path: String,
+    /// Who owns it. Numbers that cannot be read count as 0.
+    pub(super) owner: Owner,
+    /// The permission bits, those for set-id and sticky included.
+    pub(super) mode: u32,
     /// What it is.
     pub(super) kind: TarKind,
 }
@@ -40,7 +46,7 @@ pub(super) enum TarKind {
 
 /// Reads an archive once, from front to back.
 pub(super) struct TarReader<R> {
-    source: R,
+    source: Counted<R>,
     content_left: u64,
     padding_left: u64,
 }
@@ -51,13 +57,32 @@ struct Extensions {
     path: Option<String>,
     link: Option<String>,
     size_bytes: Option<u64>,
+    uid: Option<u64>,
+    gid: Option<u64>,
     sparse: bool,
+}
+
+/// Knows how much of the source was read.
+struct Counted<R> {
+    source: R,
+    position: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.position = self.position.saturating_add(crate::size::of(count));
+        Ok(count)
+    }
 }
 
 impl<R: Read> TarReader<R> {
     pub(super) fn new(source: R) -> Self {
         Self {
-            source,
+            source: Counted {
+                source,
+                position: 0,
+            },
             content_left: 0,
             padding_left: 0,
         }
@@ -68,9 +93,14 @@ impl<R: Read> TarReader<R> {
         Content(self)
     }
 
+    /// How many bytes of the archive were read: right after an entry was returned, where its content begins.
+    pub(super) fn position(&self) -> u64 {
+        self.source.position
+    }
+
     /// Gives the source back, to read it to its end.
     pub(super) fn into_source(self) -> R {
-        self.source
+        self.source.source
     }
 
     /// The next entry, or `None` at the archive's end.
@@ -138,7 +168,20 @@ impl<R: Read> TarReader<R> {
                 TarKind::Special
             }
         };
-        Ok(TarEntry { path, kind })
+        let id = |extension: Option<u64>, in_header: io::Result<u64>| {
+            let number = extension.or(in_header.ok()).unwrap_or(0);
+            u32::try_from(number).unwrap_or(0)
+        };
+        let owner = Owner {
+            uid: id(extensions.uid, header.uid()),
+            gid: id(extensions.gid, header.gid()),
+        };
+        Ok(TarEntry {
+            path,
+            owner,
+            mode: header.mode().unwrap_or(0) & 0o7777,
+            kind,
+        })
     }
 
     fn expect_content(&mut self, size_bytes: u64) {
@@ -260,6 +303,8 @@ fn parse_pax(mut records: &[u8], extensions: &mut Extensions) -> io::Result<()> 
         match key {
             b"path" => extensions.path = Some(lossy(value)),
             b"linkpath" => extensions.link = Some(lossy(value)),
+            b"uid" => extensions.uid = number(value),
+            b"gid" => extensions.gid = number(value),
             b"size" => extensions.size_bytes = Some(number(value).ok_or_else(wrong)?),
             b"GNU.sparse.name" => {
                 extensions.path = Some(lossy(value));

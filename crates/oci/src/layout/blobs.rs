@@ -23,7 +23,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 const PIECES_AHEAD: usize = 4;
 
 /// Where the blob lies, or would lie.
-pub(super) fn path(root: &Path, digest: &Digest) -> PathBuf {
+pub(crate) fn path(root: &Path, digest: &Digest) -> PathBuf {
     folder(root, digest).join(digest.hex())
 }
 
@@ -65,7 +65,7 @@ pub(super) fn check_limit(root: &Path, descriptor: &Descriptor, limit: u64) -> R
 }
 
 /// The whole blob, checked against its digest; `None` if it is not there.
-pub(super) fn read(root: &Path, digest: &Digest, limit: u64) -> Result<Option<Bytes>, Error> {
+pub(crate) fn read(root: &Path, digest: &Digest, limit: u64) -> Result<Option<Bytes>, Error> {
     let file = match open(root, digest) {
         Ok(file) => file,
         Err(LayoutError::BlobUnknown { .. }) => return Ok(None),
@@ -97,10 +97,15 @@ pub(super) fn read(root: &Path, digest: &Digest, limit: u64) -> Result<Option<By
     Ok(Some(bytes.into()))
 }
 
-/// Streams the opened blob; a mismatch of size or digest is the last item.
-pub(super) fn stream(mut file: File, root: &Path, descriptor: &Descriptor) -> BlobStream {
+/// Streams the blob in the opened `file` at `path`; a mismatch of size or digest is the last item. `what` begins error
+/// texts.
+pub(crate) fn stream(
+    mut file: File,
+    path: PathBuf,
+    descriptor: &Descriptor,
+    what: String,
+) -> BlobStream {
     let (sender, mut receiver) = mpsc::channel(PIECES_AHEAD);
-    let path = path(root, &descriptor.digest);
     // The task ends with the file or with the stream that takes its pieces, so nobody needs to wait for it.
     drop(tokio::task::spawn_blocking(move || {
         loop {
@@ -124,12 +129,12 @@ pub(super) fn stream(mut file: File, root: &Path, descriptor: &Descriptor) -> Bl
         }
     }));
     let pieces = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
-    BlobStream::verified(pieces, descriptor, reading(root, &descriptor.digest))
+    BlobStream::verified(pieces, descriptor, what)
 }
 
 /// Stores what `source` gives as the blob `descriptor`, unless it is there: complete, checked and on the disk before it
 /// appears under its name.
-pub(super) fn write(
+pub(crate) fn write(
     root: &Path,
     descriptor: &Descriptor,
     source: &mut impl Read,
@@ -137,6 +142,18 @@ pub(super) fn write(
     if size(root, &descriptor.digest)? == Some(descriptor.size) {
         return Ok(());
     }
+    let file = receive(root, descriptor, source)?;
+    publish(file, &path(root, &descriptor.digest))?;
+    Ok(())
+}
+
+/// Writes what `source` gives to a temporary file, which is the blob `descriptor` then, and makes the directory where
+/// it belongs.
+pub(crate) fn receive(
+    root: &Path,
+    descriptor: &Descriptor,
+    source: &mut impl Read,
+) -> Result<NamedTempFile, Error> {
     let folder = folder(root, &descriptor.digest);
     let unwritable = |source| LayoutError::Io {
         path: folder.clone(),
@@ -162,22 +179,27 @@ pub(super) fn write(
         file.write_all(&piece[..count]).map_err(unwritable)?;
     }
     check.end()?;
-    let target = path(root, &descriptor.digest);
-    publish(file, &target)?;
-    Ok(())
+    Ok(file)
 }
 
-/// A new file in the layout's directory, readable for everybody once it is published.
-pub(super) fn temporary(root: &Path) -> io::Result<NamedTempFile> {
+/// What the names of files begin with that are being written.
+pub(crate) const INCOMING: &str = ".incoming-";
+
+/// A new file in the layout's directory, readable for everybody once it is published. Its lock is held while it is
+/// written, so that others can tell it from one that a crash left.
+pub(crate) fn temporary(root: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt as _;
-    tempfile::Builder::new()
-        .prefix(".incoming-")
+    let file = tempfile::Builder::new()
+        .prefix(INCOMING)
         .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(root)
+        .tempfile_in(root)?;
+    // Nobody else knows the file yet. Where there are no locks, its age alone protects it.
+    drop(file.as_file().try_lock());
+    Ok(file)
 }
 
 /// Moves a written file to its name; both the content and the name are on the disk afterwards.
-pub(super) fn publish(file: NamedTempFile, target: &Path) -> Result<(), LayoutError> {
+pub(crate) fn publish(file: NamedTempFile, target: &Path) -> Result<(), LayoutError> {
     let unwritable = |source| LayoutError::Io {
         path: target.to_owned(),
         source,
@@ -193,6 +215,6 @@ pub(super) fn publish(file: NamedTempFile, target: &Path) -> Result<(), LayoutEr
     Ok(())
 }
 
-fn reading(root: &Path, digest: &Digest) -> String {
+pub(super) fn reading(root: &Path, digest: &Digest) -> String {
     format!("reading `{digest}` of `oci:{}`", root.display())
 }

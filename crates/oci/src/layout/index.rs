@@ -50,7 +50,7 @@ pub(super) fn check(root: &Path) -> Result<(), LayoutError> {
 }
 
 /// Makes an empty layout where there is none.
-pub(super) fn create(root: &Path) -> Result<(), LayoutError> {
+pub(crate) fn create(root: &Path) -> Result<(), LayoutError> {
     match check(root) {
         Err(LayoutError::NotALayout { .. }) => {}
         other => return other,

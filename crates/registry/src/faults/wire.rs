@@ -37,7 +37,9 @@ pub(crate) fn distort(response: Response<Body>, fault: &Fault) -> Response<Body>
         | Fault::CutRequest { .. }
         | Fault::Stall
         | Fault::RefuseMount
-        | Fault::DropConnection => response,
+        | Fault::DropConnection
+        | Fault::NotFound
+        | Fault::ExpireToken => response,
     }
 }
 

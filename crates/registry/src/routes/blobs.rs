@@ -88,7 +88,7 @@ impl Registry {
     }
 }
 
-fn unknown(digest: Digest) -> Refusal {
+pub(super) fn unknown(digest: Digest) -> Refusal {
     Refusal::about(
         Code::BlobUnknown,
         "the repository does not have this blob",

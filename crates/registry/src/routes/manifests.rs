@@ -126,7 +126,7 @@ impl Registry {
     }
 }
 
-fn unknown(reference: &str) -> Refusal {
+pub(super) fn unknown(reference: &str) -> Refusal {
     Refusal::new(
         Code::ManifestUnknown,
         format!("the repository does not have the manifest `{reference}`"),

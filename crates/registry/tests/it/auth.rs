@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry::Auth;
+use registry::{Auth, Fault, Rule};
 use reqwest::{Method, Response};
 
 use crate::support::{Fixture, digest, header, send};
@@ -160,4 +160,35 @@ async fn tokens_expire() {
     let refused = with_token(&fixture, Method::GET, "/v2/a/tags/list", &spent).await;
     assert_eq!(refused.status(), 401);
     assert!(header(&refused, "www-authenticate").ends_with("error=\"invalid_token\""));
+}
+
+#[tokio::test]
+async fn a_token_ends_after_as_many_uses_as_a_rule_says() {
+    let fixture = Fixture::start_with(|config| config.auth = Some(Auth::Token(users()))).await;
+    fixture
+        .running
+        .faults()
+        .add(Rule::new("/v2/", Fault::ExpireToken).skip(2).times(1));
+    let first = token(&fixture, "scope=repository:a:pull").await;
+    let ask = async |token: &str| {
+        let answer = with_token(&fixture, Method::GET, "/v2/a/manifests/v1", token).await;
+        let challenge = answer.headers().get("www-authenticate").cloned();
+        let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), challenge.unwrap_or_default())
+    };
+    assert_eq!(ask(&first).await.0, 404);
+    // A request without a token has none to lose.
+    assert_eq!(fixture.get("/v2/").await.status(), 401);
+    assert_eq!(ask(&first).await.0, 404);
+    for _ in 0..2 {
+        let (status, challenge) = ask(&first).await;
+        assert_eq!(status, 401);
+        assert!(
+            challenge.ends_with("error=\"invalid_token\""),
+            "{challenge}"
+        );
+    }
+    let second = token(&fixture, "scope=repository:a:pull").await;
+    assert_eq!(ask(&second).await.0, 404);
+    assert_eq!(fixture.running.faults().struck(), 1);
 }

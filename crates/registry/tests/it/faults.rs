@@ -221,3 +221,38 @@ async fn a_dropped_connection_gives_no_answer() {
         .collect();
     assert_eq!(statuses, [Some(StatusCode::OK), None, Some(StatusCode::OK)]);
 }
+
+#[tokio::test]
+async fn a_hidden_tag_is_listed_and_not_found() {
+    let fixture = Fixture::start().await;
+    fixture.push_image("a", "v1", b"layer").await;
+    fixture
+        .running
+        .faults()
+        .add(Rule::new("/manifests/v1", Fault::NotFound).times(2));
+    let hidden = fixture.get("/v2/a/manifests/v1").await;
+    assert_eq!(hidden.status(), 404);
+    assert_eq!(code(hidden).await, "MANIFEST_UNKNOWN");
+    assert_eq!(
+        fixture.get("/v2/a/tags/list").await.text().await.unwrap(),
+        r#"{"name":"a","tags":["v1"]}"#
+    );
+    assert_eq!(fixture.head("/v2/a/manifests/v1").await.status(), 404);
+    assert_eq!(fixture.head("/v2/a/manifests/v1").await.status(), 200);
+    assert_eq!(fixture.running.faults().struck(), 2);
+}
+
+#[tokio::test]
+async fn a_hidden_blob_is_not_found() {
+    let (fixture, path, bytes) = with_blob().await;
+    fixture
+        .running
+        .faults()
+        .add(Rule::new("", Fault::NotFound).times(1));
+    // What is no blob and no manifest cannot be hidden.
+    assert_eq!(fixture.get("/v2/").await.status(), 200);
+    let hidden = fixture.get(&path).await;
+    assert_eq!(hidden.status(), 404);
+    assert_eq!(code(hidden).await, "BLOB_UNKNOWN");
+    assert_eq!(fixture.get(&path).await.bytes().await.unwrap(), bytes);
+}

@@ -111,6 +111,11 @@ impl Slot {
     pub(super) fn record_len(self) -> u64 {
         RECORD_OVERHEAD + u64::from(self.key_len) + u64::from(self.value_len)
     }
+
+    /// Where the record ends in its segment.
+    pub(super) fn end(self) -> u64 {
+        u64::from(self.offset) + self.record_len()
+    }
 }
 
 /// The two lengths at the beginning of a record.

@@ -1,28 +1,42 @@
 //! Segments: the files that hold the records.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io::{BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::super::{CacheError, at};
+use super::super::extent::Reader;
+use super::super::{CacheError, Extent, at};
+use super::damaged;
 use super::hash::murmur3;
-use super::layout::{
-    DELETION, HEADER, LENGTHS, MAGIC, RECORD_OVERHEAD, SEED, START, Slot, segment_number,
-};
-use super::{check_is_file, damaged};
+use super::layout::{DELETION, HEADER, LENGTHS, MAGIC, RECORD_OVERHEAD, SEED, START, Slot};
 
 /// A segment file.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) file: Arc<File>,
+    pub(super) extent: Extent,
+    /// What errors call it.
     pub(super) path: PathBuf,
-    pub(super) size: u64,
     /// Its place in the order of writing.
     pub(super) sequence: u64,
     pub(super) counts: Counts,
+}
+
+impl Segment {
+    /// The value of a record.
+    pub(super) fn value(&self, slot: Slot) -> Extent {
+        value(&self.extent, slot)
+    }
+
+    /// The bytes of all records.
+    pub(super) fn records_len(&self) -> u64 {
+        self.extent.size.saturating_sub(START.into())
+    }
+}
+
+/// The value of a record in the segment file that has it.
+pub(super) fn value(segment: &Extent, slot: Slot) -> Extent {
+    let offset = u64::from(slot.offset) + LENGTHS + u64::from(slot.key_len);
+    segment.part(offset, slot.value_len.into())
 }
 
 /// What the meta data of a segment count.
@@ -34,69 +48,6 @@ pub(super) struct Counts {
     pub(super) dead_keys: u64,
     /// Bytes of those, and of all deletions.
     pub(super) dead_bytes: u64,
-}
-
-/// The segments in a directory by number. Nothing but their sizes is read.
-pub(super) fn open_all(dir: &Path) -> Result<BTreeMap<u16, Segment>, CacheError> {
-    let mut segments = BTreeMap::new();
-    for entry in fs::read_dir(dir).map_err(at("read", dir))? {
-        let path = entry.map_err(at("read", dir))?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some((number, sequence)) = name.and_then(segment_number) else {
-            continue;
-        };
-        check_is_file(&path)?;
-        let file = File::open(&path).map_err(at("open", &path))?;
-        let size = file.metadata().map_err(at("read", &path))?.len();
-        let segment = Segment {
-            file: Arc::new(file),
-            path,
-            size,
-            sequence,
-            counts: Counts::default(),
-        };
-        if let Some(twin) = segments.insert(number, segment) {
-            return Err(damaged(&twin.path, "another segment has its number"));
-        }
-    }
-    Ok(segments)
-}
-
-/// A record's value, in the file that holds it.
-#[derive(Debug, Clone)]
-pub(super) struct Value {
-    file: Arc<File>,
-    offset: u64,
-    length: u64,
-}
-
-/// As much of a value as is held in memory.
-const PIECE: usize = 1 << 16;
-
-impl Value {
-    pub(super) fn new(file: &Arc<File>, slot: Slot) -> Self {
-        Self {
-            file: Arc::clone(file),
-            offset: u64::from(slot.offset) + LENGTHS + u64::from(slot.key_len),
-            length: slot.value_len.into(),
-        }
-    }
-
-    /// Reads the value piece by piece, for as long as `each` says that it needs more.
-    pub(super) fn read(&self, mut each: impl FnMut(&[u8]) -> bool) -> std::io::Result<()> {
-        let mut buffer = vec![0; PIECE.min(usize::try_from(self.length).unwrap_or(PIECE))];
-        let (mut offset, mut left) = (self.offset, self.length);
-        while left > 0 {
-            let count = buffer.len().min(usize::try_from(left).unwrap_or(PIECE));
-            self.file.read_exact_at(&mut buffer[..count], offset)?;
-            if !each(&buffer[..count]) {
-                break;
-            }
-            let read = u64::try_from(count).unwrap_or(left);
-            (offset, left) = (offset + read, left - read);
-        }
-        Ok(())
-    }
 }
 
 /// The records that count, found as a server finds them that has lost its index: segments in the order they were written
@@ -150,7 +101,7 @@ type Found = (Vec<u8>, Option<Slot>);
 
 /// Reads a segment from its beginning, record by record.
 struct Records<'s> {
-    file: BufReader<&'s File>,
+    file: BufReader<Reader<'s>>,
     path: &'s Path,
     number: u16,
     size: u64,
@@ -160,10 +111,10 @@ struct Records<'s> {
 impl<'s> Records<'s> {
     fn of(segment: &'s Segment, number: u16) -> Result<Self, CacheError> {
         let mut records = Self {
-            file: BufReader::with_capacity(PIECE, &segment.file),
+            file: BufReader::with_capacity(1 << 16, Reader::new(&segment.extent)),
             path: &segment.path,
             number,
-            size: segment.size,
+            size: segment.extent.size,
             offset: u64::from(START),
         };
         let mut header = [0; HEADER];
