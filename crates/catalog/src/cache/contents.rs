@@ -8,7 +8,9 @@ use super::protobuf::Message;
 use super::record::{Place, Record, Shared};
 use super::{CacheError, Format, facts, index};
 use crate::Profile;
-use crate::fbc::{Bundle, CSV_METADATA, Catalog, Model, Other, Package, PackageModel, Property};
+use crate::fbc::{
+    Bundle, CSV_METADATA, Catalog, Model, Other, Package, PackageModel, Property, Shelf,
+};
 use crate::json::{self, Numbers, Value};
 
 /// The key of the package index, and the name of its file.
@@ -30,6 +32,8 @@ pub(super) struct Task<'a> {
 enum What<'a> {
     Bundle {
         bundle: &'a Bundle,
+        /// Holds what was taken of the bundle, if anything was.
+        shelf: Option<&'a Shelf>,
         version: &'a str,
         package: &'a Package,
         /// Keys, with the channels that they stand for.
@@ -143,6 +147,7 @@ fn bundles<'a>(
     }
     let task = |(bundle, version, records)| What::Bundle {
         bundle,
+        shelf: None,
         version,
         package: model.package,
         records,
@@ -206,16 +211,33 @@ fn check_name(what: &'static str, name: &str) -> Result<(), CacheError> {
     })
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// The task on a bundle of which a part is on a shelf.
+    pub(super) fn with_shelf(mut self, from: &'a Shelf) -> Self {
+        if let What::Bundle { shelf, .. } = &mut self.what {
+            *shelf = Some(from);
+        }
+        self
+    }
+
     /// Roughly how many bytes [`Task::run`] makes.
     pub(super) fn weight(&self) -> usize {
         match &self.what {
             What::Bundle {
-                bundle, package, ..
+                bundle,
+                shelf,
+                package,
+                ..
             } => {
                 let properties = bundle.properties.iter();
-                let weight = |property: &Property| {
-                    let value = property.value.as_ref().map_or(0, String::len);
+                let lengths = properties
+                    .clone()
+                    .map(|property| property.value.as_ref().map_or(0, String::len));
+                let lengths = match shelf {
+                    Some(shelf) => shelf.lengths(bundle),
+                    None => lengths.collect(),
+                };
+                let weight = |(property, value): (&Property, usize)| {
                     if property.type_ == CSV_METADATA {
                         // A generated CSV has what all bundles of the package share, and is stored twice.
                         let icon = package
@@ -227,7 +249,7 @@ impl Task<'_> {
                         value
                     }
                 };
-                properties.map(weight).sum()
+                properties.zip(lengths).map(weight).sum()
             }
             What::Blobs { blobs, .. } => blobs.iter().map(|blob| blob.blob.len()).sum(),
             What::Blob { blob, .. } => blob.blob.len(),
@@ -238,15 +260,22 @@ impl Task<'_> {
     /// Does the work.
     ///
     /// # Errors
-    /// [`CacheError`] if a bundle does not say which CSV to show.
+    /// [`CacheError`] if a bundle does not say which CSV to show, or what was taken of it cannot be read.
     pub(super) fn run(&self, format: Format) -> Result<Done<'_>, CacheError> {
         let records = match &self.what {
             What::Bundle {
                 bundle,
+                shelf,
                 version,
                 package,
                 records,
-            } => Records::Bundle(records, facts::encode(bundle, version, package, format)?),
+            } => {
+                let bundle = match shelf {
+                    Some(shelf) => shelf.whole(bundle).map_err(CacheError::Shelf)?,
+                    None => Cow::Borrowed(*bundle),
+                };
+                Records::Bundle(records, facts::encode(&bundle, version, package, format)?)
+            }
             What::Blobs { key, blobs } => {
                 let mut value = Vec::new();
                 for blob in blobs {
