@@ -332,7 +332,7 @@ impl Work<'_> {
             deleted,
             bytes,
         } = writer.commit()?;
-        json_files::write_file(&path, digest.as_bytes(), 0o660)?;
+        json_files::write_file(&path, &[digest.as_bytes()], 0o660)?;
         Ok(Report {
             digest,
             change,
@@ -352,7 +352,7 @@ impl Work<'_> {
         let digest_path = digest_path(self.cache_dir, Format::Json);
         // An empty digest is what keeps a half-written directory recognisable as a JSON cache.
         remove(fs::remove_file(&digest_path), &digest_path)?;
-        json_files::write_file(&digest_path, b"", 0o640)?;
+        json_files::write_file(&digest_path, &[], 0o640)?;
         let writer = json_files::Writer::create(self.cache_dir)?;
         hasher.then(writer.begin());
         let writer = pipeline::run(&tasks, Format::Json, writer, &hasher)?;

@@ -40,16 +40,14 @@ enum What<'a> {
         records: Vec<(String, Place<'a>)>,
     },
     /// All blobs of a schema and package, for a database.
-    Blobs {
-        key: String,
-        blobs: Vec<&'a Other>,
-    },
+    Blobs { key: String, blobs: Vec<&'a Other> },
     /// One blob, for a file.
-    Blob {
-        name: String,
-        blob: &'a Other,
+    Blob { name: String, blob: &'a Other },
+    Index {
+        catalog: &'a Catalog,
+        model: &'a Model<'a>,
+        profile: Profile,
     },
-    Index(String),
 }
 
 /// A task that was done: records, ready to be put one by one.
@@ -63,7 +61,7 @@ pub(super) struct Done<'t> {
 #[derive(Debug)]
 enum Records<'t> {
     Bundle(&'t [(String, Place<'t>)], Shared),
-    One(&'t str, Cow<'t, [u8]>),
+    One(&'t str, Vec<u8>),
 }
 
 /// All tasks of a valid catalog.
@@ -81,8 +79,12 @@ pub(super) fn tasks<'a>(
     for (name, package) in &model.packages {
         groups.insert(prefix(name, format), bundles(name, package, format)?);
     }
-    let index = index::packages(catalog, model, profile);
-    groups.insert(PACKAGES.to_owned(), vec![What::Index(index)]);
+    let index = What::Index {
+        catalog,
+        model,
+        profile,
+    };
+    groups.insert(PACKAGES.to_owned(), vec![index]);
     if profile.caches_other_blobs {
         groups.insert(METAS.to_owned(), blobs(&catalog.others, format)?);
     }
@@ -229,15 +231,11 @@ impl<'a> Task<'a> {
                 package,
                 ..
             } => {
-                let properties = bundle.properties.iter();
-                let lengths = properties
-                    .clone()
-                    .map(|property| property.value.as_ref().map_or(0, String::len));
-                let lengths = match shelf {
-                    Some(shelf) => shelf.lengths(bundle),
-                    None => lengths.collect(),
-                };
-                let weight = |(property, value): (&Property, usize)| {
+                let taken = shelf.map(|shelf| shelf.lengths(bundle)).unwrap_or_default();
+                let properties = bundle.properties.iter().enumerate();
+                let weight = |(index, property): (usize, &Property)| {
+                    let held = property.value.as_ref().map_or(0, String::len);
+                    let value = taken.get(&index).copied().unwrap_or(held);
                     if property.type_ == CSV_METADATA {
                         // A generated CSV has what all bundles of the package share, and is stored twice.
                         let icon = package
@@ -249,11 +247,11 @@ impl<'a> Task<'a> {
                         value
                     }
                 };
-                properties.zip(lengths).map(weight).sum()
+                properties.map(weight).sum()
             }
             What::Blobs { blobs, .. } => blobs.iter().map(|blob| blob.blob.len()).sum(),
             What::Blob { blob, .. } => blob.blob.len(),
-            What::Index(_) => 0,
+            What::Index { .. } => 0,
         }
     }
 
@@ -271,7 +269,7 @@ impl<'a> Task<'a> {
                 records,
             } => {
                 let bundle = match shelf {
-                    Some(shelf) => shelf.whole(bundle).map_err(CacheError::Shelf)?,
+                    Some(from) => from.whole(bundle).map_err(CacheError::Shelf)?,
                     None => Cow::Borrowed(*bundle),
                 };
                 Records::Bundle(records, facts::encode(&bundle, version, package, format)?)
@@ -284,12 +282,19 @@ impl<'a> Task<'a> {
                     value.extend_from_slice(&length.to_be_bytes());
                     value.extend_from_slice(&message);
                 }
-                Records::One(key, value.into())
+                Records::One(key, value)
             }
             What::Blob { name, blob } => {
-                Records::One(name, format!("{}\n", blob.blob).into_bytes().into())
+                Records::One(name, format!("{}\n", blob.blob).into_bytes())
             }
-            What::Index(text) => Records::One(PACKAGES, text.as_bytes().into()),
+            What::Index {
+                catalog,
+                model,
+                profile,
+            } => {
+                let index = index::packages(catalog, model, *profile);
+                Records::One(PACKAGES, index.into_bytes())
+            }
         };
         Ok(Done {
             records,

@@ -1,7 +1,7 @@
 //! The manifests of bundles, out of memory while nobody needs them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -98,16 +98,10 @@ impl Shelf {
         Ok(Cow::Owned(whole))
     }
 
-    /// How many bytes the value of each property of a bundle has when it is whole.
-    pub(crate) fn lengths(&self, bundle: &Bundle) -> Vec<usize> {
-        let lengths = bundle.properties.iter();
-        let mut lengths: Vec<usize> = lengths
-            .map(|property| property.value.as_ref().map_or(0, String::len))
-            .collect();
-        for (index, length) in self.of(bundle).into_iter().flat_map(|taken| taken.values) {
-            lengths[index] = length;
-        }
-        lengths
+    /// The lengths of the values that were taken of a bundle, by the indexes of its properties.
+    pub(crate) fn lengths(&self, bundle: &Bundle) -> BTreeMap<usize, usize> {
+        let taken = self.of(bundle);
+        taken.into_iter().flat_map(|taken| taken.values).collect()
     }
 
     fn of(&self, bundle: &Bundle) -> Option<Taken> {
@@ -177,10 +171,14 @@ mod tests {
             .collect();
         assert_eq!(values, [true, false, true, false, false, false]);
         assert_eq!(*shelf.whole(&slim).unwrap(), bundle());
-        let lengths = bundle().properties.into_iter();
-        let lengths: Vec<usize> = lengths
-            .map(|property| property.value.unwrap().len())
-            .collect();
+        let whole = bundle();
+        let length = |index: usize| {
+            whole.properties[index]
+                .value
+                .as_ref()
+                .map_or(0, String::len)
+        };
+        let lengths = BTreeMap::from([(0, length(0)), (2, length(2))]);
         assert_eq!(shelf.lengths(&slim), lengths);
     }
 
