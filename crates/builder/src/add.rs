@@ -120,6 +120,13 @@ impl Builder {
             published.kept.extend(moved.kept);
             overwritten = Some((name, moved.digest));
         }
+        for Kept { target, entries } in &published.kept {
+            let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
+            let entries = entries.join(", ");
+            tracing::warn!(
+                "`{target}` keeps its former images for {entries}, with the former catalog"
+            );
+        }
         Ok(Added {
             facts: publish::result_facts(
                 config,

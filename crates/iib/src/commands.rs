@@ -4,6 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index_add;
 pub(crate) mod index_inspect;
+pub(crate) mod manifest;
 pub(crate) mod quickstart;
 pub(crate) mod registry_serve;
 pub(crate) mod serve;

@@ -28,11 +28,13 @@ pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
     } else {
         Format::Docker
     };
+    let on_lost_arch = args.on_lost_arch;
     let request = request(args).map_err(WrongUsage)?;
     let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
     let config = BuilderConfig {
         epoch,
         format: manifests,
+        on_lost_arch,
         ..BuilderConfig::new(work_dir.path())
     };
     let builder = Builder::new(client, credentials, config);
@@ -113,6 +115,13 @@ fn describe(added: &Added) -> String {
     for (arch, digest) in &added.images {
         lines.push(format!("  {arch:<8} {digest}"));
     }
+    for kept in &added.kept {
+        lines.push(format!(
+            "kept       {} of {}",
+            names(&kept.entries).join(", "),
+            kept.target
+        ));
+    }
     lines.push(format!(
         "bundles    {} added, {} already there",
         added.bundles_added.len(),
@@ -143,7 +152,11 @@ fn to_json(added: &Added) -> serde_json::Value {
         .iter()
         .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
         .collect();
-    let names = |specs: &[oci::PullSpec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let kept: BTreeMap<String, Vec<String>> = added
+        .kept
+        .iter()
+        .map(|kept| (kept.target.to_string(), names(&kept.entries)))
+        .collect();
     json!({
         "index_image": added.facts.index_image,
         "index_image_resolved": added.facts.index_image_resolved,
@@ -151,6 +164,7 @@ fn to_json(added: &Added) -> serde_json::Value {
         "internal_index_image_copy_resolved": added.facts.internal_index_image_copy_resolved,
         "digest": added.digest,
         "images": images,
+        "kept": kept,
         "bundles_added": names(&added.bundles_added),
         "bundles_present": names(&added.bundles_present),
         "blobs": {
@@ -167,6 +181,10 @@ fn to_json(added: &Added) -> serde_json::Value {
             "bytes_written": added.usage.bytes_written,
         },
     })
+}
+
+fn names(things: &[impl ToString]) -> Vec<String> {
+    things.iter().map(ToString::to_string).collect()
 }
 
 /// Phases for a person: a spinner on a terminal, plain lines elsewhere.
