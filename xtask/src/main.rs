@@ -39,6 +39,8 @@ enum Bench {
     IndexAdd(bench::index_add::Args),
     /// `iib catalog` on whole indexes and catalogs, beside opm: time and memory
     Catalog(bench::catalog::Args),
+    /// `iib index add-fragment` on file-based indexes of any size: requests, bytes, time and memory, beside containers' tools
+    Image(bench::image::Args),
     /// One run of a program, as the other measurements count it
     #[command(hide = true)]
     Process(bench::process::Args),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
         Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),
+        Command::Bench(Bench::Image(args)) => bench::image::run(&args).map(|()| true),
         Command::Bench(Bench::Process(args)) => bench::process::run(&args).map(|()| true),
     };
     match passed {

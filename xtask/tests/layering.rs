@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Which of our crates each may use. A new arrow changes ARCHITECTURE.md in the same commit.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("api", &[]),
-    ("builder", &["bundle", "indexdb", "oci"]),
+    ("builder", &["bundle", "catalog", "indexdb", "oci"]),
     ("bundle", &["catalog"]),
     ("catalog", &[]),
     (

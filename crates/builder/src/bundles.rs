@@ -7,11 +7,11 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{Limits, PullSpec};
 
 use crate::Builder;
-use crate::add::blocking;
-use crate::add::prepare::{FoundBundle, find_bundle};
+use crate::blocking::blocking;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::image::{FoundImage, PlatformImage};
+use crate::stages::prepare::{FoundBundle, find_bundle};
 
 /// The directories of a bundle image.
 const MANIFESTS: &str = "/manifests";
@@ -24,7 +24,7 @@ impl Builder {
     /// [`Error`] says which image could not be read, or what is wrong with the bundle in it.
     pub async fn read_bundles(&self, bundles: &[PullSpec]) -> Result<Vec<Bundle>, Error> {
         let found: Vec<FoundBundle> = stream::iter(bundles.to_vec())
-            .map(|written| find_bundle(&self.client, written, None))
+            .map(|written| find_bundle(&self.client, None, written, None))
             .buffered(self.config.concurrency.get())
             .try_collect()
             .await?;

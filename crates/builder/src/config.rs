@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use oci::{Format, LossPolicy, RegistryHost};
+use oci::{CacheConfig, Format, LossPolicy, RegistryHost};
 
 use crate::request::BinaryImage;
 use crate::scope::Scope;
@@ -22,6 +22,8 @@ pub struct BuilderConfig {
     pub epoch: i64,
     /// Where private directories of requests are made.
     pub work_dir: PathBuf,
+    /// Where layers of indexes are kept from one request to the next, and how much of them.
+    pub blob_cache: CacheConfig,
     /// The family of manifests to write.
     pub format: Format,
     /// What happens when a tag that people use has architectures that the result lacks.
@@ -31,14 +33,19 @@ pub struct BuilderConfig {
 }
 
 impl BuilderConfig {
-    /// The defaults, working in `work_dir`.
+    /// The defaults, working in `work_dir`, with the blob cache below it.
     pub fn new(work_dir: impl Into<PathBuf>) -> Self {
+        let work_dir = work_dir.into();
         Self {
             shown_registry: None,
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
             epoch: 0,
-            work_dir: work_dir.into(),
+            blob_cache: CacheConfig {
+                dir: work_dir.join("cache"),
+                limit_bytes: DEFAULT_CACHE_BYTES,
+            },
+            work_dir,
             format: Format::Docker,
             on_lost_arch: LossPolicy::Refuse,
             concurrency: DEFAULT_CONCURRENCY,
@@ -47,3 +54,4 @@ impl BuilderConfig {
 }
 
 const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
+const DEFAULT_CACHE_BYTES: u64 = 10 << 30;

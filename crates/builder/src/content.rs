@@ -7,11 +7,11 @@ use bundle::Bundle;
 use oci::{ImageName, Limits};
 
 use crate::Builder;
-use crate::add::prepare::extract_database;
 use crate::bundles::read_image;
 use crate::error::{Error, Role};
 use crate::image::{FoundImage, label};
 use crate::labels;
+use crate::stages::prepare::extract_database;
 
 /// What an image holds, by its labels.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Builder {
         databases: Databases,
         to: &Path,
     ) -> Result<Content, Error> {
-        let image = FoundImage::find(&self.client, name, Role::Image, None).await?;
+        let image = FoundImage::find(&self.client, None, name, Role::Image, None).await?;
         let platform = image.for_labels().await?;
         let labels = platform.config.labels();
         let has_others = [labels::CONFIGS, labels::PACKAGE]

@@ -183,14 +183,139 @@ pub enum Error {
         /// The layer's type.
         media_type: MediaType,
     },
-    /// The from-index is no SQLite index image.
+    /// The from-index is a file-based index where an SQLite index is needed.
     #[error(
-        "the index image `{index}` is a file-based catalog (label `{}`); only SQLite index images can be added to so far",
+        "the index image `{index}` is a file-based catalog (label `{}`), and only an SQLite index image has the database that is asked for",
         crate::labels::CONFIGS
     )]
     FileBasedIndex {
         /// The index image.
         index: Box<ImageName>,
+    },
+    /// The from-index is an SQLite index where a file-based index is needed.
+    #[error(
+        "the index image `{index}` is an SQLite index: it has no label `{}`; name a file-based index image",
+        crate::labels::CONFIGS
+    )]
+    NotFileBased {
+        /// The index image.
+        index: Box<ImageName>,
+    },
+    /// The request needs an index to start from and names none.
+    #[error("no index image is named to start from; name one with `from_index`")]
+    NoFromIndex,
+    /// A fragment holds no package.
+    #[error(
+        "the fragment `{fragment}` has no package directory in `{}`; build it with one",
+        crate::labels::FRAGMENT_PATH
+    )]
+    EmptyFragment {
+        /// The fragment image.
+        fragment: Box<PullSpec>,
+    },
+    /// Something in a catalog is named as no directory of a package can be.
+    #[error(
+        "{origin} has `{name}`, which is no directory of a package: names are lower-case letters, digits, `.` and `-`; rename or remove it"
+    )]
+    PackageName {
+        /// Whose catalog it is.
+        origin: String,
+        /// The name.
+        name: String,
+    },
+    /// A file of a catalog is no stream of blobs.
+    #[error("the file `{path}` in the catalog of {origin} cannot be read")]
+    CatalogFile {
+        /// Whose catalog it is.
+        origin: String,
+        /// The file, from the catalog's directory.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<catalog::fbc::Unreadable>,
+    },
+    /// A catalog cannot be read.
+    #[error("the catalog of {origin} cannot be read")]
+    Unreadable {
+        /// Whose catalog it is.
+        origin: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<catalog::fbc::CatalogError>,
+    },
+    /// The changed catalog is not valid, or cannot be served.
+    #[error("the catalog of {origin} cannot be served with the change")]
+    Cache {
+        /// Whose catalog it is.
+        origin: String,
+        /// Why.
+        #[source]
+        source: Box<catalog::cache::CacheError>,
+    },
+    /// The hidden database cannot become files.
+    #[error("the database of the index image `{index}` cannot be rendered as a catalog")]
+    Migrate {
+        /// The index image.
+        index: Box<ImageName>,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Bundles cannot be added to a package that only fragments change.
+    #[error(
+        "the package `{package}` of the index image `{index}` is file-based only: bundles cannot be added to it; change it with a catalog fragment"
+    )]
+    OptedIn {
+        /// The index image.
+        index: Box<ImageName>,
+        /// The package.
+        package: String,
+    },
+    /// A catalog in YAML, to which bundles cannot be added yet.
+    #[error(
+        "the catalog of the index image `{index}` has the file `{file}` in YAML; bundles can only be added to catalogs in JSON so far: convert it (`iib catalog convert`) and build the image again"
+    )]
+    YamlCatalog {
+        /// The index image.
+        index: Box<ImageName>,
+        /// The file.
+        file: String,
+    },
+    /// A catalog holds something that is neither a file nor a directory.
+    #[error("`{path}` is neither a file nor a directory; a catalog image holds nothing else")]
+    NotAFile {
+        /// Where it was copied to.
+        path: PathBuf,
+    },
+    /// The texts of a catalog could not be written or read.
+    #[error("the texts of the catalog could not be kept; check the disk's space and permissions")]
+    CatalogTexts(#[source] std::io::Error),
+    /// A layer that was kept on disk cannot be read.
+    #[error("the layer `{layer}` in the cache cannot be read; remove it with `iib cache prune`")]
+    StoredLayer {
+        /// The layer.
+        layer: Digest,
+        /// What is wrong.
+        #[source]
+        source: Box<oci::Error>,
+    },
+    /// The blob cache failed.
+    #[error("the blob cache cannot be used")]
+    BlobCache(#[source] oci::CacheError),
+    /// A layer that was just written could not be kept for later requests.
+    #[error("a new layer could not be kept in the blob cache")]
+    KeepLayer(#[source] Box<oci::Error>),
+    /// The image would have too many layers.
+    #[error(
+        "the binary image `{image}` has {layers} layers, and {limit} is all that an index image can be built upon; squash it"
+    )]
+    TooManyLayers {
+        /// The binary image.
+        image: Box<ImageName>,
+        /// Its layers.
+        layers: usize,
+        /// How many it may have.
+        limit: usize,
     },
     /// The from-index has no label that says where its database is.
     #[error(
@@ -212,6 +337,15 @@ pub enum Error {
         index: Box<ImageName>,
         /// Where it should be.
         path: String,
+    },
+    /// A file-based index has no hidden database.
+    #[error(
+        "the index image `{index}` has no database `{}`, which bundles are added to; change it with catalog fragments",
+        crate::labels::HIDDEN_DATABASE_PATH
+    )]
+    NoHiddenDatabase {
+        /// The index image.
+        index: Box<ImageName>,
     },
     /// The catalog is not where the label says.
     #[error(
@@ -355,6 +489,8 @@ pub enum Error {
 pub enum Role {
     /// A bundle to add.
     Bundle,
+    /// A catalog fragment to add.
+    Fragment,
     /// The index to start from.
     FromIndex,
     /// The image to build on.
@@ -369,6 +505,7 @@ impl Display for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Bundle => "bundle",
+            Self::Fragment => "fragment",
             Self::FromIndex => "from-index",
             Self::BinaryImage => "binary image",
             Self::Image => "image",

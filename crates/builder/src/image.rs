@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{
-    Arch, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName,
+    Arch, BlobCache, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName,
     ImageRepository, ManifestList, RawManifest, Reference,
 };
 
@@ -20,6 +20,8 @@ pub(crate) struct FoundImage {
     pub(crate) repository: ImageRepository,
     pub(crate) raw: RawManifest,
     pub(crate) document: Document,
+    /// Where what is named by digest may be already.
+    blobs: Option<BlobCache>,
 }
 
 /// One platform's image of a [`FoundImage`].
@@ -31,9 +33,11 @@ pub(crate) struct PlatformImage {
 }
 
 impl FoundImage {
-    /// Looks `name` up, by `digest` when it is already known (a restarted request), else as it is written.
+    /// Looks `name` up, by `digest` when it is already known (a restarted request), else as it is written. The registry is
+    /// always asked; what that image refers to by digest is taken from `blobs` if it is there.
     pub(crate) async fn find(
         client: &Client,
+        blobs: Option<&BlobCache>,
         name: &ImageName,
         role: Role,
         digest: Option<&Digest>,
@@ -63,6 +67,7 @@ impl FoundImage {
             repository,
             raw,
             document,
+            blobs: blobs.cloned(),
         };
         if role != Role::Bundle {
             found.complete_platforms().await?;
@@ -167,12 +172,7 @@ impl FoundImage {
     }
 
     async fn entry(&self, entry: &Descriptor) -> Result<PlatformImage, Error> {
-        let reference = Reference::Digest(entry.digest.clone());
-        let raw = self
-            .repository
-            .manifest(&reference)
-            .await
-            .map_err(|source| self.read(source))?;
+        let raw = self.child(&entry.digest).await?;
         match raw.parse().map_err(|source| self.read(source.into()))? {
             Document::Image(manifest) => {
                 let config = self.config(&manifest).await?;
@@ -192,16 +192,29 @@ impl FoundImage {
     }
 
     async fn config(&self, manifest: &ImageManifest) -> Result<ImageConfig, Error> {
-        let bytes = self
-            .repository
-            .blob_bytes(&manifest.config, MAX_CONFIG_BYTES)
-            .await
-            .map_err(|source| self.read(source))?;
+        let (from, config) = (&self.repository, &manifest.config);
+        let bytes = match &self.blobs {
+            Some(blobs) => blobs.blob_bytes(from, config, MAX_CONFIG_BYTES).await,
+            None => from.blob_bytes(config, MAX_CONFIG_BYTES).await,
+        };
+        let bytes = bytes.map_err(|source| self.read(source))?;
         serde_json::from_slice(&bytes).map_err(|source| Error::BadConfig {
             role: self.role,
             image: self.name.to_string(),
             source,
         })
+    }
+
+    /// A manifest that the image's list refers to.
+    async fn child(&self, digest: &Digest) -> Result<RawManifest, Error> {
+        let child = match &self.blobs {
+            Some(blobs) => blobs.manifest(&self.repository, digest).await,
+            None => {
+                let reference = Reference::Digest(digest.clone());
+                self.repository.manifest(&reference).await
+            }
+        };
+        child.map_err(|source| self.read(source))
     }
 
     fn parse_arch(&self, text: &str) -> Result<Arch, Error> {

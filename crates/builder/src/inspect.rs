@@ -8,8 +8,8 @@ pub use indexdb::{BundleEntry, PackageEntry};
 use oci::{Arch, Digest, ImageName};
 
 use crate::Builder;
-use crate::add::prepare::{FoundIndex, find_index};
 use crate::error::Error;
+use crate::stages::prepare::{FoundIndex, find_index};
 use crate::work_dir::WorkDir;
 
 /// What an index image says of itself.
@@ -37,7 +37,7 @@ impl Builder {
     /// # Errors
     /// [`Error`] when the image cannot be read or is no SQLite index image.
     pub async fn inspect(&self, name: &ImageName) -> Result<IndexSummary, Error> {
-        let index = find_index(&self.client, name, None).await?;
+        let index = find_index(&self.client, None, name, None).await?;
         let mut images = BTreeMap::new();
         for arch in &index.arches {
             if let Some(platform) = index.image.for_arch(arch).await? {
@@ -68,7 +68,7 @@ impl Builder {
         let database_bytes = index.extract_database(&path).await?;
         let epoch = self.config.epoch;
         let name = index.image.name.clone();
-        crate::add::blocking(move || {
+        crate::blocking::blocking(move || {
             let failed = |source| Error::Database {
                 index: Box::new(name.clone()),
                 source: Box::new(source),
@@ -88,7 +88,7 @@ impl Builder {
     /// # Errors
     /// [`Error`] when the image cannot be read, is no SQLite index image, or the file cannot be written.
     pub async fn extract_database(&self, name: &ImageName, to: &Path) -> Result<u64, Error> {
-        let index = find_index(&self.client, name, None).await?;
+        let index = find_index(&self.client, None, name, None).await?;
         index.extract_database(to).await
     }
 }

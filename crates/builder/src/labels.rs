@@ -17,3 +17,9 @@ pub const ARCHITECTURE: &str = "architecture";
 pub const DEFAULT_VERSION: &str = "v4.5";
 /// Where our SQLite index images keep their database.
 pub const DATABASE_PATH: &str = "/database/index.db";
+/// Where file-based index images keep the database that their older operators come from.
+pub const HIDDEN_DATABASE_PATH: &str = "/var/lib/iib/_hidden/do.not.edit.db";
+/// Where our file-based index images keep their catalog.
+pub const CONFIGS_PATH: &str = "/configs";
+/// Where fragment images keep their catalog.
+pub const FRAGMENT_PATH: &str = "/configs";

@@ -11,31 +11,44 @@
 //! This crate knows nothing of REST, SQL state or queues.
 
 mod add;
+mod blocking;
 mod bundles;
 mod config;
 mod content;
 mod error;
+mod fragments;
 mod image;
+mod index_image;
 mod inspect;
 pub mod labels;
 mod progress;
 mod request;
+mod run;
 mod scope;
+mod stages;
 mod work_dir;
 
-use oci::{Client, Credentials};
+use std::sync::Arc;
 
-pub use add::{Added, BlobCounts, Kept};
+use oci::{BlobCache, Client, Credentials};
+use tokio::sync::OnceCell;
+
+pub use add::Added;
 pub use config::BuilderConfig;
 pub use content::{Content, Databases};
 pub use error::{Error, Role};
+pub use fragments::FragmentsAdded;
+pub use index_image::stack::LayerKind;
 pub use inspect::{BundleEntry, IndexSummary, PackageEntry};
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};
 pub use request::{
-    AddRequest, BinaryImage, GraphUpdateMode, Output, OutputRepository, Overwrite, OverwriteToken,
-    ParseTokenError,
+    AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Output,
+    OutputRepository, Overwrite, OverwriteToken, ParseTokenError,
 };
+pub use run::{Built, BuiltLayer};
 pub use scope::{ParseScopeError, Scope};
+pub use stages::guard::Kept;
+pub use stages::publish::BlobCounts;
 pub use work_dir::remove_leftovers;
 
 /// Does requests. Cheap to clone.
@@ -44,6 +57,7 @@ pub struct Builder {
     client: Client,
     credentials: Credentials,
     config: BuilderConfig,
+    blobs: Arc<OnceCell<BlobCache>>,
 }
 
 impl Builder {
@@ -53,7 +67,17 @@ impl Builder {
             client,
             credentials,
             config,
+            blobs: Arc::default(),
         }
+    }
+
+    /// The blob cache, opened when it is needed first.
+    pub(crate) async fn blobs(&self) -> Result<&BlobCache, Error> {
+        let open = || BlobCache::open(self.config.blob_cache.clone());
+        self.blobs
+            .get_or_try_init(open)
+            .await
+            .map_err(Error::BlobCache)
     }
 
     /// The client, for counting what it did.

@@ -14,12 +14,23 @@ use crate::scope::Scope;
 pub enum Phase {
     /// Bundles are looked up.
     ResolvingBundles,
+    /// Catalog fragments are looked up.
+    ResolvingFragments,
     /// Indexes and the binary image are looked up.
     ResolvingImages,
     /// Everything is known; the build for these architectures starts.
     Building(Vec<Arch>),
     /// The from-index is searched for the bundles.
     CheckingPresentBundles,
+    /// The packages of so many fragments are read.
+    ReadingFragments(usize),
+    /// The packages of one of the fragments go into the catalog.
+    AddingFragment {
+        /// Which one, from 1.
+        number: usize,
+        /// Of how many.
+        count: usize,
+    },
     /// Images are pushed.
     CreatingManifestList,
     /// The from-index's tag is about to be moved.
@@ -30,6 +41,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ResolvingBundles => f.write_str("Resolving the bundles"),
+            Self::ResolvingFragments => f.write_str("Resolving the fbc fragments"),
             Self::ResolvingImages => f.write_str("Resolving the container images"),
             Self::Building(arches) => {
                 f.write_str("Building the index image for the following arches: ")?;
@@ -41,6 +53,12 @@ impl fmt::Display for Phase {
             }
             Self::CheckingPresentBundles => {
                 f.write_str("Checking if bundles are already present in the index image")
+            }
+            Self::ReadingFragments(count) => {
+                write!(f, "Extracting operator packages from {count} fragment(s)")
+            }
+            Self::AddingFragment { number, count } => {
+                write!(f, "Adding operators of fbc fragment {number}/{count}")
             }
             Self::CreatingManifestList => f.write_str("Creating the manifest list"),
             Self::Overwriting => f.write_str("Overwriting the index image with the new one"),
@@ -61,6 +79,8 @@ pub struct Facts {
     pub distribution_scope: Option<Scope>,
     /// The from-index by digest.
     pub from_index_resolved: Option<String>,
+    /// The catalog fragments of the request by digest.
+    pub fbc_fragments_resolved: Option<Vec<String>>,
     /// The bundles of the request by package.
     pub bundle_mapping: Option<BTreeMap<String, Vec<String>>>,
     /// The result as clients shall name it.
@@ -88,8 +108,9 @@ pub struct Checkpoint {
 /// The digests a request was prepared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolvedInputs {
-    /// One per bundle of the request, in its order.
-    pub bundles: Vec<Digest>,
+    /// One per bundle or fragment of the request, in its order.
+    #[serde(alias = "bundles")]
+    pub images: Vec<Digest>,
     /// The from-index.
     pub from_index: Option<Digest>,
     /// The binary image; `None` for a binaryless index.

@@ -10,13 +10,11 @@ use secrecy::SecretString;
 
 use crate::scope::Scope;
 
-/// Add bundles to an SQLite index image, or make a new one.
+/// What every request on an index image says: what to start from, what to build on, where the result goes.
 ///
-/// What the REST contract guarantees is assumed: a from-index or at least one architecture is named, bundles are not repeated.
+/// What the REST contract guarantees is assumed: a from-index or at least one architecture is named.
 #[derive(Clone, Debug)]
-pub struct AddRequest {
-    /// The bundle images, as written by the caller.
-    pub bundles: Vec<PullSpec>,
+pub struct IndexRequest {
     /// The index image to start from; without one the index starts empty.
     pub from_index: Option<ImageName>,
     /// The binary image to build on; without one the configured image of the index's scope and version is used.
@@ -27,10 +25,28 @@ pub struct AddRequest {
     pub overwrite: Overwrite,
     /// The scope to label the result with; never wider than the from-index's own.
     pub distribution_scope: Option<Scope>,
-    /// How channels are computed.
-    pub graph_update_mode: GraphUpdateMode,
     /// Where the result goes.
     pub output: Output,
+}
+
+/// Add bundles to an index image, or make a new SQLite index image.
+#[derive(Clone, Debug)]
+pub struct AddRequest {
+    /// The bundle images, as written by the caller, none of them twice.
+    pub bundles: Vec<PullSpec>,
+    /// How channels are computed.
+    pub graph_update_mode: GraphUpdateMode,
+    /// The index.
+    pub index: IndexRequest,
+}
+
+/// Put the packages of catalog fragments into a file-based index image (`fbc-operations` of the REST contract).
+#[derive(Clone, Debug)]
+pub struct FragmentsRequest {
+    /// Images whose catalogs hold the packages, as written by the caller. Of a package that several hold, the last counts.
+    pub fragments: Vec<PullSpec>,
+    /// The index, which must be file-based.
+    pub index: IndexRequest,
 }
 
 /// How the channels of a package are computed when bundles are added.

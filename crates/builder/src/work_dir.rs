@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::add::blocking;
+use crate::blocking::blocking;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 

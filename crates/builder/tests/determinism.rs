@@ -71,8 +71,8 @@ async fn fill(world: &World) {
     for minor in 1..3 {
         seed.bundles.push(push(world, "a", minor).await);
     }
-    seed.output.repository = OutputRepository::Registry(world.repository("index"));
-    seed.add_arches = ARCHES.iter().map(|arch| arch.parse().unwrap()).collect();
+    seed.index.output.repository = OutputRepository::Registry(world.repository("index"));
+    seed.index.add_arches = ARCHES.iter().map(|arch| arch.parse().unwrap()).collect();
     world.add(&seed, &Observer::default()).await.unwrap();
     for (package, minor) in MORE {
         push(world, package, minor).await;
@@ -123,16 +123,16 @@ fn run(scene: &Scene, how: Circumstances) -> Published {
         let bundle = |(package, minor)| world.name(&format!("bundles/{package}:v1.{minor}.0"));
         let mut request = world.request(bundle(MORE[0]), "7");
         request.bundles = MORE.map(bundle).to_vec();
-        request.from_index = Some(ImageName::Registry(world.name("index:v1")));
-        request.add_arches.clear();
+        request.index.from_index = Some(ImageName::Registry(world.name("index:v1")));
+        request.index.add_arches.clear();
         let added = world.add(&request, &Observer::default()).await.unwrap();
         assert_eq!(added.bundles_added.len(), MORE.len());
         if how.seed != 0 {
             assert_ne!(world.registry.faults().struck(), 0, "{how:?}");
         }
         Published {
-            list: added.digest,
-            images: added.images,
+            list: added.built.digest,
+            images: added.built.images,
         }
     })
 }

@@ -26,8 +26,8 @@ async fn sqlite_index(world: &World) {
         .unwrap();
     let bundle = Bundle::simple("alpha", "1.0.0", "stable", None);
     let mut seed = world.request(world.bundle(&bundle).await, "v1");
-    seed.output.repository = OutputRepository::Registry(world.repository("index"));
-    seed.add_arches = ARCHES.iter().map(|arch| arch.parse().unwrap()).collect();
+    seed.index.output.repository = OutputRepository::Registry(world.repository("index"));
+    seed.index.add_arches = ARCHES.iter().map(|arch| arch.parse().unwrap()).collect();
     world.add(&seed, &Observer::default()).await.unwrap();
     world.bundle(&next_bundle()).await;
     let output = world.repository("iib-build");
@@ -42,9 +42,9 @@ fn next_bundle() -> Bundle {
 
 fn add_request(world: &World) -> AddRequest {
     let mut request = world.request(world.name("bundles/b:v2.0.0"), "7");
-    request.from_index = Some(ImageName::Registry(world.name("index:v1")));
-    request.overwrite = Overwrite::Yes;
-    request.output.build_tags = vec!["latest".parse().unwrap()];
+    request.index.from_index = Some(ImageName::Registry(world.name("index:v1")));
+    request.index.overwrite = Overwrite::Yes;
+    request.index.output.build_tags = vec!["latest".parse().unwrap()];
     request
 }
 
@@ -56,7 +56,7 @@ fn sqlite_add(places: Vec<Place>) -> Flow {
         run: |world| {
             async move {
                 let added = world.add(&add_request(world), &Observer::default()).await?;
-                Ok(added.digest)
+                Ok(added.built.digest)
             }
             .boxed()
         },

@@ -31,11 +31,11 @@ async fn the_from_indexs_tag_is_moved_by_overwriting_alone() {
     for (tag, build_tag) in [("v1", "x"), ("x", "v1")] {
         for overwrite in [Overwrite::No, Overwrite::Yes] {
             let mut request = overwriting.clone();
-            request.overwrite = overwrite;
-            request.output.repository =
+            request.index.overwrite = overwrite;
+            request.index.output.repository =
                 builder::OutputRepository::Registry(world.repository("index"));
-            request.output.tag = tag.parse().unwrap();
-            request.output.build_tags = vec![build_tag.parse().unwrap()];
+            request.index.output.tag = tag.parse().unwrap();
+            request.index.output.build_tags = vec![build_tag.parse().unwrap()];
             let error = world.add(&request, &Observer::default()).await.unwrap_err();
             assert!(matches!(error, Error::OutputIsFromIndex { .. }), "{error}");
         }
@@ -50,21 +50,21 @@ async fn an_architecture_whose_entry_does_not_say_its_platform_is_kept() {
     let mut request = world.overwriting().await;
     push_binary(&world, &["amd64", "arm64"]).await;
     let mut seed = request.clone();
-    seed.from_index = None;
-    seed.overwrite = Overwrite::No;
-    seed.add_arches = arches(&["amd64", "arm64"]);
+    seed.index.from_index = None;
+    seed.index.overwrite = Overwrite::No;
+    seed.index.add_arches = arches(&["amd64", "arm64"]);
     seed.bundles = vec![world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await];
-    seed.output.repository = builder::OutputRepository::Registry(world.repository("index"));
-    seed.output.tag = "v2".parse().unwrap();
+    seed.index.output.repository = builder::OutputRepository::Registry(world.repository("index"));
+    seed.index.output.tag = "v2".parse().unwrap();
     world.add(&seed, &Observer::default()).await.unwrap();
     world
         .change_list("index", "v2", |list| list.manifests[1].platform = None)
         .await;
 
-    request.from_index = Some(ImageName::Registry(world.name("index:v2")));
-    request.add_arches = BTreeSet::new();
+    request.index.from_index = Some(ImageName::Registry(world.name("index:v2")));
+    request.index.add_arches = BTreeSet::new();
     let added = world.add(&request, &Observer::default()).await.unwrap();
-    let built: BTreeSet<Arch> = added.images.keys().cloned().collect();
+    let built: BTreeSet<Arch> = added.built.images.keys().cloned().collect();
     assert_eq!(built, arches(&["amd64", "arm64"]));
 }
 
@@ -74,13 +74,13 @@ async fn a_tag_that_people_use_does_not_lose_an_architecture() {
     push_binary(&world, &["amd64", "arm64"]).await;
     let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
     let mut request = world.request(bundle, "1");
-    request.add_arches = arches(&["amd64", "arm64"]);
-    request.output.build_tags = vec!["latest".parse().unwrap()];
+    request.index.add_arches = arches(&["amd64", "arm64"]);
+    request.index.output.build_tags = vec!["latest".parse().unwrap()];
     world.add(&request, &Observer::default()).await.unwrap();
     let before = world.digest("iib-build", "latest").await;
 
-    request.add_arches = arches(&["arm64"]);
-    request.output.tag = "2".parse().unwrap();
+    request.index.add_arches = arches(&["arm64"]);
+    request.index.output.tag = "2".parse().unwrap();
     let error = world.add(&request, &Observer::default()).await.unwrap_err();
     assert!(matches!(error, Error::ArchitecturesLost { .. }), "{error}");
     assert!(error.to_string().contains("`amd64`"), "{error}");
@@ -91,14 +91,14 @@ async fn a_tag_that_people_use_does_not_lose_an_architecture() {
         "nothing is published"
     );
 
-    request.output.build_tags.clear();
-    request.output.tag = "1".parse().unwrap();
+    request.index.output.build_tags.clear();
+    request.index.output.tag = "1".parse().unwrap();
     world
         .add(&request, &Observer::default())
         .await
         .expect("the request's own tag is its own");
-    request.output.tag = "latest".parse().unwrap();
-    request.output.tag_is_private = false;
+    request.index.output.tag = "latest".parse().unwrap();
+    request.index.output.tag_is_private = false;
     let error = world.add(&request, &Observer::default()).await.unwrap_err();
     assert!(matches!(error, Error::ArchitecturesLost { .. }), "{error}");
 }
@@ -109,7 +109,7 @@ async fn a_tag_too_long_for_one_architecture_publishes_none() {
     push_binary(&world, &["amd64", "ppc64le"]).await;
     let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
     let mut request = world.request(bundle, &"t".repeat(122));
-    request.add_arches = arches(&["amd64", "ppc64le"]);
+    request.index.add_arches = arches(&["amd64", "ppc64le"]);
     let error = world.add(&request, &Observer::default()).await.unwrap_err();
     assert!(matches!(error, Error::TagTooLong { .. }), "{error}");
     assert_eq!(world.tags("iib-build").await, Vec::<Tag>::new());
@@ -130,7 +130,7 @@ async fn an_oci_binary_image_becomes_a_docker_image() {
         .await;
     let added = world.add(&request, &Observer::default()).await.unwrap();
     let (manifest, _) = world
-        .image("iib-build", &added.images[&Arch::amd64()])
+        .image("iib-build", &added.built.images[&Arch::amd64()])
         .await;
     assert_eq!(manifest.media_type, Some(MediaType::DockerManifest));
     assert_eq!(manifest.config.media_type, MediaType::DockerConfig);
@@ -216,14 +216,14 @@ async fn times_are_the_given_epoch() {
         .await
         .unwrap();
     let (_, config) = world
-        .image("iib-build", &added.images[&Arch::amd64()])
+        .image("iib-build", &added.built.images[&Arch::amd64()])
         .await;
     let written = Some("2023-11-14T22:13:20Z".to_owned());
     assert_eq!(config.created, written);
     assert_eq!(config.history.last().unwrap().created, written);
     let again = world.add(&request, &Observer::default()).await.unwrap();
     let (_, config) = world
-        .image("iib-build", &again.images[&Arch::amd64()])
+        .image("iib-build", &again.built.images[&Arch::amd64()])
         .await;
     assert_eq!(config.created, Some("1970-01-01T00:00:00Z".to_owned()));
 }

@@ -58,7 +58,7 @@ async fn list(world: &World, path: &str, tag: &str) -> (ManifestList, Vec<String
 fn kept(added: &Added) -> Vec<(String, Vec<String>)> {
     let names = |kept: &builder::Kept| kept.entries.iter().map(ToString::to_string).collect();
     let row = |kept: &builder::Kept| (kept.target.to_string(), names(kept));
-    added.kept.iter().map(row).collect()
+    added.built.kept.iter().map(row).collect()
 }
 
 /// `iib-build:latest` for two architectures, and a request that builds it again for one of them.
@@ -69,13 +69,13 @@ async fn shrinking(world: &World) -> AddRequest {
         .unwrap();
     let bundle = world.bundle(&Bundle::simple("a", "1.0.0", "s", None)).await;
     let mut request = world.request(bundle, "1");
-    request.add_arches = arches(&both);
-    request.output.build_tags = vec!["latest".parse().unwrap()];
+    request.index.add_arches = arches(&both);
+    request.index.output.build_tags = vec!["latest".parse().unwrap()];
     world.add(&request, &Observer::default()).await.unwrap();
     let bundle = world.bundle(&Bundle::simple("b", "1.0.0", "s", None)).await;
     request.bundles = vec![bundle];
-    request.add_arches = arches(&["arm64"]);
-    request.output.tag = "2".parse().unwrap();
+    request.index.add_arches = arches(&["arm64"]);
+    request.index.output.tag = "2".parse().unwrap();
     request
 }
 
@@ -91,7 +91,7 @@ async fn missing_architectures_are_kept_where_people_look_and_told() {
     assert_eq!(platforms, ["linux/arm64", "linux/amd64"]);
     assert_eq!(
         after.manifests[0].digest,
-        added.images[&"arm64".parse().unwrap()]
+        added.built.images[&"arm64".parse().unwrap()]
     );
     assert_eq!(after.manifests[1], before.manifests[0]);
     let latest = world.name("iib-build:latest").to_string();
@@ -101,7 +101,7 @@ async fn missing_architectures_are_kept_where_people_look_and_told() {
     assert_eq!(platforms, ["linux/arm64"]);
     assert_eq!(
         world.digest("iib-build", "2").await,
-        Some(added.digest.to_string())
+        Some(added.built.digest.to_string())
     );
 }
 
@@ -109,15 +109,19 @@ async fn missing_architectures_are_kept_where_people_look_and_told() {
 async fn a_tag_that_people_name_is_the_result_with_what_it_keeps() {
     let world = World::open().await;
     let mut request = shrinking(&world).await;
-    request.output.tag = "latest".parse().unwrap();
-    request.output.tag_is_private = false;
-    request.output.build_tags.clear();
+    request.index.output.tag = "latest".parse().unwrap();
+    request.index.output.tag_is_private = false;
+    request.index.output.build_tags.clear();
     let added = add_by(&world, &request, LossPolicy::KeepMissing)
         .await
         .unwrap();
     let digest = world.digest("iib-build", "latest").await.unwrap();
-    assert_eq!(added.digest.to_string(), digest);
-    let resolved = added.facts.internal_index_image_copy_resolved.unwrap();
+    assert_eq!(added.built.digest.to_string(), digest);
+    let resolved = added
+        .built
+        .facts
+        .internal_index_image_copy_resolved
+        .unwrap();
     assert!(resolved.ends_with(&digest), "{resolved}");
 }
 
@@ -180,22 +184,25 @@ async fn overwriting_an_index_loses_no_platform_unless_that_is_chosen() {
         .unwrap();
     let (after, platforms) = list(&world, "index", "v1").await;
     assert_eq!(platforms, ["linux/amd64", "windows/amd64 10.0.20348.2402"]);
-    assert_eq!(after.manifests[0].digest, added.images[&Arch::amd64()]);
+    assert_eq!(
+        after.manifests[0].digest,
+        added.built.images[&Arch::amd64()]
+    );
     assert_eq!(after.manifests[1], before.manifests[1]);
     let digest = world.digest("index", "v1").await.unwrap();
     assert_eq!(kept(&added)[0].1, ["windows/amd64 10.0.20348"]);
-    let resolved = added.facts.index_image_resolved.unwrap();
+    let resolved = added.built.facts.index_image_resolved.unwrap();
     assert!(resolved.ends_with(&digest), "{resolved}");
     let own = world.digest("iib-build", "7").await.unwrap();
-    assert_eq!(own, added.digest.to_string());
+    assert_eq!(own, added.built.digest.to_string());
     assert_ne!(own, digest);
 }
 
 /// Publishes under a tag that is free when the request begins, and a stranger's list for both architectures when it ends.
 async fn publish_where_a_stranger_was(world: &World, policy: LossPolicy) -> Result<Added, Error> {
     let mut request = shrinking(world).await;
-    request.output.repository = OutputRepository::Registry(world.repository("index"));
-    request.output.build_tags = vec!["v1".parse().unwrap()];
+    request.index.output.repository = OutputRepository::Registry(world.repository("index"));
+    request.index.output.build_tags = vec!["v1".parse().unwrap()];
     let reporter = Observer {
         moves_tag_at: Some((Phase::CreatingManifestList, world)),
         ..Observer::default()

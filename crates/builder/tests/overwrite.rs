@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use builder::{AddRequest, Error, Output, Overwrite, OverwriteToken, Phase};
+use builder::{Error, Overwrite, OverwriteToken, Phase};
 use oci::{Credentials, ImageName};
 use registry::{Auth, Password};
 use support::{Observer, World, added_name};
@@ -56,13 +56,8 @@ async fn a_stopped_request_publishes_nothing_more() {
     ));
     assert_eq!(world.digest("index", "v1").await, before);
 
-    let other = AddRequest {
-        output: Output {
-            tag: "8".parse().unwrap(),
-            ..request.output.clone()
-        },
-        ..request
-    };
+    let mut other = request;
+    other.index.output.tag = "8".parse().unwrap();
     let reporter = Observer {
         lost: true,
         ..Observer::default()
@@ -82,7 +77,7 @@ async fn a_stopped_request_publishes_nothing_more() {
 async fn a_restarted_request_reads_the_images_it_was_prepared_with() {
     let world = World::open().await;
     let mut request = world.overwriting().await;
-    request.overwrite = Overwrite::No;
+    request.index.overwrite = Overwrite::No;
     let reporter = Observer {
         stops_at: Some(Phase::CheckingPresentBundles),
         ..Observer::default()
@@ -127,13 +122,14 @@ async fn an_overwrite_token_is_used_for_its_repository_alone() {
     .await;
     let mut request = world.overwriting().await;
     let before = world.digest("index", "v1").await;
-    request.overwrite = Overwrite::WithToken(OverwriteToken::parse("owner:o").unwrap());
+    request.index.overwrite = Overwrite::WithToken(OverwriteToken::parse("owner:o").unwrap());
     world.add(&request, &Observer::default()).await.unwrap();
     let after = world.digest("index", "v1").await;
     assert_ne!(before, after);
 
-    request.overwrite = Overwrite::WithToken(OverwriteToken::parse("owner:wrong-secret").unwrap());
-    request.output.tag = "9".parse().unwrap();
+    request.index.overwrite =
+        Overwrite::WithToken(OverwriteToken::parse("owner:wrong-secret").unwrap());
+    request.index.output.tag = "9".parse().unwrap();
     let error = world.add(&request, &Observer::default()).await.unwrap_err();
     assert!(
         !format!("{error:?}{}", error.report()).contains("wrong-secret"),
@@ -154,7 +150,7 @@ async fn an_index_named_by_digest_cannot_be_overwritten() {
     let world = World::open().await;
     let mut request = world.overwriting().await;
     let digest = world.digest("index", "v1").await.unwrap();
-    request.from_index = Some(ImageName::Registry(world.name(&format!("index@{digest}"))));
+    request.index.from_index = Some(ImageName::Registry(world.name(&format!("index@{digest}"))));
     let error = world.add(&request, &Observer::default()).await.unwrap_err();
     assert!(matches!(error, Error::OverwriteNeedsTag { .. }), "{error}");
 }
@@ -166,6 +162,11 @@ async fn work_directories_do_not_outlive_their_request() {
     world.add(&request, &Observer::default()).await.unwrap();
     let left: Vec<_> = std::fs::read_dir(world.dir.path().join("work"))
         .unwrap()
+        .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(
+        left,
+        ["cache"],
+        "what is kept for later requests, and nothing else"
+    );
 }

@@ -238,6 +238,7 @@ fn whole(path: &Path) -> Extent {
     }
 }
 
+/// What the thread that computes the digest frees again counts as held here.
 #[divan::bench(args = [50, 500, 5000], max_time = 2)]
 fn cache_delta(bencher: Bencher<'_, '_>, bundles: usize) {
     let stored = Stored::new(bundles);

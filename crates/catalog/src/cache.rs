@@ -3,7 +3,7 @@
 //! A server that reads its catalog anew takes long to start, so catalog images carry a cache beside it: the packages with
 //! their upgrade graphs, and one record for every bundle in every channel. A digest over the catalog and the cache's
 //! contents tells the server whether the two belong together. [`write`](fn@write) makes a cache, [`update`] brings one up to
-//! date, [`check`] judges one.
+//! date, [`check`] judges one. [`delta`] says what to lay over one that is in the layers of an image.
 //!
 //! Work goes through three threads and the pool: `contents` says what there is to do, `pipeline` has it done in the pool and
 //! stored by a second thread, and the third, `hasher`, computes the digest. At no time are the records of more than a few

@@ -31,7 +31,7 @@ pub use migrate::{FileBlobs, LeftOut};
 pub use model::{Graph, Member, Model, PackageModel, Version as BundleVersion};
 pub use problems::{Node, Problem, Problems};
 pub use property::canonical;
-pub use read::read;
+pub use read::{read, read_normal};
 pub use tree::files;
 pub(crate) use write::Group;
 pub use write::Output;

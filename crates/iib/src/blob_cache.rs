@@ -7,13 +7,12 @@ use oci::{BlobCache, CacheConfig};
 
 use crate::cli::cache::CacheArgs;
 
-/// Opens the cache, or makes one.
-pub(crate) async fn open(args: &CacheArgs) -> anyhow::Result<BlobCache> {
-    let config = CacheConfig {
+/// Where the cache is and how large it may become.
+pub(crate) fn config(args: &CacheArgs) -> anyhow::Result<CacheConfig> {
+    Ok(CacheConfig {
         dir: directory(args)?,
         limit_bytes: args.cache_limit.0,
-    };
-    Ok(BlobCache::open(config).await?)
+    })
 }
 
 /// The directory of the cache, and the cache, if the directory exists.
@@ -23,7 +22,7 @@ pub(crate) async fn existing(args: &CacheArgs) -> anyhow::Result<(PathBuf, Optio
         .try_exists()
         .with_context(|| format!("the cache `{}` could not be looked for", dir.display()))?;
     let cache = if is_there {
-        Some(open(args).await?)
+        Some(BlobCache::open(config(args)?).await?)
     } else {
         None
     };

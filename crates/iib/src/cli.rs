@@ -7,6 +7,7 @@ pub(crate) mod manifest;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use self::cache::CacheArgs;
 use builder::{BinaryImage, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oci::{Arch, ImageName, LossPolicy, PullSpec, RegistryHost, Tag};
@@ -82,11 +83,16 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IndexCommand {
-    /// Add bundles to an SQLite index image, or make a new one
+    /// Add bundles to an index image, or make a new SQLite index image
     #[command(
         after_help = "Example:\n  iib index add --bundles quay.io/ns/bundle@sha256:… --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
     )]
     Add(Box<IndexAddArgs>),
+    /// Put the packages of catalog fragments into a file-based index image
+    #[command(
+        after_help = "Example:\n  iib index add-fragment --fragment quay.io/ns/my-operator-catalog:v4.19 --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
+    )]
+    AddFragment(Box<IndexAddFragmentArgs>),
     /// Show what an SQLite index image holds
     #[command(after_help = "Example:\n  iib index inspect quay.io/ns/index:v4.19")]
     Inspect(Box<IndexInspectArgs>),
@@ -124,9 +130,36 @@ pub(crate) struct IndexAddArgs {
     /// Bundle images, separated by commas; repeatable
     #[arg(long, value_delimiter = ',', value_name = "PULLSPEC")]
     pub(crate) bundles: Vec<PullSpec>,
-    /// The index image to start from; without it a new index is made
+    /// The index image to start from; without it a new SQLite index is made
     #[arg(long, value_name = "IMAGE")]
     pub(crate) from_index: Option<ImageName>,
+    /// How channels are computed
+    #[arg(long, default_value = "replaces", value_name = "MODE")]
+    pub(crate) mode: GraphMode,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexAddFragmentArgs {
+    /// Images with catalog fragments, separated by commas; repeatable. Of a package that several hold, the last counts
+    #[arg(
+        long = "fragment",
+        required = true,
+        value_delimiter = ',',
+        value_name = "PULLSPEC"
+    )]
+    pub(crate) fragments: Vec<PullSpec>,
+    /// The file-based index image to start from
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) from_index: ImageName,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+}
+
+/// What every command says that makes an index image.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
     /// The image with the catalog server to build on
     #[arg(long, value_name = "IMAGE")]
     pub(crate) binary_image: BinaryImage,
@@ -154,9 +187,6 @@ pub(crate) struct IndexAddArgs {
     /// The scope to label the result with: dev, stage or prod; default: the from-index's
     #[arg(long, value_name = "SCOPE")]
     pub(crate) distribution_scope: Option<Scope>,
-    /// How channels are computed
-    #[arg(long, default_value = "replaces", value_name = "MODE")]
-    pub(crate) mode: GraphMode,
     /// When a tag to publish under, or the overwritten from-index, has architectures that the result lacks: `refuse` publishes
     /// nothing, `keep-missing` takes them over as they are, with the former catalog, `replace` lets them go
     #[arg(long, default_value = "refuse", value_name = "POLICY")]
@@ -169,6 +199,8 @@ pub(crate) struct IndexAddArgs {
     pub(crate) output: OutputFormat,
     #[command(flatten)]
     pub(crate) registries: RegistryArgs,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 }
 
 /// How channels are computed.

@@ -3,6 +3,8 @@
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index_add;
+pub(crate) mod index_add_fragment;
+pub(crate) mod index_build;
 pub(crate) mod index_inspect;
 pub(crate) mod manifest;
 pub(crate) mod quickstart;

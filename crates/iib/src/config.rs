@@ -83,10 +83,13 @@ pub(crate) struct BuildSection {
     pub(crate) on_lost_arch: LossPolicyText,
     /// How many images are read, or blobs moved, at once.
     pub(crate) concurrency: NonZeroUsize,
+    /// How much of the disk what is kept of images may take, in bytes.
+    pub(crate) cache_bytes: u64,
 }
 
 impl Default for BuildSection {
     fn default() -> Self {
+        let defaults = builder::BuilderConfig::new("");
         Self {
             registry: None,
             image_push_template: "{registry}/iib-build:{request_id}".to_owned(),
@@ -94,7 +97,8 @@ impl Default for BuildSection {
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
             on_lost_arch: LossPolicyText::default(),
-            concurrency: builder::BuilderConfig::new("").concurrency,
+            concurrency: defaults.concurrency,
+            cache_bytes: defaults.blob_cache.limit_bytes,
         }
     }
 }

@@ -46,6 +46,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_add::run(*args)).await
         }
+        Command::Index(IndexCommand::AddFragment(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_add_fragment::run(*args)).await
+        }
         Command::Index(IndexCommand::Inspect(args)) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_inspect::run(*args)).await

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use builder::{BinaryImage, Builder, BuilderConfig, Scope};
-use oci::RegistryHost;
+use oci::{CacheConfig, RegistryHost};
 use server::ServerConfig;
 use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
@@ -54,6 +54,10 @@ impl DataDir {
 
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.root.join("cache")
     }
 
     fn work(&self) -> PathBuf {
@@ -217,6 +221,10 @@ fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConf
         epoch: registries::source_date_epoch()?,
         on_lost_arch: config.build.on_lost_arch.0,
         concurrency: config.build.concurrency,
+        blob_cache: CacheConfig {
+            dir: data.cache(),
+            limit_bytes: config.build.cache_bytes,
+        },
         ..BuilderConfig::new(data.work())
     })
 }

@@ -138,6 +138,34 @@ async fn the_directory_comes_from_the_option_the_environment_or_the_home() {
 }
 
 #[tokio::test]
+async fn what_another_process_prunes_goes_on_being_read() {
+    let world = World::start().await;
+    let dir = default_dir(&world);
+    let cache = open(&dir).await;
+    let mut builder = LayerBuilder::new(0);
+    let content = BlobSource::Bytes(Bytes::from_static(b"{}"));
+    builder.file("a", Owner::ROOT, 0o644, content).unwrap();
+    let to = world.dir.path().join("layer");
+    let layer = builder.write(&to, Format::Docker).unwrap();
+    let opened = cache.adopt_layer(&layer).await.unwrap();
+
+    let pruned = world.iib(&["cache", "prune", "--to", "0"]).await.ok();
+    assert_names(&pruned, &["removed 1 item(s)"]);
+    assert_eq!(opened.read(&opened.entries()[0]).unwrap(), "{}");
+    let fact = BlobSource::Bytes(Bytes::from_static(b"fact"));
+    let note = cache.put_note(opened.digest(), "facts", fact).await;
+    assert_eq!(note.unwrap().size_bytes(), 4);
+
+    drop(opened);
+    cache.adopt_layer(&layer).await.unwrap();
+    let listed = world.iib(&["cache", "ls"]).await.ok();
+    assert_names(
+        &listed,
+        &["1 item(s)", &layer.descriptor.digest.to_string()],
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_cache_and_what_is_no_size_is_refused() {
     let world = World::start().await;
     let dir = world.dir.path().join("documents");

@@ -50,9 +50,23 @@ impl IndexDb {
     /// [`RenderError`] where the reference tool refuses the database; a default channel without channel, at which that
     /// tool crashes, is refused too.
     pub fn catalog(&self) -> Result<fbc::Catalog, RenderError> {
-        let channels = channels(&self.connection)?;
+        self.catalog_of(None)
+    }
+
+    /// Like [`IndexDb::catalog`], with those of its packages that are in `wanted`; `None` is all. The others' manifests are
+    /// not read.
+    ///
+    /// # Errors
+    /// Those of [`IndexDb::catalog`], where they concern these packages.
+    pub fn catalog_of(
+        &self,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> Result<fbc::Catalog, RenderError> {
+        let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
+        let mut channels = channels(&self.connection)?;
+        channels.retain(|package, _| is_wanted(package));
         let mut catalog = fbc::Catalog {
-            packages: packages(&self.connection, &channels)?,
+            packages: packages(&self.connection, &channels, is_wanted)?,
             ..fbc::Catalog::default()
         };
         let facts = Facts::read(&self.connection)?;
@@ -137,6 +151,7 @@ fn channels(connection: &Connection) -> Result<Channels, RenderError> {
 fn packages(
     connection: &Connection,
     channels: &Channels,
+    is_wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<fbc::Package>, RenderError> {
     let read = || {
         let sql = "SELECT DISTINCT name, default_channel FROM package ORDER BY name";
@@ -146,6 +161,9 @@ fn packages(
     };
     let mut packages = Vec::new();
     for (name, default_channel) in read().doing("listing packages")? {
+        if !is_wanted(&name) {
+            continue;
+        }
         let refuse = |reason: String| RenderError::Package {
             package: name.clone(),
             reason,

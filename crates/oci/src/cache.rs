@@ -23,11 +23,11 @@ mod layers;
 mod leftovers;
 mod notes;
 mod open_layer;
+mod origin;
 mod places;
 mod small_blobs;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,13 +35,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::blocking;
-use crate::client::{BlobSource, BlobStream};
+use crate::client::BlobSource;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::image_files::Limits;
 use crate::image_repository::ImageRepository;
 use crate::layer::Layer;
-use crate::layout;
 use crate::manifest::{Descriptor, RawManifest};
 use crate::media_type::MediaType;
 use crate::reference::Reference;
@@ -49,7 +48,8 @@ use crate::reference::Reference;
 use in_flight::InFlight;
 use notes::NoteName;
 use open_layer::WeakLayer;
-use places::{Places, at};
+use origin::Origin;
+use places::Places;
 
 pub use error::CacheError;
 pub use inventory::{CachedItem, CachedKind, Pruned};
@@ -83,13 +83,6 @@ struct Inner {
     /// One check at a time.
     checking: Mutex<()>,
     has_warned: AtomicBool,
-}
-
-/// Where the compressed bytes of a layer come from.
-#[derive(Clone, Debug)]
-enum Origin {
-    Repository(ImageRepository),
-    Here(BlobSource),
 }
 
 impl BlobCache {
@@ -230,6 +223,26 @@ impl BlobCache {
         Ok(opened)
     }
 
+    /// Takes over a manifest that was just written here. A cache that cannot be written is no error.
+    ///
+    /// # Errors
+    /// Only when the runtime shuts down.
+    pub async fn adopt_manifest(&self, manifest: &RawManifest) -> Result<(), Error> {
+        let kept = manifest.clone();
+        self.keep(move |places| small_blobs::keep_manifest(places, &kept))
+            .await
+    }
+
+    /// Takes over a small blob that was just written here. A cache that cannot be written is no error.
+    ///
+    /// # Errors
+    /// Only when the runtime shuts down.
+    pub async fn adopt_blob(&self, descriptor: &Descriptor, bytes: &Bytes) -> Result<(), Error> {
+        let (descriptor, kept) = (descriptor.clone(), bytes.clone());
+        self.keep(move |places| small_blobs::keep(places, &descriptor, &kept))
+            .await
+    }
+
     /// What somebody noted beside the layer under `name`: 1 to 200 of `a` to `z`, `0` to `9`, `.` and `-`. Nothing when
     /// there is no such note, or no such layer.
     ///
@@ -307,7 +320,12 @@ impl BlobCache {
         limits: &Limits,
     ) -> Result<OpenLayer, Error> {
         if let Some(layer) = self.inner.in_use(&layer.digest) {
-            return Ok(layer);
+            return self
+                .blocking(move |inner| {
+                    inner.places.touch(layer.archive());
+                    Ok(layer)
+                })
+                .await;
         }
         let open = || {
             self.clone()
@@ -402,40 +420,6 @@ impl Inner {
                 error,
                 "the blob cache cannot be written; work goes on without keeping what is read"
             );
-        }
-    }
-}
-
-impl Origin {
-    /// The place's name for people.
-    fn name(&self) -> String {
-        match self {
-            Self::Repository(repository) => repository.display_name(),
-            Self::Here(BlobSource::File(path)) => path.display().to_string(),
-            Self::Here(BlobSource::Bytes(_)) => "memory".to_owned(),
-        }
-    }
-
-    /// The compressed layer, with its size and digest checked.
-    async fn stream(&self, layer: &Descriptor) -> Result<BlobStream, Error> {
-        let source = match self {
-            Self::Repository(repository) => return repository.blob(layer).await,
-            Self::Here(source) => source,
-        };
-        let what = format!("keeping the layer `{}`", layer.digest);
-        match source.clone() {
-            BlobSource::Bytes(bytes) => {
-                let whole = futures::stream::iter([Ok(bytes)]);
-                Ok(BlobStream::verified(whole, layer, what))
-            }
-            BlobSource::File(path) => {
-                let (file, path) = blocking::run(move || {
-                    let file = File::open(&path).map_err(at(&path))?;
-                    Ok::<_, Error>((file, path))
-                })
-                .await?;
-                Ok(layout::blobs::stream(file, path, layer, what))
-            }
         }
     }
 }

@@ -1,14 +1,14 @@
 //! What can I try iib on, without anybody's operators?
 //!
 //! [`bundles`] gives the sample bundles of `samples/`; [`Bundle`] makes others. [`push_bundle`] turns one into a bundle image,
-//! [`push_binary_image`] makes a stand-in for the image with the catalog server, [`push_index`] an index image around a database, [`push_files`] any image.
+//! [`push_binary_image`] makes a stand-in for the image with the catalog server, [`push_index`] an index image around a database, [`push_files`] and [`push_layers`] any image.
 //! The quickstart, the tests and the measurements use them.
 //!
 //! This crate knows nothing of catalogs: it only makes inputs.
 
 mod push;
 
-pub use push::{Error, push_binary_image, push_bundle, push_files, push_index};
+pub use push::{Error, push_binary_image, push_bundle, push_files, push_index, push_layers};
 
 /// The architectures that index images are usually built for.
 pub const ARCHES: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];

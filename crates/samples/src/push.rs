@@ -127,6 +127,19 @@ pub async fn push_files(
         .iter()
         .map(|files| layer_of(files))
         .collect::<Result<_, _>>()?;
+    push_layers(repository, tag, labels, layers).await
+}
+
+/// Pushes a single image of `layers`, lowest first, under `tag`.
+///
+/// # Errors
+/// [`Error`] when the image cannot be made or pushed.
+pub async fn push_layers(
+    repository: &ImageRepository,
+    tag: &Tag,
+    labels: BTreeMap<String, String>,
+    layers: Vec<LayerBuilder>,
+) -> Result<Digest, Error> {
     let manifest = push_image(repository, layers, &Arch::amd64(), labels).await?;
     repository
         .put_manifest(&Reference::Tag(tag.clone()), &manifest)

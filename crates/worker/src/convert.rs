@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use api::AddPayload;
-use builder::{AddRequest, BinaryImage, GraphUpdateMode, Overwrite, OverwriteToken, Scope};
+use builder::{
+    AddRequest, BinaryImage, GraphUpdateMode, IndexRequest, Overwrite, OverwriteToken, Scope,
+};
 use oci::{Arch, PullSpec};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -55,30 +57,32 @@ pub(crate) fn add_request(
             .iter()
             .map(|text| parse("bundles", text))
             .collect::<Result<Vec<PullSpec>, _>>()?,
-        from_index: payload
-            .from_index
-            .as_deref()
-            .map(|text| registry_image("from_index", text))
-            .transpose()?,
-        binary_image: payload
-            .binary_image
-            .as_deref()
-            .map(binary_image)
-            .transpose()?,
-        add_arches: payload
-            .add_arches
-            .iter()
-            .map(|text| parse("add_arches", text))
-            .collect::<Result<BTreeSet<Arch>, _>>()?,
-        overwrite: overwrite(payload, token)?,
-        distribution_scope: payload
-            .distribution_scope
-            .map(|scope| parse::<Scope>("distribution_scope", scope.name()))
-            .transpose()?,
         graph_update_mode: graph_update_mode(payload.graph_update_mode.as_deref())?,
-        output: template
-            .output(id, &payload.build_tags)
-            .map_err(|error| problem("build_tags", &error))?,
+        index: IndexRequest {
+            from_index: payload
+                .from_index
+                .as_deref()
+                .map(|text| registry_image("from_index", text))
+                .transpose()?,
+            binary_image: payload
+                .binary_image
+                .as_deref()
+                .map(binary_image)
+                .transpose()?,
+            add_arches: payload
+                .add_arches
+                .iter()
+                .map(|text| parse("add_arches", text))
+                .collect::<Result<BTreeSet<Arch>, _>>()?,
+            overwrite: overwrite(payload, token)?,
+            distribution_scope: payload
+                .distribution_scope
+                .map(|scope| parse::<Scope>("distribution_scope", scope.name()))
+                .transpose()?,
+            output: template
+                .output(id, &payload.build_tags)
+                .map_err(|error| problem("build_tags", &error))?,
+        },
     })
 }
 

@@ -180,30 +180,31 @@ impl Worker {
         {
             Ok(added) => {
                 tracing::info!(
-                    requests = added.usage.requests,
-                    bytes_read = added.usage.bytes_read,
-                    bytes_written = added.usage.bytes_written,
+                    requests = added.built.usage.requests,
+                    bytes_read = added.built.usage.bytes_read,
+                    bytes_written = added.built.usage.bytes_written,
                     "published `{}`: {} bundle(s) added, {} present before; {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
                     added
+                        .built
                         .facts
                         .index_image_resolved
                         .as_deref()
                         .unwrap_or_default(),
                     added.bundles_added.len(),
                     added.bundles_present.len(),
-                    added.blobs.pushed,
-                    added.blobs.pushed_bytes,
-                    added.blobs.present,
-                    added.blobs.mounted,
-                    added.blobs.copied,
-                    added.blobs.copied_bytes,
+                    added.built.blobs.pushed,
+                    added.built.blobs.pushed_bytes,
+                    added.built.blobs.present,
+                    added.built.blobs.mounted,
+                    added.built.blobs.copied,
+                    added.built.blobs.copied_bytes,
                 );
                 Outcome::Final(Box::new(Update {
                     state: State::Complete,
                     state_reason:
                         "The operator bundle(s) were successfully added to the index image"
                             .to_owned(),
-                    fields: fields(&added.facts),
+                    fields: fields(&added.built.facts),
                 }))
             }
             Err(builder::Error::Stopped(stopped)) => Outcome::NotOurs(stopped.reason),

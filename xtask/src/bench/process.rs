@@ -1,5 +1,8 @@
 //! What one run of a program takes.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -24,6 +27,9 @@ pub(crate) struct Taken {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
+    /// A file for what the program prints, which is thrown away otherwise
+    #[arg(long)]
+    output: Option<PathBuf>,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
@@ -40,10 +46,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .command
         .split_first()
         .context("a program must be named")?;
+    let printed = match &args.output {
+        Some(path) => File::create(path)
+            .with_context(|| format!("`{}` cannot be written", path.display()))?
+            .into(),
+        None => Stdio::null(),
+    };
     let started = Instant::now();
     let status = Command::new(program)
         .args(arguments)
-        .stdout(Stdio::null())
+        .stdout(printed)
         .status()
         .with_context(|| format!("`{program}` cannot be run"))?;
     let wall = started.elapsed().as_secs_f64();
@@ -68,13 +80,24 @@ fn micros(count: i64) -> f64 {
 }
 
 /// Measures one run of a program.
+pub(crate) fn measure(command: &[String]) -> anyhow::Result<Taken> {
+    measure_with(&[], command)
+}
+
+/// Measures one run of a program, and puts what it prints into the file `output`.
+pub(crate) fn measure_into(command: &[String], output: &Path) -> anyhow::Result<Taken> {
+    measure_with(&["--output".as_ref(), output.as_os_str()], command)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this program measures another one by running it"
 )]
-pub(crate) fn measure(command: &[String]) -> anyhow::Result<Taken> {
+fn measure_with(options: &[&OsStr], command: &[String]) -> anyhow::Result<Taken> {
     let output = Command::new(std::env::current_exe()?)
-        .args(["bench", "process", "--"])
+        .args(["bench", "process"])
+        .args(options)
+        .arg("--")
         .args(command)
         .output()?;
     ensure!(

@@ -1,60 +1,201 @@
-//! Second stage: the catalog work. The from-index's database with the new bundles in it.
+//! The catalog work of an add: the database of the from-index with the new bundles in it, and the catalog that follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use bundle::Bundle;
 use indexdb::{AddOptions, IndexDb, Mode};
 use oci::PullSpec;
 
-use crate::add::prepare::{FoundBundle, FoundIndex, Prepared};
+use crate::blocking::blocking;
 use crate::bundles::read_bundles;
-use crate::config::BuilderConfig;
 use crate::error::Error;
-use crate::progress::{Facts, Phase, Reporter};
+use crate::index_image::change::{Changes, UnitChange};
+use crate::index_image::source::{CatalogSource, DatabaseChange};
+use crate::index_image::stack::{LayerKind, Stack, StackLayer};
+use crate::index_image::{database, migrate};
+use crate::labels;
+use crate::progress::{Facts, Phase};
 use crate::request::GraphUpdateMode;
+use crate::run::Run;
 use crate::scope::Scope;
+use crate::stages::assemble::IndexKind;
+use crate::stages::prepare::{FoundBundle, FoundIndex, FoundKind, Prepared};
 
-/// The finished database, in the request's private directory.
-pub(crate) struct Edited {
-    pub(crate) database: PathBuf,
+/// The finished catalog.
+pub(super) struct Edited {
+    pub(super) kind: IndexKind,
+    pub(super) stack: Stack,
     /// The bundles that were not there before, by the pull specs that went in.
-    pub(crate) added: Vec<PullSpec>,
+    pub(super) added: Vec<PullSpec>,
     /// Bundles of the request that the index had already.
-    pub(crate) present: Vec<PullSpec>,
+    pub(super) present: Vec<PullSpec>,
 }
 
-/// Adds the bundles that the from-index does not have yet to its database, or to an empty one.
-pub(crate) async fn edit(
-    config: &BuilderConfig,
+/// Adds the bundles that the from-index does not have yet.
+pub(super) async fn edit(
+    run: &Run<'_>,
     mode: GraphUpdateMode,
     prepared: &Prepared,
-    reporter: &dyn Reporter,
-    directory: &Path,
+    bundles: &[FoundBundle],
 ) -> Result<Edited, Error> {
-    let database = directory.join("index.db");
-    let (candidates, present) = match &prepared.from_index {
-        None => (distinct(&prepared.bundles), Vec::new()),
+    if prepared.from_index.is_some() {
+        run.reporter
+            .phase(&Phase::CheckingPresentBundles, &Facts::default())
+            .await?;
+    }
+    match &prepared.from_index {
+        Some(index) if matches!(index.kind, FoundKind::FileBased(_)) => {
+            file_based(run, mode, prepared, index, bundles).await
+        }
+        index => sqlite(run, mode, prepared, index.as_ref(), bundles).await,
+    }
+}
+
+/// An SQLite index: the database is the catalog.
+async fn sqlite(
+    run: &Run<'_>,
+    mode: GraphUpdateMode,
+    prepared: &Prepared,
+    from_index: Option<&FoundIndex>,
+    bundles: &[FoundBundle],
+) -> Result<Edited, Error> {
+    let (config, directory) = (&run.builder.config, run.directory);
+    let file = directory.join("index.db");
+    let (candidates, present) = match from_index {
+        None => {
+            create_database(&file, config.epoch).await?;
+            (distinct(bundles), Vec::new())
+        }
         Some(index) => {
-            reporter
-                .phase(&Phase::CheckingPresentBundles, &Facts::default())
-                .await?;
-            let bytes = index.extract_database(&database).await?;
+            let bytes = index.extract_database(&file).await?;
             tracing::info!(
                 size_bytes = bytes,
                 "read the database of `{}`",
                 index.image.name
             );
-            let paths = present_paths(index, &database, config.epoch).await?;
-            split_present(distinct(&prepared.bundles), &paths)
+            let paths = present_paths(index, &file, config.epoch).await?;
+            split_present(distinct(bundles), &paths)
         }
     };
-    let added: Vec<PullSpec> = candidates.iter().map(|bundle| bundle.resolved()).collect();
+    let (added, read) = read_candidates(run, candidates).await?;
+    add_to(&file, read, mode, prepared.scope, config.epoch).await?;
+    let layer = database::layer(config, labels::DATABASE_PATH, &file, directory).await?;
+    Ok(Edited {
+        kind: IndexKind::Database,
+        stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
+        added,
+        present,
+    })
+}
+
+/// A file-based index: packages of the hidden database are rendered from it, all others stay as they are.
+async fn file_based(
+    run: &Run<'_>,
+    mode: GraphUpdateMode,
+    prepared: &Prepared,
+    index: &FoundIndex,
+    bundles: &[FoundBundle],
+) -> Result<Edited, Error> {
+    let (config, directory) = (&run.builder.config, run.directory);
+    let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
+    let listed = source.list().await?;
+    if let Some(file) = listed.yaml {
+        return Err(Error::YamlCatalog {
+            index: Box::new(index.image.name.clone()),
+            file,
+        });
+    }
+    // An image that is no pull spec cannot equal one.
+    let images: Vec<PullSpec> = listed
+        .images
+        .iter()
+        .filter_map(|image| image.parse().ok())
+        .collect();
+    let (candidates, present) = split_present(distinct(bundles), &images);
+    let (added, read) = read_candidates(run, candidates).await?;
+    let in_database = source.database_packages().await?;
+    for bundle in &read {
+        let package = bundle.package();
+        if listed.packages.contains(package) && !in_database.contains(package) {
+            return Err(Error::OptedIn {
+                index: Box::new(index.image.name.clone()),
+                package: package.to_owned(),
+            });
+        }
+    }
+    let Some(file) = source.database_copy().await? else {
+        return Err(Error::NoHiddenDatabase {
+            index: Box::new(index.image.name.clone()),
+        });
+    };
+    let touched: BTreeSet<String> = read
+        .iter()
+        .map(|bundle| bundle.package().to_owned())
+        .collect();
+    let is_changed = !read.is_empty();
+    add_to(&file, read, mode, prepared.scope, config.epoch).await?;
+    // By version, an add changes what the database keeps of bundles in other packages too.
+    let is_local = mode == GraphUpdateMode::Replaces && source.holds_database();
+    let rendered = migrate::units(
+        &index.image.name,
+        &file,
+        config.epoch,
+        is_local.then_some(touched),
+        directory.join("rendered"),
+    )
+    .await?;
+    let changes: Changes = rendered
+        .into_iter()
+        .map(|(unit, files)| (unit, UnitChange::Put(files)))
+        .collect();
+    let database = if is_changed {
+        DatabaseChange::Replace(file)
+    } else {
+        DatabaseChange::Keep
+    };
+    let base_layers = prepared.most_base_layers();
+    Ok(Edited {
+        kind: IndexKind::FileBased,
+        stack: source.change(changes, database, base_layers).await?,
+        added,
+        present,
+    })
+}
+
+/// Reads the bundles to add, each known by its digest, with the pull specs that go in.
+async fn read_candidates(
+    run: &Run<'_>,
+    candidates: Vec<&FoundBundle>,
+) -> Result<(Vec<PullSpec>, Vec<Bundle>), Error> {
+    let added = candidates.iter().map(|bundle| bundle.resolved()).collect();
     let candidates = candidates.into_iter().map(|bundle| {
         let path = bundle.resolved().to_string();
         (bundle.clone(), path)
     });
-    let bundles = read_bundles(config, candidates.collect()).await?;
+    let read = read_bundles(&run.builder.config, candidates.collect()).await?;
+    Ok((added, read))
+}
 
+async fn create_database(file: &Path, epoch: i64) -> Result<(), Error> {
+    let file = file.to_owned();
+    blocking(move || {
+        let created = IndexDb::create(&file, epoch).and_then(IndexDb::finish);
+        created.map_err(|source| Error::Add {
+            source: Box::new(source),
+        })
+    })
+    .await
+}
+
+/// Adds `bundles` to the database `file`.
+async fn add_to(
+    file: &Path,
+    bundles: Vec<Bundle>,
+    mode: GraphUpdateMode,
+    scope: Scope,
+    epoch: i64,
+) -> Result<(), Error> {
     let options = AddOptions {
         mode: match mode {
             GraphUpdateMode::Replaces => Mode::Replaces,
@@ -62,32 +203,20 @@ pub(crate) async fn edit(
             GraphUpdateMode::SemverSkippatch => Mode::SemverSkippatch,
         },
         // Only what is in production must never be replaced under its name (spec workflows 2.5).
-        overwrite_latest: prepared.scope < Scope::Prod,
+        overwrite_latest: scope < Scope::Prod,
         substitutes_for: true,
         ..AddOptions::default()
     };
-    let epoch = config.epoch;
-    let path = database.clone();
-    let open = if prepared.from_index.is_some() {
-        IndexDb::open
-    } else {
-        IndexDb::create
-    };
+    let file: PathBuf = file.to_owned();
     blocking(move || {
         let refused = |source| Error::Add {
             source: Box::new(source),
         };
-        let mut index = open(&path, epoch).map_err(refused)?;
-        let added = index.add(&bundles, &options).map_err(refused)?;
-        index.finish().map_err(refused)?;
-        Ok(added)
+        let mut index = IndexDb::open(&file, epoch).map_err(refused)?;
+        index.add(&bundles, &options).map_err(refused)?;
+        index.finish().map_err(refused)
     })
-    .await?;
-    Ok(Edited {
-        database,
-        added,
-        present,
-    })
+    .await
 }
 
 async fn present_paths(
@@ -146,15 +275,4 @@ fn split_present<'bundles>(
         }
     }
     (missing, present)
-}
-
-/// Runs catalog work off the runtime.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    // What is logged in there belongs to the request too.
-    let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work))
-        .await
-        .map_err(Error::Internal)?
 }

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use builder::{
     AddRequest, Added, BinaryImage, Builder, BuilderConfig, Checkpoint, Error, Facts,
-    GraphUpdateMode, Output, OutputRepository, Overwrite, Phase, Reporter, Stopped,
+    GraphUpdateMode, IndexRequest, Output, OutputRepository, Overwrite, Phase, Reporter, Stopped,
 };
 use oci::{
     BlobSource, Client, ClientConfig, Credentials, Descriptor, Digest, Document, ImageConfig,
@@ -89,19 +89,21 @@ impl World {
     pub(crate) fn request(&self, bundle: PullSpec, tag: &str) -> AddRequest {
         AddRequest {
             bundles: vec![bundle],
-            from_index: None,
-            binary_image: Some(BinaryImage::Image(ImageName::Registry(
-                self.name("binary:latest"),
-            ))),
-            add_arches: BTreeSet::from(["amd64".parse().unwrap()]),
-            overwrite: Overwrite::No,
-            distribution_scope: None,
             graph_update_mode: GraphUpdateMode::Replaces,
-            output: Output {
-                repository: OutputRepository::Registry(self.repository("iib-build")),
-                tag: tag.parse().unwrap(),
-                tag_is_private: true,
-                build_tags: Vec::new(),
+            index: IndexRequest {
+                from_index: None,
+                binary_image: Some(BinaryImage::Image(ImageName::Registry(
+                    self.name("binary:latest"),
+                ))),
+                add_arches: BTreeSet::from(["amd64".parse().unwrap()]),
+                overwrite: Overwrite::No,
+                distribution_scope: None,
+                output: Output {
+                    repository: OutputRepository::Registry(self.repository("iib-build")),
+                    tag: tag.parse().unwrap(),
+                    tag_is_private: true,
+                    build_tags: Vec::new(),
+                },
             },
         }
     }
@@ -115,14 +117,14 @@ impl World {
             .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
             .await;
         let mut seed = self.request(first, "v1");
-        seed.output.repository = OutputRepository::Registry(self.repository("index"));
+        seed.index.output.repository = OutputRepository::Registry(self.repository("index"));
         self.add(&seed, &Observer::default()).await.unwrap();
         let second = self
             .bundle(&Bundle::simple("beta", "1.0.0", "stable", None))
             .await;
         let mut request = self.request(second, "7");
-        request.from_index = Some(ImageName::Registry(self.name("index:v1")));
-        request.overwrite = Overwrite::Yes;
+        request.index.from_index = Some(ImageName::Registry(self.name("index:v1")));
+        request.index.overwrite = Overwrite::Yes;
         request
     }
 
@@ -227,12 +229,22 @@ impl Reporter for Observer<'_> {
 
 pub(crate) fn added_name(added: &Added) -> ImageName {
     added
+        .built
         .facts
         .index_image_resolved
         .as_ref()
         .unwrap()
         .parse()
         .unwrap()
+}
+
+/// A builder like `world`'s that has seen nothing yet.
+pub(crate) fn rebuilt(world: &World, work_dir: &str) -> Builder {
+    Builder::new(
+        world.client.clone(),
+        Credentials::none(),
+        BuilderConfig::new(world.dir.path().join(work_dir)),
+    )
 }
 
 impl World {

@@ -149,6 +149,23 @@ mod tests {
     }
 
     #[test]
+    fn only_records_that_are_there_and_small_are_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &records(10));
+        let database = Database::open(dir.path()).unwrap();
+        let addition = Addition::over(database, |key| key == b"key1").unwrap();
+        assert_eq!(addition.value_before("key5", 5).unwrap(), b"vvvvv");
+        for (key, part) in [
+            ("key1", "is not there"),
+            ("key10", "is not there"),
+            ("key6", "is too large"),
+        ] {
+            let error = addition.value_before(key, 5).unwrap_err().to_string();
+            assert!(error.contains(part), "{key}: {error}");
+        }
+    }
+
+    #[test]
     fn equal_contents_are_equal_files() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for dir in [&one, &two] {

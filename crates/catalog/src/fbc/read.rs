@@ -18,6 +18,15 @@ pub fn read(bytes: &[u8]) -> Result<Catalog, Unreadable> {
     read_with(bytes, Texts::Dropped).map(|(catalog, _)| catalog)
 }
 
+/// Like [`read`], with the texts of the blobs in normal form (file-based catalog specification, 1.2) one after the other, each
+/// with a line break: what the digest of a serve cache covers of the file.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_normal(bytes: &[u8]) -> Result<(Catalog, String), Unreadable> {
+    read_with(bytes, Texts::Kept)
+}
+
 /// What becomes of the normalised texts of blobs (specification, 1.2), over which the digests of caches are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Texts {

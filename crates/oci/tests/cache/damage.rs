@@ -134,3 +134,33 @@ async fn a_layer_that_is_no_archive_is_not_kept() {
     assert!(error.to_string().contains(&layer.digest.to_string()));
     assert!(cache.list().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_fetched_and_stays() {
+    let world = World::start().await;
+    let layer = world.layer(&[File("a", "1")]).await;
+    let body = Bytes::from_static(br#"{"schemaVersion":2}"#);
+    let manifest = oci::RawManifest::new(oci::MediaType::OciManifest, body);
+    let named = Reference::Digest(manifest.digest.clone());
+    let remote = world.remote();
+    remote.put_manifest(&named, &manifest).await.unwrap();
+    let cache = world.cache().await;
+    let repository = world.repository();
+    cache.manifest(&repository, &manifest.digest).await.unwrap();
+    world.open(&cache, &layer).await.unwrap();
+    // Directories where files should be cannot be read, nor written to.
+    let index = world.home(&layer).join("index");
+    fs::remove_file(&index).unwrap();
+    let media_type = world.root().join("media-types").join(manifest.digest.hex());
+    for path in [&index, &media_type] {
+        fs::create_dir(path).unwrap();
+    }
+
+    world.requests();
+    let opened = world.open(&cache, &layer).await.unwrap();
+    assert_eq!(read(&opened, "a"), "1");
+    let found = cache.manifest(&repository, &manifest.digest).await;
+    assert_eq!(found.unwrap(), manifest);
+    assert_eq!(world.requests(), 2);
+    assert!(index.is_dir(), "what may pass is no reason to remove it");
+}

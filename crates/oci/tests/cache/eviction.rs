@@ -91,6 +91,21 @@ async fn a_use_is_noted_once_a_minute_at_most() {
 }
 
 #[tokio::test]
+async fn a_layer_that_is_opened_again_while_it_is_in_use_is_used() {
+    let world = World::start().await;
+    let layer = world.layer(&[File("a", "1")]).await;
+    let cache = world.cache().await;
+    let opened = world.open(&cache, &layer).await.unwrap();
+    let archive = world.home(&layer).join("archive");
+    let used = || archive.metadata().unwrap().modified().unwrap();
+    age(&archive, 10);
+    let before = used();
+    world.open(&cache, &layer).await.unwrap();
+    assert!(before < used());
+    drop(opened);
+}
+
+#[tokio::test]
 async fn a_layer_in_use_stays_and_one_that_others_evict_can_be_read() {
     let world = World::start().await;
     let layer = world.layer(&[File("a", "1")]).await;

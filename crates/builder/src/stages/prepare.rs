@@ -4,19 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{Arch, Client, Digest, ImageName, Limits, PullSpec};
+use oci::{Arch, BlobCache, Client, Digest, ImageName, Limits, PullSpec};
 
 use crate::config::BuilderConfig;
 use crate::error::{Error, Role};
 use crate::image::{FoundImage, PlatformImage, label};
 use crate::labels;
-use crate::progress::{Checkpoint, Facts, Phase, Reporter, ResolvedInputs};
-use crate::request::{AddRequest, BinaryImage};
+use crate::progress::{Facts, Phase, Reporter, ResolvedInputs};
+use crate::request::{BinaryImage, IndexRequest};
 use crate::scope::Scope;
 
 /// Everything a request builds on, by digest.
 pub(crate) struct Prepared {
-    pub(crate) bundles: Vec<FoundBundle>,
     pub(crate) from_index: Option<FoundIndex>,
     pub(crate) binary_image: FoundImage,
     /// The binary image's part for each architecture of the result.
@@ -53,14 +52,32 @@ pub(crate) struct FoundIndex {
     pub(crate) arches: BTreeSet<Arch>,
     pub(crate) version: String,
     pub(crate) scope: Scope,
-    /// Where its database is.
-    pub(crate) database_path: String,
+    pub(crate) kind: FoundKind,
+}
+
+/// What kind of index the from-index is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FoundKind {
+    /// An SQLite index, with its database at this path.
+    Database(String),
+    /// A file-based index, with its catalog in this directory.
+    FileBased(String),
 }
 
 impl FoundIndex {
-    /// Copies the database out of the image to the file `to` and gives its size in bytes.
+    /// Copies the database of an SQLite index to the file `to` and gives its size in bytes.
+    ///
+    /// # Errors
+    /// [`Error::FileBasedIndex`] where there is a catalog instead.
     pub(crate) async fn extract_database(&self, to: &Path) -> Result<u64, Error> {
-        extract_database(&self.image, &self.platform, &self.database_path, to).await
+        match &self.kind {
+            FoundKind::Database(path) => {
+                extract_database(&self.image, &self.platform, path, to).await
+            }
+            FoundKind::FileBased(_) => Err(Error::FileBasedIndex {
+                index: Box::new(self.image.name.clone()),
+            }),
+        }
     }
 }
 
@@ -81,28 +98,22 @@ pub(crate) async fn extract_database(
         })
 }
 
-/// Looks up bundles, index and binary image, each once; a restarted request looks them up by the digests it had.
+/// Looks up index and binary image, each once; a restarted request looks them up by the digests it had.
 pub(crate) async fn prepare(
     client: &Client,
+    blobs: &BlobCache,
     config: &BuilderConfig,
-    request: &AddRequest,
+    request: &IndexRequest,
     reporter: &dyn Reporter,
-    checkpoint: &mut Checkpoint,
+    known: Option<&ResolvedInputs>,
 ) -> Result<Prepared, Error> {
-    let known = checkpoint.inputs.clone();
-    reporter
-        .phase(&Phase::ResolvingBundles, &Facts::default())
-        .await?;
-    let bundles = find_bundles(client, config, request, known.as_ref()).await?;
-    check_required_labels(&bundles, &config.required_labels)?;
-
     reporter
         .phase(&Phase::ResolvingImages, &Facts::default())
         .await?;
     let from_index = match &request.from_index {
         Some(name) => {
-            let digest = known.as_ref().and_then(|inputs| inputs.from_index.as_ref());
-            Some(find_index(client, name, digest).await?)
+            let digest = known.and_then(|inputs| inputs.from_index.as_ref());
+            Some(find_index(client, Some(blobs), name, digest).await?)
         }
         None => None,
     };
@@ -112,10 +123,9 @@ pub(crate) async fn prepare(
     };
     let scope = narrowed_scope(request, current_scope)?;
     let name = choose_binary_image(config, request, scope, &version)?;
-    let digest = known
-        .as_ref()
-        .and_then(|inputs| inputs.binary_image.as_ref());
-    let binary_image = FoundImage::find(client, &name, Role::BinaryImage, digest).await?;
+    let digest = known.and_then(|inputs| inputs.binary_image.as_ref());
+    let binary_image =
+        FoundImage::find(client, Some(blobs), &name, Role::BinaryImage, digest).await?;
 
     let mut wanted = request.add_arches.clone();
     wanted.extend(
@@ -131,22 +141,9 @@ pub(crate) async fn prepare(
         binary_image_resolved: Some(binary_image.resolved()),
         distribution_scope: Some(scope),
         from_index_resolved: from_index.as_ref().map(|index| index.image.resolved()),
-        bundle_mapping: bundle_mapping(&bundles),
         ..Facts::default()
     };
-    checkpoint.inputs = Some(ResolvedInputs {
-        bundles: bundles
-            .iter()
-            .map(|bundle| bundle.image.digest().clone())
-            .collect(),
-        from_index: from_index
-            .as_ref()
-            .map(|index| index.image.digest().clone()),
-        binary_image: Some(binary_image.digest().clone()),
-    });
-    reporter.checkpoint(checkpoint).await?;
     Ok(Prepared {
-        bundles,
         from_index,
         binary_image,
         platforms,
@@ -156,22 +153,46 @@ pub(crate) async fn prepare(
     })
 }
 
-/// Keeps the request's order.
-async fn find_bundles(
+impl Prepared {
+    /// How many layers the binary image has, for the architecture for which it has most.
+    pub(crate) fn most_base_layers(&self) -> usize {
+        let layers = self.platforms.values();
+        layers
+            .map(|platform| platform.manifest.layers.len())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The digests to start from again, with those of the request's `images`.
+    pub(crate) fn inputs(&self, images: Vec<Digest>) -> ResolvedInputs {
+        ResolvedInputs {
+            images,
+            from_index: self
+                .from_index
+                .as_ref()
+                .map(|index| index.image.digest().clone()),
+            binary_image: Some(self.binary_image.digest().clone()),
+        }
+    }
+}
+
+/// Looks the bundles up, by the digests that are `known`, and keeps the request's order.
+pub(crate) async fn find_bundles(
     client: &Client,
+    blobs: &BlobCache,
     config: &BuilderConfig,
-    request: &AddRequest,
+    bundles: &[PullSpec],
     known: Option<&ResolvedInputs>,
 ) -> Result<Vec<FoundBundle>, Error> {
     let digest_of = |position: usize| {
         known
-            .and_then(|inputs| inputs.bundles.get(position))
+            .and_then(|inputs| inputs.images.get(position))
             .cloned()
     };
-    stream::iter(request.bundles.iter().cloned().enumerate())
+    stream::iter(bundles.iter().cloned().enumerate())
         .map(|(position, written)| {
             let digest = digest_of(position);
-            async move { find_bundle(client, written, digest).await }
+            async move { find_bundle(client, Some(blobs), written, digest).await }
         })
         .buffered(config.concurrency.get())
         .try_collect()
@@ -181,11 +202,12 @@ async fn find_bundles(
 /// Looks one bundle up.
 pub(crate) async fn find_bundle(
     client: &Client,
+    blobs: Option<&BlobCache>,
     written: PullSpec,
     digest: Option<Digest>,
 ) -> Result<FoundBundle, Error> {
     let name = ImageName::Registry(written.clone());
-    let image = FoundImage::find(client, &name, Role::Bundle, digest.as_ref()).await?;
+    let image = FoundImage::find(client, blobs, &name, Role::Bundle, digest.as_ref()).await?;
     let platform = image.first().await?;
     Ok(FoundBundle {
         written,
@@ -194,7 +216,7 @@ pub(crate) async fn find_bundle(
     })
 }
 
-fn check_required_labels(
+pub(crate) fn check_required_labels(
     bundles: &[FoundBundle],
     required: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
@@ -220,22 +242,25 @@ fn check_required_labels(
 /// Looks the index up and reads what its labels say.
 pub(crate) async fn find_index(
     client: &Client,
+    blobs: Option<&BlobCache>,
     name: &ImageName,
     digest: Option<&Digest>,
 ) -> Result<FoundIndex, Error> {
-    let image = FoundImage::find(client, name, Role::FromIndex, digest).await?;
+    let image = FoundImage::find(client, blobs, name, Role::FromIndex, digest).await?;
     let arches = image.arches().await?;
     let platform = image.for_labels().await?;
     let labels = platform.config.labels();
-    if label(&labels, labels::CONFIGS).is_some() {
-        return Err(Error::FileBasedIndex {
-            index: Box::new(name.clone()),
-        });
-    }
-    let Some(database_path) = label(&labels, labels::DATABASE) else {
-        return Err(Error::NotAnIndex {
-            index: Box::new(name.clone()),
-        });
+    let kind = match (
+        label(&labels, labels::CONFIGS),
+        label(&labels, labels::DATABASE),
+    ) {
+        (Some(configs), _) => FoundKind::FileBased(configs.to_owned()),
+        (None, Some(database)) => FoundKind::Database(database.to_owned()),
+        (None, None) => {
+            return Err(Error::NotAnIndex {
+                index: Box::new(name.clone()),
+            });
+        }
     };
     let scope = match label(&labels, labels::SCOPE) {
         None => Scope::Prod,
@@ -252,7 +277,7 @@ pub(crate) async fn find_index(
         .unwrap_or(labels::DEFAULT_VERSION)
         .to_owned();
     Ok(FoundIndex {
-        database_path: database_path.to_owned(),
+        kind,
         image,
         platform,
         arches,
@@ -261,7 +286,7 @@ pub(crate) async fn find_index(
     })
 }
 
-fn narrowed_scope(request: &AddRequest, current: Scope) -> Result<Scope, Error> {
+fn narrowed_scope(request: &IndexRequest, current: Scope) -> Result<Scope, Error> {
     match (request.distribution_scope, &request.from_index) {
         (None, _) => Ok(current),
         (Some(requested), Some(index)) if requested > current => Err(Error::ScopeTooWide {
@@ -276,7 +301,7 @@ fn narrowed_scope(request: &AddRequest, current: Scope) -> Result<Scope, Error> 
 /// The table of spec workflows 2.6, less its binaryless results: an SQLite index without a program serves nobody.
 fn choose_binary_image(
     config: &BuilderConfig,
-    request: &AddRequest,
+    request: &IndexRequest,
     scope: Scope,
     version: &str,
 ) -> Result<ImageName, Error> {
@@ -382,7 +407,7 @@ fn check_arch(image: &FoundImage, arch: &Arch, platform: &PlatformImage) -> Resu
 }
 
 /// The bundles by package, as their labels say; those without the label are left out. Nothing rather than an empty map.
-fn bundle_mapping(bundles: &[FoundBundle]) -> Option<BTreeMap<String, Vec<String>>> {
+pub(crate) fn bundle_mapping(bundles: &[FoundBundle]) -> Option<BTreeMap<String, Vec<String>>> {
     let mut mapping: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for bundle in bundles {
         if let Some(package) = label(&bundle.platform.config.labels(), labels::PACKAGE) {
@@ -398,17 +423,15 @@ fn bundle_mapping(bundles: &[FoundBundle]) -> Option<BTreeMap<String, Vec<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{GraphUpdateMode, Output, OutputRepository, Overwrite};
+    use crate::request::{Output, OutputRepository, Overwrite};
 
-    fn request(binary_image: Option<&str>, scope: Option<Scope>) -> AddRequest {
-        AddRequest {
-            bundles: Vec::new(),
+    fn request(binary_image: Option<&str>, scope: Option<Scope>) -> IndexRequest {
+        IndexRequest {
             from_index: Some("registry.test/index:v4.14".parse().unwrap()),
             binary_image: binary_image.map(|text| text.parse().unwrap()),
             add_arches: BTreeSet::new(),
             overwrite: Overwrite::No,
             distribution_scope: scope,
-            graph_update_mode: GraphUpdateMode::Replaces,
             output: Output {
                 repository: OutputRepository::Registry("registry.test/iib-build".parse().unwrap()),
                 tag: "1".parse().unwrap(),

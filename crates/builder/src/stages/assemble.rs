@@ -1,23 +1,21 @@
-//! Third stage: one catalog layer for every architecture, and a config and manifest for each.
+//! Third stage: our layers over every architecture's binary image, with a config and a manifest for each.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use oci::{
-    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, ImageName, Layer,
-    LayerBuilder, ManifestList, MediaType, Owner, Platform, RawManifest, RunConfig,
+    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, ImageName, ManifestList,
+    MediaType, Platform, RawManifest, RunConfig,
 };
 use serde_json::json;
 
-use crate::add::edit::{Edited, blocking};
-use crate::add::prepare::Prepared;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::image::PlatformImage;
+use crate::index_image::MAX_LAYERS;
+use crate::index_image::stack::{Stack, layer_history};
 use crate::labels;
+use crate::stages::prepare::Prepared;
 
-/// The version of opm whose catalogs ours equal; part of the mark of our layers.
-const PROFILE: &str = "A";
 const CATALOG_SERVER: &str = "/bin/opm";
 const CATALOG_PORT: &str = "50051/tcp";
 /// What the names of everything in a Docker manifest begin with.
@@ -25,10 +23,19 @@ const DOCKER_TYPES: &str = "application/vnd.docker.";
 /// A layer without compression, as Docker manifests name it.
 const DOCKER_LAYER_TAR: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
+/// What kind of index an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IndexKind {
+    /// The catalog is an SQLite database.
+    Database,
+    /// The catalog is files.
+    FileBased,
+}
+
 /// The finished images, not yet anywhere.
 pub(crate) struct Assembled {
-    /// The catalog layer, the same for every architecture.
-    pub(crate) layer: Layer,
+    /// The layers of ours, the same for every architecture.
+    pub(crate) stack: Stack,
     pub(crate) images: BTreeMap<Arch, AssembledImage>,
     pub(crate) list: RawManifest,
 }
@@ -42,39 +49,32 @@ pub(crate) struct AssembledImage {
     pub(crate) base_layers: Vec<Descriptor>,
 }
 
-/// Lays the database over the binary image of every architecture.
-pub(crate) async fn assemble(
+/// Lays the layers of ours over the binary image of every architecture.
+pub(crate) fn assemble(
     config: &BuilderConfig,
     prepared: &Prepared,
-    edited: &Edited,
-    directory: &Path,
+    kind: IndexKind,
+    mut stack: Stack,
 ) -> Result<Assembled, Error> {
-    let mut builder = LayerBuilder::new(config.epoch);
-    let root = Owner { uid: 0, gid: 0 };
-    builder
-        .file(
-            labels::DATABASE_PATH,
-            root,
-            0o644,
-            BlobSource::File(edited.database.clone()),
-        )
-        .map_err(Error::Layer)?;
-    let target = directory.join("database.tar.gz");
-    let format = config.format;
-    let layer = blocking(move || builder.write(&target, format).map_err(Error::Layer)).await?;
-
+    for layer in &mut stack.0 {
+        layer.descriptor = retyped(
+            &prepared.binary_image.name,
+            &layer.descriptor,
+            config.format,
+        )?;
+    }
     let mut images = BTreeMap::new();
     let mut entries = Vec::new();
     for (arch, platform) in &prepared.platforms {
-        let image = assemble_image(config, prepared, &layer, platform)?;
+        let image = assemble_image(config, prepared, kind, &stack, platform)?;
         let mut entry = image.manifest.descriptor();
         entry.platform = Some(Platform::linux(arch));
         entries.push(entry);
         images.insert(arch.clone(), image);
     }
-    let list = ManifestList::new(format, entries).to_raw();
+    let list = ManifestList::new(config.format, entries).to_raw();
     Ok(Assembled {
-        layer,
+        stack,
         images,
         list,
     })
@@ -83,7 +83,8 @@ pub(crate) async fn assemble(
 fn assemble_image(
     config: &BuilderConfig,
     prepared: &Prepared,
-    layer: &Layer,
+    kind: IndexKind,
+    stack: &Stack,
     platform: &PlatformImage,
 ) -> Result<AssembledImage, Error> {
     let base_layers = platform
@@ -92,12 +93,19 @@ fn assemble_image(
         .iter()
         .map(|layer| retyped(&prepared.binary_image.name, layer, config.format))
         .collect::<Result<Vec<_>, _>>()?;
-    let image_config = image_config(config, prepared, layer, platform);
+    let image_config = image_config(config, prepared, kind, stack, platform);
     let bytes = image_config.to_bytes();
     let size = u64::try_from(bytes.len()).expect("a length in memory fits in 64 bits");
     let descriptor = Descriptor::new(config.format.config(), size, Digest::of(&bytes));
     let mut layers = base_layers.clone();
-    layers.push(layer.descriptor.clone());
+    layers.extend(stack.0.iter().map(|layer| layer.descriptor.clone()));
+    if layers.len() > MAX_LAYERS {
+        return Err(Error::TooManyLayers {
+            image: Box::new(prepared.binary_image.name.clone()),
+            layers: base_layers.len(),
+            limit: MAX_LAYERS - stack.0.len(),
+        });
+    }
     let manifest = ImageManifest::new(config.format, descriptor.clone(), layers).to_raw();
     Ok(AssembledImage {
         manifest,
@@ -106,41 +114,58 @@ fn assemble_image(
     })
 }
 
-/// The binary image's config with our layer, labels and command. Everything else is inherited; nothing of the from-index is.
+/// The binary image's config with our layers, labels and command. Everything else is inherited; nothing of the from-index is.
 fn image_config(
     config: &BuilderConfig,
     prepared: &Prepared,
-    layer: &Layer,
+    kind: IndexKind,
+    stack: &Stack,
     platform: &PlatformImage,
 ) -> oci::ImageConfig {
     let created = timestamp(config.epoch);
     let mut image = platform.config.clone();
     image.created = Some(created.clone());
-    image.rootfs.diff_ids.push(layer.diff_id.clone());
-    image.history.push(History {
-        created: Some(created),
-        created_by: Some(format!("iib:database:{PROFILE}")),
-        ..History::default()
-    });
+    // Some binary images tell no history. A layer of ours is known by its place among the others.
+    let untold = platform
+        .manifest
+        .layers
+        .len()
+        .saturating_sub(layer_history(&image).count());
+    image
+        .history
+        .extend(std::iter::repeat_n(History::default(), untold));
+    for layer in &stack.0 {
+        image.rootfs.diff_ids.push(layer.diff_id.clone());
+        image.history.push(History {
+            created: Some(created.clone()),
+            created_by: Some(layer.kind.mark()),
+            ..History::default()
+        });
+    }
     let run = image.config.get_or_insert_with(RunConfig::default);
     let image_labels = run.labels.get_or_insert_with(BTreeMap::new);
-    // A binary image that is a file-based index image itself must not make ours look like one (spec workflows 4.2).
-    image_labels.remove(labels::CONFIGS);
-    image_labels.insert(
-        labels::DATABASE.to_owned(),
-        labels::DATABASE_PATH.to_owned(),
-    );
     image_labels.insert(labels::VERSION.to_owned(), prepared.version.clone());
     image_labels.insert(labels::SCOPE.to_owned(), prepared.scope.to_string());
     run.entrypoint = Some(vec![CATALOG_SERVER.to_owned()]);
-    run.cmd = Some(
-        ["registry", "serve", "--database", labels::DATABASE_PATH]
-            .map(str::to_owned)
-            .to_vec(),
-    );
-    run.exposed_ports
-        .get_or_insert_with(BTreeMap::new)
-        .insert(CATALOG_PORT.to_owned(), json!({}));
+    let command = match kind {
+        IndexKind::Database => {
+            // A binary image that is a file-based index image itself must not make ours look like one (spec workflows 4.2).
+            image_labels.remove(labels::CONFIGS);
+            image_labels.insert(
+                labels::DATABASE.to_owned(),
+                labels::DATABASE_PATH.to_owned(),
+            );
+            run.exposed_ports
+                .get_or_insert_with(BTreeMap::new)
+                .insert(CATALOG_PORT.to_owned(), json!({}));
+            ["registry", "serve", "--database", labels::DATABASE_PATH].as_slice()
+        }
+        IndexKind::FileBased => {
+            image_labels.insert(labels::CONFIGS.to_owned(), labels::CONFIGS_PATH.to_owned());
+            ["serve", labels::CONFIGS_PATH, "--cache-dir=/tmp/cache"].as_slice()
+        }
+    };
+    run.cmd = Some(command.iter().map(|word| (*word).to_owned()).collect());
     image
 }
 

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
-    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository, Layer,
+    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository,
     Listing, Reference, Tag, copy_manifests,
 };
 
-use crate::add::assemble::{Assembled, AssembledImage};
-use crate::add::guard::{GuardedTag, Kept, decide_overwrite, failed};
-use crate::add::prepare::FoundIndex;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::image::pinned_name;
+use crate::index_image::stack::{Source, StackLayer};
 use crate::progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter};
 use crate::request::Output;
+use crate::stages::assemble::{Assembled, AssembledImage};
+use crate::stages::guard::{GuardedTag, Kept, decide_overwrite, failed};
+use crate::stages::prepare::FoundIndex;
 
 /// What became of the blobs of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,12 +65,18 @@ pub(crate) struct Overwritten {
     pub(crate) kept: Option<Kept>,
 }
 
+/// Where layers are that the result refers to.
+pub(crate) struct Sources<'run> {
+    pub(crate) binary_image: &'run ImageRepository,
+    pub(crate) from_index: Option<&'run ImageRepository>,
+}
+
 /// Pushes the result under the request's own tags.
 pub(crate) async fn publish(
     client: &Client,
     config: &BuilderConfig,
     output: &Output,
-    binary_image: &ImageRepository,
+    sources: &Sources<'_>,
     assembled: &Assembled,
     reporter: &dyn Reporter,
 ) -> Result<Published, Error> {
@@ -77,7 +84,7 @@ pub(crate) async fn publish(
     let arch_tags = assembled
         .images
         .iter()
-        .map(|(arch, image)| Ok((arch_tag(&output.tag, arch)?, image)))
+        .map(|(arch, image)| Ok((arch_tag(&output.tag, arch)?, image.manifest.clone())))
         .collect::<Result<Vec<_>, Error>>()?;
     let target = name
         .open_or_create(client)
@@ -91,17 +98,17 @@ pub(crate) async fn publish(
         guarded.push(GuardedTag::decide(&target, name, tag, &assembled.list, policy).await?);
     }
     reporter.confirm().await?;
-    let counts = push_blobs(config, &name, &target, binary_image, assembled).await?;
+    let counts = push_blobs(config, &name, &target, sources, assembled).await?;
     // An architecture's image counts with its blobs: an interrupted request pushes only what is missing.
-    for (tag, image) in arch_tags {
-        put(
-            &target,
-            &output.name(&tag),
-            Reference::Tag(tag),
-            &image.manifest,
-        )
+    let target_ref = &target;
+    stream::iter(arch_tags)
+        .map(|(tag, manifest)| async move {
+            let name = output.name(&tag);
+            put(target_ref, &name, Reference::Tag(tag), &manifest).await
+        })
+        .buffer_unordered(config.concurrency.get())
+        .try_collect::<()>()
         .await?;
-    }
     reporter
         .phase(&Phase::CreatingManifestList, &Facts::default())
         .await?;
@@ -129,18 +136,31 @@ async fn push_blobs(
     config: &BuilderConfig,
     name: &ImageName,
     target: &ImageRepository,
-    binary_image: &ImageRepository,
+    sources: &Sources<'_>,
     assembled: &Assembled,
 ) -> Result<BlobCounts, Error> {
     let mut ours: BTreeMap<Digest, (Descriptor, BlobSource)> = BTreeMap::new();
-    let mut base: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-    let Layer {
+    let mut elsewhere: BTreeMap<Digest, (Descriptor, ImageRepository)> = BTreeMap::new();
+    for StackLayer {
         descriptor, source, ..
-    } = &assembled.layer;
-    ours.insert(
-        descriptor.digest.clone(),
-        (descriptor.clone(), source.clone()),
-    );
+    } in &assembled.stack.0
+    {
+        match (source, sources.from_index) {
+            (Source::New(source), _) => {
+                ours.insert(
+                    descriptor.digest.clone(),
+                    (descriptor.clone(), source.clone()),
+                );
+            }
+            (Source::Kept, Some(from_index)) => {
+                elsewhere.insert(
+                    descriptor.digest.clone(),
+                    (descriptor.clone(), from_index.clone()),
+                );
+            }
+            (Source::Kept, None) => {}
+        }
+    }
     for AssembledImage {
         config: (descriptor, source),
         base_layers,
@@ -151,10 +171,11 @@ async fn push_blobs(
             descriptor.digest.clone(),
             (descriptor.clone(), source.clone()),
         );
-        base.extend(
+        let binary_image = sources.binary_image;
+        elsewhere.extend(
             base_layers
                 .iter()
-                .map(|layer| (layer.digest.clone(), layer.clone())),
+                .map(|layer| (layer.digest.clone(), (layer.clone(), binary_image.clone()))),
         );
     }
 
@@ -170,8 +191,10 @@ async fn push_blobs(
         .try_collect()
         .await
         .map_err(|source| failed(name, source))?;
-    let placed: Vec<BlobPlacement> = stream::iter(base.into_values())
-        .map(|descriptor| async move { target.copy_blob_from(binary_image, &descriptor).await })
+    let placed: Vec<BlobPlacement> = stream::iter(elsewhere.into_values())
+        .map(
+            |(descriptor, source)| async move { target.copy_blob_from(&source, &descriptor).await },
+        )
         .buffer_unordered(config.concurrency.get())
         .try_collect()
         .await

@@ -1,0 +1,92 @@
+//! What a request changes of a catalog.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::facts::{CatalogFile, UnitFiles, UnitPath};
+use crate::error::Error;
+
+/// What becomes of a unit.
+#[derive(Debug)]
+pub(crate) enum UnitChange {
+    /// It has these files, and no others.
+    Put(UnitFiles),
+    /// It is gone.
+    Remove,
+}
+
+/// What becomes of units; all others stay.
+pub(crate) type Changes = BTreeMap<UnitPath, UnitChange>;
+
+/// The units of a catalog on disk, each with its files. Blocking.
+///
+/// # Errors
+/// What cannot be read, and what is neither a file nor a directory.
+pub(crate) fn units_of(root: &Path) -> Result<BTreeMap<UnitPath, UnitFiles>, Error> {
+    let mut units: BTreeMap<UnitPath, UnitFiles> = BTreeMap::new();
+    for (path, file) in files_of(root)? {
+        units
+            .entry(UnitPath::of(&path))
+            .or_default()
+            .insert(path, CatalogFile::Here(file));
+    }
+    Ok(units)
+}
+
+/// All files below a directory by their paths from there. Blocking.
+pub(crate) fn files_of(root: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![(root.to_owned(), String::new())];
+    while let Some((folder, prefix)) = open.pop() {
+        let failed = |source| Error::Io {
+            path: folder.clone(),
+            source,
+        };
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().into_string() else {
+                return Err(Error::NotAFile { path: entry.path() });
+            };
+            let path = format!("{prefix}{name}");
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                open.push((entry.path(), format!("{path}/")));
+            } else if kind.is_file() {
+                files.insert(path, entry.path());
+            } else {
+                return Err(Error::NotAFile { path: entry.path() });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Does `changes` to a catalog on disk. Blocking.
+pub(crate) fn apply(changes: &Changes, root: &Path) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    };
+    for (unit, change) in changes {
+        let place = root.join(unit.as_str());
+        let removed = match fs::symlink_metadata(&place) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&place),
+            Ok(_) => fs::remove_file(&place),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.map_err(failed(&place))?;
+        let UnitChange::Put(files) = change else {
+            continue;
+        };
+        for (path, file) in files {
+            let to = root.join(path);
+            if let Some(folder) = to.parent() {
+                fs::create_dir_all(folder).map_err(failed(folder))?;
+            }
+            fs::write(&to, file.read()?).map_err(failed(&to))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,377 @@
+//! The catalog of a file-based from-index, whoever made it, and what becomes of it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catalog::fbc::Catalog;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{BlobCache, ImageRepository, Layer, Layout, Limits, OpenLayer};
+
+use super::change::{self, Changes};
+use super::database::{self, StoredDatabase};
+use super::delta::{self, Outcome};
+use super::facts::UnitPath;
+use super::stack::{LayerKind, Stack, StackLayer};
+use super::view::{self, CatalogView};
+use super::whole;
+use crate::blocking::blocking;
+use crate::config::BuilderConfig;
+use crate::error::Error;
+use crate::labels;
+use crate::stages::prepare::{FoundIndex, FoundKind};
+
+/// The catalog of a file-based index.
+pub(crate) struct CatalogSource<'run> {
+    blobs: &'run BlobCache,
+    config: &'run BuilderConfig,
+    index: &'run FoundIndex,
+    directory: &'run Path,
+    origin: String,
+    state: State,
+}
+
+enum State {
+    /// An image of ours: looked at layer by layer, and built upon.
+    Ours {
+        stack: Stack,
+        view: Arc<CatalogView>,
+        database: Option<StoredDatabase>,
+    },
+    /// An image of another tool: copied out and written anew.
+    Foreign {
+        configs: PathBuf,
+        database: Option<PathBuf>,
+    },
+}
+
+/// What is in a catalog.
+pub(crate) struct Listed {
+    /// The packages that any blob names.
+    pub(crate) packages: BTreeSet<String>,
+    /// The images of all bundles.
+    pub(crate) images: Vec<String>,
+    /// A file in YAML, if there is one.
+    pub(crate) yaml: Option<String>,
+}
+
+/// What becomes of the hidden database.
+pub(crate) enum DatabaseChange {
+    /// It stays as it is, or absent.
+    Keep,
+    /// This file takes its place.
+    Replace(PathBuf),
+}
+
+impl<'run> CatalogSource<'run> {
+    /// Opens the catalog of `index`. `directory` is the request's own.
+    ///
+    /// # Errors
+    /// [`Error::NotFileBased`] for an SQLite index, and what cannot be read.
+    pub(crate) async fn open(
+        blobs: &'run BlobCache,
+        config: &'run BuilderConfig,
+        index: &'run FoundIndex,
+        directory: &'run Path,
+    ) -> Result<Self, Error> {
+        let FoundKind::FileBased(path) = &index.kind else {
+            return Err(Error::NotFileBased {
+                index: Box::new(index.image.name.clone()),
+            });
+        };
+        let state = match Self::ours(blobs, index, path, directory).await? {
+            Some(ours) => ours,
+            None => Self::foreign(config, index, path, directory).await?,
+        };
+        Ok(Self {
+            blobs,
+            config,
+            index,
+            directory,
+            origin: format!("the index image `{}`", index.image.name),
+            state,
+        })
+    }
+
+    async fn ours(
+        blobs: &BlobCache,
+        index: &FoundIndex,
+        path: &str,
+        directory: &Path,
+    ) -> Result<Option<State>, Error> {
+        if path != labels::CONFIGS_PATH {
+            return Ok(None);
+        }
+        let (manifest, config) = (&index.platform.manifest, &index.platform.config);
+        let Some(stack) = Stack::recognise(manifest, config) else {
+            return Ok(None);
+        };
+        let Some(view) = CatalogView::open(blobs, &index.image, &stack, directory).await? else {
+            return Ok(None);
+        };
+        let database = match stack.database() {
+            Some(layer) => Some(StoredDatabase::open(blobs, &index.image, layer).await?),
+            None => None,
+        };
+        Ok(Some(State::Ours {
+            stack,
+            view: Arc::new(view),
+            database,
+        }))
+    }
+
+    async fn foreign(
+        config: &BuilderConfig,
+        index: &FoundIndex,
+        path: &str,
+        directory: &Path,
+    ) -> Result<State, Error> {
+        tracing::info!(
+            "`{}` was not made by this version of iib: its catalog is written anew",
+            index.image.name
+        );
+        let manifest = &index.platform.manifest;
+        let local = local_copy(config, index, directory).await?;
+        let limits = Limits::index();
+        let configs = directory.join("configs");
+        let is_there = oci::extract_tree(&local, manifest, path, &configs, &limits)
+            .await
+            .map_err(|source| index.image.read(source))?;
+        if !is_there {
+            return Err(Error::CatalogMissing {
+                image: Box::new(index.image.name.clone()),
+                path: path.to_owned(),
+            });
+        }
+        let file = directory.join("hidden.db");
+        let hidden = labels::HIDDEN_DATABASE_PATH;
+        let database = oci::extract_file(&local, manifest, hidden, &file, &limits)
+            .await
+            .map_err(|source| index.image.read(source))?
+            .map(|_| file);
+        Ok(State::Foreign { configs, database })
+    }
+
+    /// The names of the packages in the hidden database; none if there is no database.
+    pub(crate) async fn database_packages(&self) -> Result<BTreeSet<String>, Error> {
+        let (image, epoch) = (&self.index.image, self.config.epoch);
+        match &self.state {
+            State::Ours {
+                database: Some(database),
+                ..
+            } => {
+                database
+                    .packages(self.blobs, image, epoch, self.directory)
+                    .await
+            }
+            State::Foreign {
+                database: Some(file),
+                ..
+            } => database::packages(image, file.clone(), epoch).await,
+            State::Ours { database: None, .. } | State::Foreign { database: None, .. } => {
+                Ok(BTreeSet::new())
+            }
+        }
+    }
+
+    /// A copy of the hidden database, for changing it; `None` if there is none.
+    pub(crate) async fn database_copy(&self) -> Result<Option<PathBuf>, Error> {
+        let to = self.directory.join("index.db");
+        match &self.state {
+            State::Ours {
+                database: Some(database),
+                ..
+            } => database.extract(to.clone()).await?,
+            State::Foreign {
+                database: Some(file),
+                ..
+            } => {
+                let file = file.clone();
+                let target = to.clone();
+                blocking(move || {
+                    std::fs::copy(&file, &target).map_err(|source| Error::Io { path: file, source })
+                })
+                .await?;
+            }
+            State::Ours { database: None, .. } | State::Foreign { database: None, .. } => {
+                return Ok(None);
+            }
+        }
+        Ok(Some(to))
+    }
+
+    /// Whether what the database says of the packages that do not change is in the catalog already, as we write it.
+    pub(crate) fn holds_database(&self) -> bool {
+        matches!(self.state, State::Ours { .. })
+    }
+
+    /// What is in the catalog, without the contents.
+    pub(crate) async fn list(&self) -> Result<Listed, Error> {
+        match &self.state {
+            State::Ours { view, .. } => Ok(Listed {
+                packages: view
+                    .units()
+                    .flat_map(|(_, facts)| facts.packages.iter().cloned())
+                    .collect(),
+                images: view.bundles().map(|bundle| bundle.image.clone()).collect(),
+                yaml: view
+                    .units()
+                    .flat_map(|(unit, _)| view.files(unit).into_keys())
+                    .find(|path| is_yaml(path)),
+            }),
+            State::Foreign { configs, .. } => {
+                let (configs, origin) = (configs.clone(), self.origin.clone());
+                blocking(move || {
+                    let catalog =
+                        Catalog::read_tree(&configs).map_err(|source| Error::Unreadable {
+                            origin,
+                            source: Box::new(source),
+                        })?;
+                    Ok(Listed {
+                        packages: catalog
+                            .package_names()
+                            .into_iter()
+                            .map(str::to_owned)
+                            .collect(),
+                        images: catalog
+                            .bundles
+                            .into_iter()
+                            .map(|bundle| bundle.image)
+                            .collect(),
+                        yaml: change::files_of(&configs)?
+                            .into_keys()
+                            .find(|path| is_yaml(path)),
+                    })
+                })
+                .await
+            }
+        }
+    }
+
+    /// Whether there are files of the unit `unit`.
+    pub(crate) fn has(&self, unit: &UnitPath) -> bool {
+        match &self.state {
+            State::Ours { view, .. } => !view.files(unit).is_empty(),
+            State::Foreign { configs, .. } => configs.join(unit.as_str()).exists(),
+        }
+    }
+
+    /// The layers of ours in the new image, which has `base_layers` layers below them.
+    pub(crate) async fn change(
+        self,
+        changes: Changes,
+        database: DatabaseChange,
+        base_layers: usize,
+    ) -> Result<Stack, Error> {
+        let changes = Arc::new(changes);
+        let mut stack = match self.delta(&changes, base_layers).await? {
+            Some(stack) => stack,
+            None => self.rewrite(changes).await?,
+        };
+        let file = match (database, self.state) {
+            (DatabaseChange::Replace(file), _) => Some(file),
+            (DatabaseChange::Keep, State::Foreign { database, .. }) => database,
+            (DatabaseChange::Keep, State::Ours { .. }) => None,
+        };
+        if let Some(file) = file {
+            let path = labels::HIDDEN_DATABASE_PATH;
+            let layer = database::layer(self.config, path, &file, self.directory).await?;
+            stack.set_database(StackLayer::new(LayerKind::Database, &layer));
+        }
+        Ok(stack)
+    }
+
+    /// The layers there are with one more on top that does `changes`; `None` if everything has to be written anew.
+    async fn delta(
+        &self,
+        changes: &Arc<Changes>,
+        base_layers: usize,
+    ) -> Result<Option<Stack>, Error> {
+        let State::Ours { stack, view, .. } = &self.state else {
+            return Ok(None);
+        };
+        let has_room = stack.has_room(base_layers);
+        let (config, directory) = (self.config.clone(), self.directory.to_owned());
+        let (origin, view, changes) = (self.origin.clone(), view.clone(), changes.clone());
+        let outcome = blocking(move || {
+            let put = delta::really_put(&view, &changes)?;
+            match put {
+                Some(put) if put.is_empty() => Ok(Outcome::Nothing),
+                Some(put) if has_room => delta::delta(&config, &origin, &view, put, &directory),
+                Some(_) | None => Ok(Outcome::TooMuch),
+            }
+        });
+        let mut stack = stack.clone();
+        match outcome.await? {
+            Outcome::Nothing => {}
+            Outcome::TooMuch => return Ok(None),
+            Outcome::Delta(delta) => {
+                let (layer, found) = *delta;
+                let open = self.adopt(&layer).await?;
+                view::keep(self.blobs, open, found).await?;
+                stack.0.push(StackLayer::new(LayerKind::Delta, &layer));
+            }
+        }
+        Ok(Some(stack))
+    }
+
+    /// New layers for the whole catalog with `changes` done to it, and the database as it is.
+    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Stack, Error> {
+        let (config, origin) = (self.config.clone(), self.origin.clone());
+        let directory = self.directory.to_owned();
+        let (view, configs, database) = match &self.state {
+            State::Ours { stack, view, .. } => {
+                let configs = directory.join("configs");
+                (Some(view.clone()), configs, stack.database().cloned())
+            }
+            State::Foreign { configs, .. } => (None, configs.clone(), None),
+        };
+        let whole = blocking(move || {
+            if let Some(view) = view {
+                view.write(&configs)?;
+            }
+            change::apply(&changes, &configs)?;
+            whole::whole(&config, &origin, &configs, &directory)
+        })
+        .await?;
+        self.adopt(&whole.base).await?;
+        self.adopt(&whole.cache).await?;
+        let mut stack = Stack(vec![
+            StackLayer::new(LayerKind::Base, &whole.base),
+            StackLayer::new(LayerKind::Cache, &whole.cache),
+        ]);
+        stack.0.extend(database);
+        Ok(stack)
+    }
+
+    /// Keeps a layer of ours, so that the next request finds it here.
+    async fn adopt(&self, layer: &Layer) -> Result<OpenLayer, Error> {
+        self.blobs
+            .adopt_layer(layer)
+            .await
+            .map_err(|source| Error::KeepLayer(Box::new(source)))
+    }
+}
+
+/// The layers of an image in a layout on disk: catalog and database are looked for in all of them, and each is fetched once.
+async fn local_copy(
+    config: &BuilderConfig,
+    index: &FoundIndex,
+    directory: &Path,
+) -> Result<ImageRepository, Error> {
+    let read = |source| index.image.read(source);
+    let layout = Layout::create_or_open(directory.join("from-index"));
+    let local = ImageRepository::Layout(layout.await.map_err(read)?);
+    let (to, from) = (&local, &index.image.repository);
+    stream::iter(index.platform.manifest.layers.clone())
+        .map(|layer| async move { to.copy_blob_from(from, &layer).await })
+        .buffer_unordered(config.concurrency.get())
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await
+        .map_err(read)?;
+    Ok(local)
+}
+
+fn is_yaml(path: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|end| path.ends_with(end))
+}

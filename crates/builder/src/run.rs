@@ -1,0 +1,264 @@
+//! One request's way through the stages.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Reference, Usage};
+
+use crate::Builder;
+use crate::error::Error;
+use crate::index_image::stack::{LayerKind, Stack};
+use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
+use crate::request::{IndexRequest, Overwrite};
+use crate::stages::assemble::{self, Assembled, IndexKind};
+use crate::stages::guard::Kept;
+use crate::stages::prepare::{self, Prepared};
+use crate::stages::publish::{self, BlobCounts, Sources};
+use crate::work_dir::WorkDir;
+
+/// An index image that a request made.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The result fields that became known with the publication.
+    pub facts: Facts,
+    /// The digest of the manifest list.
+    pub digest: Digest,
+    /// The digest of each architecture's image.
+    pub images: BTreeMap<Arch, Digest>,
+    /// The layers above the binary image's, lowest first.
+    pub layers: Vec<BuiltLayer>,
+    /// What tags kept of the lists they pointed to, because the result lacks it.
+    pub kept: Vec<Kept>,
+    /// What became of the result's blobs.
+    pub blobs: BlobCounts,
+    /// What it took of the network: requests, bytes of bodies.
+    pub usage: Usage,
+}
+
+/// A layer above the binary image's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltLayer {
+    /// What it holds.
+    pub kind: LayerKind,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its compressed size in bytes.
+    pub bytes: u64,
+    /// Whether this request made it.
+    pub is_new: bool,
+}
+
+/// A request under way.
+pub(crate) struct Run<'run> {
+    pub(crate) builder: &'run Builder,
+    pub(crate) index: &'run IndexRequest,
+    pub(crate) reporter: &'run dyn Reporter,
+    pub(crate) checkpoint: &'run mut Checkpoint,
+    pub(crate) directory: &'run Path,
+    /// Reads inputs and moves the from-index's tag. An overwrite token holds for the from-index's repository alone.
+    pub(crate) client: Client,
+    pub(crate) blobs: BlobCache,
+    before: Usage,
+}
+
+impl<'run> Run<'run> {
+    /// Refuses what needs no look at any image.
+    pub(crate) async fn begin(
+        builder: &'run Builder,
+        index: &'run IndexRequest,
+        reporter: &'run dyn Reporter,
+        checkpoint: &'run mut Checkpoint,
+        directory: &'run WorkDir,
+    ) -> Result<Self, Error> {
+        check(index)?;
+        Ok(Self {
+            client: index_client(builder, index),
+            blobs: builder.blobs().await?.clone(),
+            before: builder.client.usage(),
+            directory: directory.path(),
+            builder,
+            index,
+            reporter,
+            checkpoint,
+        })
+    }
+
+    /// The digests that an interrupted run of the same request found.
+    pub(crate) fn known(&self) -> Option<&ResolvedInputs> {
+        self.checkpoint.inputs.as_ref()
+    }
+
+    /// Looks index and binary image up.
+    pub(crate) async fn prepare(&self) -> Result<Prepared, Error> {
+        let config = &self.builder.config;
+        prepare::prepare(
+            &self.client,
+            &self.blobs,
+            config,
+            self.index,
+            self.reporter,
+            self.known(),
+        )
+        .await
+    }
+
+    /// Tells that everything is looked up, and keeps by which digests; `images` are those of the request's own images.
+    pub(crate) async fn begin_build(
+        &mut self,
+        prepared: &Prepared,
+        images: Vec<Digest>,
+    ) -> Result<(), Error> {
+        self.checkpoint.inputs = Some(prepared.inputs(images));
+        self.reporter.checkpoint(self.checkpoint).await?;
+        let arches = prepared.platforms.keys().cloned().collect();
+        self.reporter
+            .phase(&crate::Phase::Building(arches), &prepared.facts)
+            .await?;
+        Ok(())
+    }
+
+    /// Lays `stack` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
+    pub(crate) async fn publish(
+        self,
+        prepared: &Prepared,
+        kind: IndexKind,
+        stack: Stack,
+    ) -> Result<Built, Error> {
+        let (client, config) = (&self.builder.client, &self.builder.config);
+        let output = &self.index.output;
+        let assembled = assemble::assemble(config, prepared, kind, stack)?;
+        let from_index = prepared.from_index.as_ref();
+        let sources = Sources {
+            binary_image: &prepared.binary_image.repository,
+            from_index: from_index.map(|index| &index.image.repository),
+        };
+        let mut published =
+            publish::publish(client, config, output, &sources, &assembled, self.reporter).await?;
+        let name = overwritten_index(self.index);
+        let mut overwritten = None;
+        if let (Some(name), Some(index)) = (name, from_index) {
+            let moved = publish::overwrite(
+                client,
+                &self.client,
+                config,
+                output,
+                index,
+                &assembled,
+                self.reporter,
+                self.checkpoint,
+            )
+            .await?;
+            published.kept.extend(moved.kept);
+            overwritten = Some((name, moved.digest));
+        }
+        published.kept.iter().for_each(Kept::warn);
+        self.keep(&assembled).await?;
+        Ok(Built {
+            facts: publish::result_facts(
+                config,
+                output,
+                overwritten.as_ref().map(|(name, digest)| (*name, digest)),
+                &published.digest,
+            ),
+            digest: published.digest,
+            images: assembled
+                .images
+                .iter()
+                .map(|(arch, image)| (arch.clone(), image.manifest.digest.clone()))
+                .collect(),
+            layers: assembled
+                .stack
+                .0
+                .iter()
+                .map(|layer| BuiltLayer {
+                    kind: layer.kind,
+                    digest: layer.descriptor.digest.clone(),
+                    bytes: layer.descriptor.size,
+                    is_new: layer.is_new(),
+                })
+                .collect(),
+            kept: published.kept,
+            blobs: published.blobs,
+            usage: client.usage() - self.before,
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Keeps what the next request reads first if it starts from this one's result.
+    async fn keep(&self, assembled: &Assembled) -> Result<(), Error> {
+        let failed = |source| Error::KeepLayer(Box::new(source));
+        for image in assembled.images.values() {
+            let blobs = &self.blobs;
+            blobs
+                .adopt_manifest(&image.manifest)
+                .await
+                .map_err(failed)?;
+            let (descriptor, source) = &image.config;
+            if let BlobSource::Bytes(bytes) = source {
+                blobs.adopt_blob(descriptor, bytes).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn index_client(builder: &Builder, request: &IndexRequest) -> Client {
+    match (&request.overwrite, &request.from_index) {
+        (Overwrite::WithToken(token), Some(ImageName::Registry(spec))) => {
+            let key = spec.repository().to_string();
+            let credentials =
+                builder
+                    .credentials
+                    .clone()
+                    .with(&key, &token.user, token.password.clone());
+            builder.client.with_credentials(credentials)
+        }
+        (Overwrite::WithToken(_) | Overwrite::Yes | Overwrite::No, _) => builder.client.clone(),
+    }
+}
+
+/// Refuses what needs no look at any image.
+fn check(request: &IndexRequest) -> Result<(), Error> {
+    if request.from_index.is_none() && request.add_arches.is_empty() {
+        return Err(Error::NoArches);
+    }
+    if let Some(index) = overwritten_index(request)
+        && matches!(index.reference(), Reference::Digest(_))
+    {
+        return Err(Error::OverwriteNeedsTag {
+            index: Box::new(index.clone()),
+        });
+    }
+    let output = &request.output;
+    let mut tags = std::iter::once(&output.tag).chain(&output.build_tags);
+    match request.from_index.as_ref() {
+        Some(index) if tags.any(|tag| is_same_tag(index, &output.name(tag))) => {
+            Err(Error::OutputIsFromIndex {
+                index: Box::new(index.clone()),
+            })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether writing `output` moves the tag that `index` names.
+fn is_same_tag(index: &ImageName, output: &ImageName) -> bool {
+    match (index, output) {
+        (ImageName::Registry(index), ImageName::Registry(output)) => {
+            index.repository() == output.repository() && index.tag_ref() == output.tag_ref()
+        }
+        (ImageName::Layout { path, .. }, ImageName::Layout { path: other, .. }) => {
+            path.components().eq(other.components()) && index.reference() == output.reference()
+        }
+        (ImageName::Registry(_), ImageName::Layout { .. })
+        | (ImageName::Layout { .. }, ImageName::Registry(_)) => false,
+    }
+}
+
+fn overwritten_index(request: &IndexRequest) -> Option<&ImageName> {
+    match request.overwrite {
+        Overwrite::No => None,
+        Overwrite::Yes | Overwrite::WithToken(_) => request.from_index.as_ref(),
+    }
+}

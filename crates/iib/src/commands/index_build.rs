@@ -1,0 +1,266 @@
+//! What the commands have in common that make an index image.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use builder::{
+    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, Output, OutputRepository,
+    Overwrite, OverwriteToken, Phase, Reporter, Stopped,
+};
+use indicatif::ProgressBar;
+use oci::{Format, ImageName, Reference, Tag};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::cli::{BuildArgs, OutputFormat};
+use crate::{blob_cache, registries, service, terminal};
+
+/// Everything a build needs beside its request.
+pub(crate) struct Workshop {
+    pub(crate) builder: Builder,
+    pub(crate) progress: Progress,
+    output: OutputFormat,
+    _work_dir: TempDir,
+}
+
+impl Workshop {
+    pub(crate) fn open(args: &BuildArgs) -> anyhow::Result<Self> {
+        let (client, credentials) = registries::client(&args.registries)?;
+        let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
+        let config = BuilderConfig {
+            epoch: registries::source_date_epoch()?,
+            blob_cache: blob_cache::config(&args.cache)?,
+            format: if args.oci {
+                Format::Oci
+            } else {
+                Format::Docker
+            },
+            on_lost_arch: args.on_lost_arch,
+            ..BuilderConfig::new(work_dir.path())
+        };
+        Ok(Self {
+            builder: Builder::new(client, credentials, config),
+            progress: Progress::new(),
+            output: args.output,
+            _work_dir: work_dir,
+        })
+    }
+
+    /// Waits for `work`. Ctrl-C stops it before the next visible step.
+    pub(crate) async fn finish<T>(
+        self,
+        work: impl AsyncFnOnce(&Builder, &Progress) -> Result<T, builder::Error>,
+    ) -> anyhow::Result<(T, OutputFormat)> {
+        let asked_to_end = service::termination()?;
+        let done = tokio::select! {
+            done = work(&self.builder, &self.progress) => Some(done),
+            () = asked_to_end => None,
+        };
+        self.progress.end();
+        match done {
+            None => {
+                bail!(
+                    "interrupted; what was pushed stays unused until the same command is run again"
+                )
+            }
+            Some(Err(error)) => Err(anyhow::anyhow!(error.report())),
+            Some(Ok(done)) => Ok((done, self.output)),
+        }
+    }
+}
+
+/// The part of a request that all have.
+pub(crate) fn index_request(
+    from_index: Option<ImageName>,
+    args: BuildArgs,
+) -> anyhow::Result<IndexRequest> {
+    let overwrite = match (args.overwrite_from_index, args.overwrite_from_index_token) {
+        (false, _) => Overwrite::No,
+        (true, None) => Overwrite::Yes,
+        (true, Some(text)) => Overwrite::WithToken(OverwriteToken::parse(text.expose_secret())?),
+    };
+    Ok(IndexRequest {
+        from_index,
+        binary_image: Some(args.binary_image),
+        add_arches: args.arches.into_iter().collect(),
+        overwrite,
+        distribution_scope: args.distribution_scope,
+        output: output(args.to, args.build_tags)?,
+    })
+}
+
+fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
+    let Reference::Tag(tag) = to.reference() else {
+        bail!("`--to {to}` names a digest; name a tag to publish under");
+    };
+    let repository = match to {
+        ImageName::Registry(spec) => OutputRepository::Registry(spec.repository().clone()),
+        ImageName::Layout { path, .. } => OutputRepository::Layout(path),
+    };
+    Ok(Output {
+        repository,
+        tag,
+        tag_is_private: false,
+        build_tags,
+    })
+}
+
+/// An image for a person; `what` are lines on what the request changed.
+pub(crate) fn describe(built: &Built, what: Vec<String>) -> String {
+    let mut lines = vec![format!(
+        "published  {}",
+        built.facts.index_image.as_deref().unwrap_or_default()
+    )];
+    lines.push(format!("digest     {}", built.digest));
+    for (arch, digest) in &built.images {
+        lines.push(format!("  {arch:<8} {digest}"));
+    }
+    for kept in &built.kept {
+        lines.push(format!(
+            "kept       {} of {}",
+            entry_names(kept).join(", "),
+            kept.target
+        ));
+    }
+    lines.extend(what);
+    for (number, layer) in built.layers.iter().enumerate() {
+        lines.push(format!(
+            "{:<10} {:<8} {:>10}  {}  {}",
+            if number == 0 { "layers" } else { "" },
+            layer.kind.to_string(),
+            terminal::bytes(layer.bytes),
+            layer.digest,
+            if layer.is_new { "new" } else { "kept" },
+        ));
+    }
+    let blobs = &built.blobs;
+    lines.push(format!(
+        "blobs      {} pushed ({}), {} there already, {} mounted, {} copied ({})",
+        blobs.pushed,
+        terminal::bytes(blobs.pushed_bytes),
+        blobs.present,
+        blobs.mounted,
+        blobs.copied,
+        terminal::bytes(blobs.copied_bytes),
+    ));
+    lines.push(format!(
+        "network    {} requests, {} read, {} written",
+        built.usage.requests,
+        terminal::bytes(built.usage.bytes_read),
+        terminal::bytes(built.usage.bytes_written),
+    ));
+    lines.join("\n")
+}
+
+/// The same for programs.
+pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
+    let images: BTreeMap<String, String> = built
+        .images
+        .iter()
+        .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
+        .collect();
+    let kept: BTreeMap<String, Vec<String>> = built
+        .kept
+        .iter()
+        .map(|kept| (kept.target.to_string(), entry_names(kept)))
+        .collect();
+    let layers: Vec<Value> = built
+        .layers
+        .iter()
+        .map(|layer| {
+            json!({
+                "kind": layer.kind.to_string(),
+                "digest": layer.digest,
+                "bytes": layer.bytes,
+                "new": layer.is_new,
+            })
+        })
+        .collect();
+    let fields = [
+        ("index_image", json!(built.facts.index_image)),
+        (
+            "index_image_resolved",
+            json!(built.facts.index_image_resolved),
+        ),
+        (
+            "internal_index_image_copy",
+            json!(built.facts.internal_index_image_copy),
+        ),
+        (
+            "internal_index_image_copy_resolved",
+            json!(built.facts.internal_index_image_copy_resolved),
+        ),
+        ("digest", json!(built.digest)),
+        ("images", json!(images)),
+        ("kept", json!(kept)),
+        ("layers", json!(layers)),
+        (
+            "blobs",
+            json!({
+                "pushed": built.blobs.pushed,
+                "pushed_bytes": built.blobs.pushed_bytes,
+                "present": built.blobs.present,
+                "mounted": built.blobs.mounted,
+                "copied": built.blobs.copied,
+                "copied_bytes": built.blobs.copied_bytes,
+            }),
+        ),
+        (
+            "network",
+            json!({
+                "requests": built.usage.requests,
+                "bytes_read": built.usage.bytes_read,
+                "bytes_written": built.usage.bytes_written,
+            }),
+        ),
+    ];
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn entry_names(kept: &Kept) -> Vec<String> {
+    kept.entries.iter().map(ToString::to_string).collect()
+}
+
+/// Phases for a person: a spinner on a terminal, plain lines elsewhere.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(terminal::spinner);
+        Self { bar }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[async_trait]
+impl Reporter for Progress {
+    async fn phase(&self, phase: &Phase, _facts: &Facts) -> Result<(), Stopped> {
+        match &self.bar {
+            Some(bar) => bar.set_message(phase.to_string()),
+            None => terminal::complain(&phase.to_string()),
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(&self, _checkpoint: &Checkpoint) -> Result<(), Stopped> {
+        // Nobody takes a command up again: the person types it again.
+        Ok(())
+    }
+
+    async fn confirm(&self) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
