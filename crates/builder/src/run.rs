@@ -151,6 +151,7 @@ impl<'run> Run<'run> {
             published.kept.extend(moved.kept);
             overwritten = Some((name, moved.digest));
         }
+        published.kept.iter().for_each(Kept::warn);
         self.keep(&assembled).await?;
         Ok(Built {
             facts: publish::result_facts(

@@ -28,6 +28,16 @@ impl Kept {
             entries,
         })
     }
+
+    /// Tells whoever reads the request's log.
+    pub(crate) fn warn(&self) {
+        let entries: Vec<String> = self.entries.iter().map(ToString::to_string).collect();
+        tracing::warn!(
+            "`{}` keeps its former images for {}, with the former catalog",
+            self.target,
+            entries.join(", ")
+        );
+    }
 }
 
 /// A tag about to be moved, and the list it is to get.
