@@ -393,3 +393,36 @@ fn remove(removed: std::io::Result<()>, path: &Path) -> Result<(), CacheError> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_that_are_lost_on_the_way_fail_the_cache_and_leave_no_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog_dir, cache_dir) = (folder.path().join("catalog"), folder.path().join("cache"));
+        fs::create_dir(&catalog_dir).unwrap();
+        let blobs = format!(
+            r#"{{"schema":"olm.package","name":"a","defaultChannel":"c"}}
+               {{"schema":"olm.channel","name":"c","package":"a","entries":[{{"name":"a.v1"}}]}}
+               {{"schema":"olm.bundle","name":"a.v1","package":"a","image":"r/i","properties":[
+                 {{"type":"olm.package","value":{{"packageName":"a","version":"1.0.0"}}}},
+                 {{"type":"olm.csv.metadata","value":{{"displayName":"{}"}}}}]}}"#,
+            "x".repeat(600)
+        );
+        fs::write(catalog_dir.join("catalog.json"), blobs).unwrap();
+        let work = Work {
+            catalog_dir: &catalog_dir,
+            cache_dir: &cache_dir,
+            profile: Profile::default(),
+        };
+        let (catalog, blobs) = Shelved::read(&catalog_dir).unwrap();
+        assert!(work.write_database(&catalog, blobs.clone()).is_ok());
+        fs::remove_file(digest_path(&cache_dir, Format::Pogreb)).unwrap();
+        catalog.shelf.lose().unwrap();
+        let failed = work.write_database(&catalog, blobs);
+        assert!(matches!(failed, Err(CacheError::Shelf(_))), "{failed:?}");
+        assert_eq!(check(&catalog_dir, &cache_dir).unwrap(), Integrity::Absent);
+    }
+}
