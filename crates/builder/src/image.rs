@@ -207,12 +207,11 @@ impl FoundImage {
 
     /// A manifest that the image's list refers to.
     async fn child(&self, digest: &Digest) -> Result<RawManifest, Error> {
-        let child = match &self.blobs {
-            Some(blobs) => blobs.manifest(&self.repository, digest).await,
-            None => {
-                let reference = Reference::Digest(digest.clone());
-                self.repository.manifest(&reference).await
-            }
+        let child = if let Some(blobs) = &self.blobs {
+            blobs.manifest(&self.repository, digest).await
+        } else {
+            let reference = Reference::Digest(digest.clone());
+            self.repository.manifest(&reference).await
         };
         child.map_err(|source| self.read(source))
     }

@@ -297,7 +297,7 @@ impl<'run> CatalogSource<'run> {
             let put = delta::really_put(&view, &changes)?;
             match put {
                 Some(put) if put.is_empty() => Ok(Outcome::Nothing),
-                Some(put) if has_room => delta::delta(&config, &origin, &view, put, &directory),
+                Some(put) if has_room => delta::delta(&config, &origin, &view, &put, &directory),
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
