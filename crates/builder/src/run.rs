@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Reference, Usage};
 
 use crate::Builder;
 use crate::error::Error;
-use crate::index_image::stack::{LayerKind, Stack};
+use crate::index_image::source::Changed;
+use crate::index_image::stack::LayerKind;
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
@@ -27,6 +29,8 @@ pub struct Built {
     pub images: BTreeMap<Arch, Digest>,
     /// The layers above the binary image's, lowest first.
     pub layers: Vec<BuiltLayer>,
+    /// How long the serve cache took, where it was brought up to date: its indexes and its digest grow with the index.
+    pub serve_cache: Option<Duration>,
     /// What tags kept of the lists they pointed to, because the result lacks it.
     pub kept: Vec<Kept>,
     /// What became of the result's blobs.
@@ -117,16 +121,16 @@ impl<'run> Run<'run> {
         Ok(())
     }
 
-    /// Lays `stack` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
+    /// Lays the layers of `changed` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
     pub(crate) async fn publish(
         self,
         prepared: &Prepared,
         kind: IndexKind,
-        stack: Stack,
+        changed: Changed,
     ) -> Result<Built, Error> {
         let (client, config) = (&self.builder.client, &self.builder.config);
         let output = &self.index.output;
-        let assembled = assemble::assemble(config, prepared, kind, stack)?;
+        let assembled = assemble::assemble(config, prepared, kind, changed.stack)?;
         let from_index = prepared.from_index.as_ref();
         let sources = Sources {
             binary_image: &prepared.binary_image.repository,
@@ -177,6 +181,7 @@ impl<'run> Run<'run> {
                     is_new: layer.is_new(),
                 })
                 .collect(),
+            serve_cache: changed.serve_cache,
             kept: published.kept,
             blobs: published.blobs,
             usage: client.usage() - self.before,

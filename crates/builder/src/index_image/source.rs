@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::fbc::Catalog;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -53,6 +54,14 @@ pub(crate) struct Listed {
     pub(crate) images: Vec<String>,
     /// A file in YAML, if there is one.
     pub(crate) yaml: Option<String>,
+}
+
+/// What came of a change.
+pub(crate) struct Changed {
+    /// The layers of ours in the new image.
+    pub(crate) stack: Stack,
+    /// How long the serve cache took to be brought up to date, if it was.
+    pub(crate) serve_cache: Option<Duration>,
 }
 
 /// What becomes of the hidden database.
@@ -262,10 +271,10 @@ impl<'run> CatalogSource<'run> {
         changes: Changes,
         database: DatabaseChange,
         base_layers: usize,
-    ) -> Result<Stack, Error> {
+    ) -> Result<Changed, Error> {
         let changes = Arc::new(changes);
-        let mut stack = match self.delta(&changes, base_layers).await? {
-            Some(stack) => stack,
+        let mut changed = match self.delta(&changes, base_layers).await? {
+            Some(changed) => changed,
             None => self.rewrite(changes).await?,
         };
         let file = match (database, self.state) {
@@ -276,9 +285,10 @@ impl<'run> CatalogSource<'run> {
         if let Some(file) = file {
             let path = labels::HIDDEN_DATABASE_PATH;
             let layer = database::layer(self.config, path, &file, self.directory).await?;
-            stack.set_database(StackLayer::new(LayerKind::Database, &layer));
+            let layer = StackLayer::new(LayerKind::Database, &layer);
+            changed.stack.set_database(layer);
         }
-        Ok(stack)
+        Ok(changed)
     }
 
     /// The layers there are with one more on top that does `changes`; `None` if everything has to be written anew.
@@ -286,7 +296,7 @@ impl<'run> CatalogSource<'run> {
         &self,
         changes: &Arc<Changes>,
         base_layers: usize,
-    ) -> Result<Option<Stack>, Error> {
+    ) -> Result<Option<Changed>, Error> {
         let State::Ours { stack, view, .. } = &self.state else {
             return Ok(None);
         };
@@ -301,22 +311,26 @@ impl<'run> CatalogSource<'run> {
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
-        let mut stack = stack.clone();
+        let mut changed = Changed {
+            stack: stack.clone(),
+            serve_cache: None,
+        };
         match outcome.await? {
             Outcome::Nothing => {}
             Outcome::TooMuch => return Ok(None),
             Outcome::Delta(delta) => {
-                let (layer, found) = *delta;
-                let open = self.adopt(&layer).await?;
-                view::keep(self.blobs, open, found).await?;
-                stack.0.push(StackLayer::new(LayerKind::Delta, &layer));
+                let open = self.adopt(&delta.layer).await?;
+                view::keep(self.blobs, open, delta.found).await?;
+                let layer = StackLayer::new(LayerKind::Delta, &delta.layer);
+                changed.stack.0.push(layer);
+                changed.serve_cache = Some(delta.serve_cache);
             }
         }
-        Ok(Some(stack))
+        Ok(Some(changed))
     }
 
     /// New layers for the whole catalog with `changes` done to it, and the database as it is.
-    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Stack, Error> {
+    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Changed, Error> {
         let (config, origin) = (self.config.clone(), self.origin.clone());
         let directory = self.directory.to_owned();
         let (view, configs, database) = match &self.state {
@@ -336,12 +350,15 @@ impl<'run> CatalogSource<'run> {
         .await?;
         self.adopt(&whole.base).await?;
         self.adopt(&whole.cache).await?;
-        let mut stack = Stack(vec![
+        let mut layers = vec![
             StackLayer::new(LayerKind::Base, &whole.base),
             StackLayer::new(LayerKind::Cache, &whole.cache),
-        ]);
-        stack.0.extend(database);
-        Ok(stack)
+        ];
+        layers.extend(database);
+        Ok(Changed {
+            stack: Stack(layers),
+            serve_cache: None,
+        })
     }
 
     /// Keeps a layer of ours, so that the next request finds it here.

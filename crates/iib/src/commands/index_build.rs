@@ -198,6 +198,10 @@ pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
         ("kept", json!(kept)),
         ("layers", json!(layers)),
         (
+            "serve_cache_seconds",
+            json!(built.serve_cache.map(|time| time.as_secs_f64())),
+        ),
+        (
             "blobs",
             json!({
                 "pushed": built.blobs.pushed,
