@@ -47,6 +47,7 @@ pub use request::{
 };
 pub use run::{Built, BuiltLayer};
 pub use scope::{ParseScopeError, Scope};
+pub use stages::guard::Kept;
 pub use stages::publish::BlobCounts;
 pub use work_dir::remove_leftovers;
 

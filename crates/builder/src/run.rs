@@ -11,6 +11,7 @@ use crate::index_image::stack::{LayerKind, Stack};
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
+use crate::stages::guard::Kept;
 use crate::stages::prepare::{self, Prepared};
 use crate::stages::publish::{self, BlobCounts, Sources};
 use crate::work_dir::WorkDir;
@@ -26,6 +27,8 @@ pub struct Built {
     pub images: BTreeMap<Arch, Digest>,
     /// The layers above the binary image's, lowest first.
     pub layers: Vec<BuiltLayer>,
+    /// What tags kept of the lists they pointed to, because the result lacks it.
+    pub kept: Vec<Kept>,
     /// What became of the result's blobs.
     pub blobs: BlobCounts,
     /// What it took of the network: requests, bytes of bodies.
@@ -129,11 +132,12 @@ impl<'run> Run<'run> {
             binary_image: &prepared.binary_image.repository,
             from_index: from_index.map(|index| &index.image.repository),
         };
-        let blobs =
+        let mut published =
             publish::publish(client, config, output, &sources, &assembled, self.reporter).await?;
-        let overwritten = overwritten_index(self.index);
-        if let (Some(_), Some(index)) = (overwritten, from_index) {
-            publish::overwrite(
+        let name = overwritten_index(self.index);
+        let mut overwritten = None;
+        if let (Some(name), Some(index)) = (name, from_index) {
+            let moved = publish::overwrite(
                 client,
                 &self.client,
                 config,
@@ -144,12 +148,19 @@ impl<'run> Run<'run> {
                 self.checkpoint,
             )
             .await?;
+            published.kept.extend(moved.kept);
+            overwritten = Some((name, moved.digest));
         }
+        published.kept.iter().for_each(Kept::warn);
         self.keep(&assembled).await?;
-        let digest = assembled.list.digest;
         Ok(Built {
-            facts: publish::result_facts(config, output, overwritten, &digest),
-            digest,
+            facts: publish::result_facts(
+                config,
+                output,
+                overwritten.as_ref().map(|(name, digest)| (*name, digest)),
+                &published.digest,
+            ),
+            digest: published.digest,
             images: assembled
                 .images
                 .iter()
@@ -166,7 +177,8 @@ impl<'run> Run<'run> {
                     is_new: layer.is_new(),
                 })
                 .collect(),
-            blobs,
+            kept: published.kept,
+            blobs: published.blobs,
             usage: client.usage() - self.before,
         })
     }

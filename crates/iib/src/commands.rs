@@ -6,6 +6,7 @@ pub(crate) mod index_add;
 pub(crate) mod index_add_fragment;
 pub(crate) mod index_build;
 pub(crate) mod index_inspect;
+pub(crate) mod manifest;
 pub(crate) mod quickstart;
 pub(crate) mod registry_serve;
 pub(crate) mod serve;

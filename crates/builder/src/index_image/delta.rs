@@ -55,20 +55,20 @@ pub(crate) fn delta(
     config: &BuilderConfig,
     origin: &str,
     view: &CatalogView,
-    put: BTreeMap<UnitPath, UnitFiles>,
+    put: &BTreeMap<UnitPath, UnitFiles>,
     directory: &Path,
 ) -> Result<Outcome, Error> {
-    let found = Found::read(origin, &put, directory)?;
+    let found = Found::read(origin, put, directory)?;
     if found.facts.ignores {
         return Ok(Outcome::TooMuch);
     }
-    let touched = touched_packages(view, &put, &found);
-    let packages = read_packages(origin, view, &put, &touched)?;
+    let touched = touched_packages(view, put, &found);
+    let packages = read_packages(origin, view, put, &touched)?;
     let cache = cache_delta(origin, view, &found, &packages)?;
     let Some(cache) = cache else {
         return Ok(Outcome::TooMuch);
     };
-    let layer = write(config, &put, cache, directory)?;
+    let layer = write(config, put, cache, directory)?;
     Ok(Outcome::Delta(Box::new((layer, found))))
 }
 

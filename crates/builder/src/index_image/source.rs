@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::fbc::Catalog;
-use oci::{BlobCache, Layer, Limits, OpenLayer};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{BlobCache, ImageRepository, Layer, Layout, Limits, OpenLayer};
 
 use super::change::{self, Changes};
 use super::database::{self, StoredDatabase};
@@ -80,7 +81,7 @@ impl<'run> CatalogSource<'run> {
         };
         let state = match Self::ours(blobs, index, path, directory).await? {
             Some(ours) => ours,
-            None => Self::foreign(index, path, directory).await?,
+            None => Self::foreign(config, index, path, directory).await?,
         };
         Ok(Self {
             blobs,
@@ -119,15 +120,21 @@ impl<'run> CatalogSource<'run> {
         }))
     }
 
-    async fn foreign(index: &FoundIndex, path: &str, directory: &Path) -> Result<State, Error> {
+    async fn foreign(
+        config: &BuilderConfig,
+        index: &FoundIndex,
+        path: &str,
+        directory: &Path,
+    ) -> Result<State, Error> {
         tracing::info!(
             "`{}` was not made by this version of iib: its catalog is written anew",
             index.image.name
         );
-        let (repository, manifest) = (&index.image.repository, &index.platform.manifest);
+        let manifest = &index.platform.manifest;
+        let local = local_copy(config, index, directory).await?;
         let limits = Limits::index();
         let configs = directory.join("configs");
-        let is_there = oci::extract_tree(repository, manifest, path, &configs, &limits)
+        let is_there = oci::extract_tree(&local, manifest, path, &configs, &limits)
             .await
             .map_err(|source| index.image.read(source))?;
         if !is_there {
@@ -138,7 +145,7 @@ impl<'run> CatalogSource<'run> {
         }
         let file = directory.join("hidden.db");
         let hidden = labels::HIDDEN_DATABASE_PATH;
-        let database = oci::extract_file(repository, manifest, hidden, &file, &limits)
+        let database = oci::extract_file(&local, manifest, hidden, &file, &limits)
             .await
             .map_err(|source| index.image.read(source))?
             .map(|_| file);
@@ -290,7 +297,7 @@ impl<'run> CatalogSource<'run> {
             let put = delta::really_put(&view, &changes)?;
             match put {
                 Some(put) if put.is_empty() => Ok(Outcome::Nothing),
-                Some(put) if has_room => delta::delta(&config, &origin, &view, put, &directory),
+                Some(put) if has_room => delta::delta(&config, &origin, &view, &put, &directory),
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
@@ -344,6 +351,25 @@ impl<'run> CatalogSource<'run> {
             .await
             .map_err(|source| Error::KeepLayer(Box::new(source)))
     }
+}
+
+/// The layers of an image in a layout on disk: catalog and database are looked for in all of them, and each is fetched once.
+async fn local_copy(
+    config: &BuilderConfig,
+    index: &FoundIndex,
+    directory: &Path,
+) -> Result<ImageRepository, Error> {
+    let read = |source| index.image.read(source);
+    let layout = Layout::create_or_open(directory.join("from-index"));
+    let local = ImageRepository::Layout(layout.await.map_err(read)?);
+    let (to, from) = (&local, &index.image.repository);
+    stream::iter(index.platform.manifest.layers.clone())
+        .map(|layer| async move { to.copy_blob_from(from, &layer).await })
+        .buffer_unordered(config.concurrency.get())
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await
+        .map_err(read)?;
+    Ok(local)
 }
 
 fn is_yaml(path: &str) -> bool {
