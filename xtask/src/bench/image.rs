@@ -66,12 +66,15 @@ struct Network {
 struct Answer {
     #[serde(alias = "usage")]
     network: Network,
+    serve_cache_seconds: Option<f64>,
 }
 
 /// One run of the program.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     network: Network,
+    /// How many seconds the serve cache took, whose digest follows the size of the index.
+    serve_cache: f64,
     taken: Taken,
 }
 
@@ -98,7 +101,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         say(
             "| bundles | run | requests | bytes pushed | bytes read | wall s | of it serve cache | peak MiB |",
         );
-        say("| --- | --- | --- | --- | --- | --- | --- |");
+        say("| --- | --- | --- | --- | --- | --- | --- | --- |");
     }
     let mut measured: Vec<Measured> = Vec::new();
     let mut judged = Vec::new();

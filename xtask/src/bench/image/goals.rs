@@ -126,6 +126,7 @@ mod tests {
                 bytes_sent,
                 bytes_received,
             },
+            serve_cache: 0.0,
             taken: Taken {
                 wall,
                 cpu: wall,
