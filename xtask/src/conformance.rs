@@ -2,3 +2,4 @@
 
 pub(crate) mod index_add;
 pub(crate) mod opm;
+pub(crate) mod workflows;

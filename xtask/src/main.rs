@@ -31,6 +31,8 @@ enum Conformance {
     IndexAdd(conformance::index_add::Args),
     /// The operations on catalogs and index databases, step by step, against what opm made of the same inputs
     Opm(conformance::opm::Args),
+    /// Whole requests, from images in a registry to images in a registry, against what the reference service made of them
+    Workflows(conformance::workflows::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let passed = match Cli::parse().command {
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
+        Command::Conformance(Conformance::Workflows(args)) => conformance::workflows::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
         Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),
         Command::Bench(Bench::Image(args)) => bench::image::run(&args).map(|()| true),

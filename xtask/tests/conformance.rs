@@ -145,6 +145,106 @@ fn a_listed_bundle_that_no_corpus_has_is_named() {
     );
 }
 
+/// Runs the requests of `scenarios` against an empty registry.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this tests a program by running it"
+)]
+fn run_requests(scenarios: &[(&str, &str)], more: &[&str]) -> (bool, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in scenarios {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("scenario.json"), text).unwrap();
+    }
+    let inputs = folder.path().join("inputs");
+    std::fs::create_dir(&inputs).unwrap();
+    std::fs::write(inputs.join("digests.txt"), "").unwrap();
+    let program = folder.path().join("push.py");
+    std::fs::write(&program, "").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["conformance", "workflows", "--from"])
+        .arg(folder.path())
+        .arg("--push-inputs")
+        .arg(&program)
+        .args(more)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(str::to_owned).collect();
+    (output.status.success(), lines)
+}
+
+/// A request that adds a bundle nobody has to nothing, with `args` and `result` beside that.
+fn request(args: &str, result: &str) -> String {
+    format!(
+        r#"{{"handler": "add", "args": {{"request_id": 1, "bundles": ["registry.test:5000/b:1"]{args}}},
+            "result": {{"updates": [], "output_tags": [], {result}}}}}"#
+    )
+}
+
+const MISSING: &str = r#""state": "failed", "error": {"type": "IIBError", "text": "Failed to inspect docker://registry.test:5000/b:1. Make sure it exists"}"#;
+const ARCHES: &str = r#", "add_arches": ["amd64"]"#;
+
+#[test]
+fn a_request_that_fails_as_recorded_passes() {
+    let no_arches = r#""state": "failed", "error": {"type": "IIBError", "text": "No arches were provided to build the index image"}"#;
+    let unknown = r#""state": "failed", "error": {"type": "KeyError", "text": "'x'"}"#;
+    let (passed, lines) = run_requests(
+        &[
+            ("a", &request(ARCHES, MISSING)),
+            ("b", &request("", no_arches)),
+            ("c", &request("", unknown)),
+            ("x", "{"),
+        ],
+        &["--only", ""],
+    );
+    assert!(!passed);
+    assert!(lines[0].starts_with("x: FAILED"), "{lines:#?}");
+    assert_eq!(lines[1..], ["0 not yet", "3 passed, 1 failed"]);
+}
+
+#[test]
+fn a_request_that_ends_otherwise_fails() {
+    let other_tag = MISSING.replace("b:1", "b:2");
+    let update = MISSING.to_owned() + r#", "removed_tags": ["x:1"]"#;
+    for (args, result, said) in [
+        (
+            ARCHES,
+            other_tag.as_str(),
+            "does not name registry.test:5000/b:2",
+        ),
+        ("", MISSING, "does not say `could not be read`"),
+        (ARCHES, r#""state": "complete""#, "ours fails"),
+        (ARCHES, &update, "the removed tags are"),
+        (r#", "unheard_of": 1"#, MISSING, "unheard_of"),
+    ] {
+        let (passed, lines) = run_requests(&[("a", &request(args, result))], &[]);
+        assert!(!passed);
+        assert!(lines.concat().contains(said), "{said}: {lines:#?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_replayed_yet_is_counted_by_reason() {
+    let deprecating = request(
+        r#", "deprecation_list": ["registry.test:5000/b:1"]"#,
+        MISSING,
+    );
+    let other = deprecating.replace(r#""add""#, r#""rm""#);
+    let (passed, lines) = run_requests(&[("a", &deprecating), ("b", &other)], &[]);
+    assert!(passed);
+    assert_eq!(
+        lines,
+        [
+            "1 not yet: needs requests of the kind `rm`",
+            "1 not yet: needs the deprecation of bundles (3.3)",
+            "2 not yet",
+            "0 passed, 0 failed",
+        ]
+    );
+}
+
 #[test]
 fn an_image_that_is_not_as_listed_is_named() {
     let step = render(GHOST, &format!(r#""exit": 0, "stdout_sha256": "{EMPTY}""#));

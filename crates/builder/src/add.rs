@@ -70,7 +70,7 @@ async fn add(mut run: Run<'_>, request: &AddRequest) -> Result<Added, Error> {
     run.begin_build(&prepared, digests).await?;
     let edited = edit::edit(&run, request.graph_update_mode, &prepared, &bundles).await?;
     Ok(Added {
-        built: run.publish(&prepared, edited.kind, edited.stack).await?,
+        built: run.publish(&prepared, edited.kind, edited.changed).await?,
         bundles_added: edited.added,
         bundles_present: edited.present,
     })

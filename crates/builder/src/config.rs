@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use oci::{CacheConfig, Format, RegistryHost};
+use oci::{CacheConfig, Format, LossPolicy, RegistryHost};
 
 use crate::request::BinaryImage;
 use crate::scope::Scope;
@@ -26,6 +26,8 @@ pub struct BuilderConfig {
     pub blob_cache: CacheConfig,
     /// The family of manifests to write.
     pub format: Format,
+    /// What happens when a tag that people use has architectures that the result lacks.
+    pub on_lost_arch: LossPolicy,
     /// How many images are read, or blobs moved, at once.
     pub concurrency: NonZeroUsize,
 }
@@ -45,6 +47,7 @@ impl BuilderConfig {
             },
             work_dir,
             format: Format::Docker,
+            on_lost_arch: LossPolicy::Refuse,
             concurrency: DEFAULT_CONCURRENCY,
         }
     }

@@ -61,7 +61,8 @@ impl Builder {
             return Ok(Content::Database);
         }
         if let Some(path) = label(&labels, labels::CONFIGS) {
-            image.extract_catalog(&platform, path, to).await?;
+            let from = &image.repository;
+            image.extract_catalog(from, &platform, path, to).await?;
             return Ok(Content::Catalog);
         }
         if label(&labels, labels::PACKAGE).is_none() {

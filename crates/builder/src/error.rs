@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use oci::{Arch, Digest, ImageName, MediaType, PullSpec};
+use oci::{Arch, Digest, EntryName, ImageName, MediaType, MergeError, PullSpec};
 
 use crate::progress::Stopped;
 use crate::scope::Scope;
@@ -435,14 +435,24 @@ pub enum Error {
     },
     /// A tag points to an image with more architectures than the result has.
     #[error(
-        "publishing `{target}` would drop {}, which it has now; build for them too (`add_arches`), or publish under another tag",
+        "publishing `{target}` would drop {}, which it has now; build for them too (`add_arches`), publish under another tag, \
+         or choose to keep or replace them (`on_lost_arch`)",
         list(missing)
     )]
     ArchitecturesLost {
         /// What would be overwritten.
         target: Box<ImageName>,
-        /// The architectures that the result lacks.
-        missing: BTreeSet<Arch>,
+        /// What it has for the architectures that the result lacks.
+        missing: Vec<EntryName>,
+    },
+    /// What a tag has and the result lacks cannot be kept.
+    #[error("what `{target}` has now cannot be kept")]
+    CannotKeep {
+        /// What would be overwritten.
+        target: Box<ImageName>,
+        /// Why.
+        #[source]
+        source: Box<MergeError>,
     },
     /// What an index was before is no longer where the index is.
     #[error(
@@ -467,8 +477,8 @@ pub enum Error {
         index: Box<ImageName>,
         /// What it was before.
         to: Digest,
-        /// The architectures that it lacks.
-        missing: BTreeSet<Arch>,
+        /// What the index has for the architectures that it lacks.
+        missing: Vec<EntryName>,
     },
     /// A name in the output repository cannot be formed.
     #[error("the tag for architecture `{arch}` of `{tag}` is too long; shorten the tag")]

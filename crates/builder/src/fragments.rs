@@ -15,8 +15,7 @@ use crate::image::{FoundImage, PlatformImage};
 use crate::index_image::change::{self, Changes, UnitChange};
 use crate::index_image::facts::{UnitFiles, UnitPath};
 use crate::index_image::migrate::{self, is_safe_name};
-use crate::index_image::source::{CatalogSource, DatabaseChange};
-use crate::index_image::stack::Stack;
+use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
 use crate::labels;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::FragmentsRequest;
@@ -81,9 +80,11 @@ async fn add_fragments(mut run: Run<'_>, fragments: &[PullSpec]) -> Result<Fragm
         .map(|fragment| fragment.image.digest().clone())
         .collect();
     run.begin_build(&prepared, digests).await?;
-    let (stack, packages) = edit(&run, &prepared, &fragments).await?;
+    let (changed, packages) = edit(&run, &prepared, &fragments).await?;
     Ok(FragmentsAdded {
-        built: run.publish(&prepared, IndexKind::FileBased, stack).await?,
+        built: run
+            .publish(&prepared, IndexKind::FileBased, changed)
+            .await?,
         packages: packages.into_iter().collect(),
     })
 }
@@ -114,7 +115,7 @@ async fn edit(
     run: &Run<'_>,
     prepared: &Prepared,
     fragments: &[FoundFragment],
-) -> Result<(Stack, BTreeSet<String>), Error> {
+) -> Result<(Changed, BTreeSet<String>), Error> {
     let Some(index) = &prepared.from_index else {
         return Err(Error::NoFromIndex);
     };
@@ -159,8 +160,8 @@ async fn edit(
         changes.extend(units.into_iter().map(put));
     }
     let base_layers = prepared.most_base_layers();
-    let stack = source.change(changes, database, base_layers).await?;
-    Ok((stack, packages))
+    let changed = source.change(changes, database, base_layers).await?;
+    Ok((changed, packages))
 }
 
 /// Copies a fragment's catalog to the directory `to` and lists its packages.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use oci::{
     Arch, BlobCache, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName,
-    ImageRepository, Limits, ManifestList, Platform, RawManifest, Reference,
+    ImageRepository, Limits, ManifestList, RawManifest, Reference,
 };
 
 use crate::error::{Error, Role};
@@ -85,29 +85,17 @@ impl FoundImage {
         let mut list = list.clone();
         for entry in &mut list.manifests {
             if entry.platform.is_none() && entry.media_type.is_image() {
-                entry.platform = self.platform_of(entry).await?;
+                // On the heap, for the few entries that need it: every look-up would carry its size.
+                let platform = Box::pin(oci::platform_of_entry(&self.repository, entry))
+                    .await
+                    .map_err(|source| self.read(source))?;
+                // What no architecture is called like that is not built for.
+                entry.platform =
+                    platform.filter(|platform| platform.architecture.parse::<Arch>().is_ok());
             }
         }
         self.document = Document::List(list);
         Ok(())
-    }
-
-    /// What the config of `entry` says; nothing for what is no image, such as a signature.
-    async fn platform_of(&self, entry: &Descriptor) -> Result<Option<Platform>, Error> {
-        let raw = self.child(&entry.digest).await?;
-        let Ok(Document::Image(manifest)) = raw.parse() else {
-            return Ok(None);
-        };
-        let config = match self.config(&manifest).await {
-            Ok(config) => config,
-            Err(Error::BadConfig { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let arch: Option<Arch> = config.architecture.parse().ok();
-        Ok(arch.map(|arch| Platform {
-            os: config.os,
-            ..Platform::linux(&arch)
-        }))
     }
 
     pub(crate) fn digest(&self) -> &Digest {
@@ -175,17 +163,19 @@ impl FoundImage {
         }
     }
 
-    /// Copies the catalog in the directory `path` of `platform`, one of this image's, to the directory `to`.
+    /// Copies the catalog in the directory `path` of `platform`, one of this image's, to the directory `to`. Its layers are read
+    /// from `repository`: the image's own, or one that has copies.
     ///
     /// # Errors
     /// [`Error::CatalogMissing`] if there is no such directory.
     pub(crate) async fn extract_catalog(
         &self,
+        repository: &ImageRepository,
         platform: &PlatformImage,
         path: &str,
         to: &Path,
     ) -> Result<(), Error> {
-        let (repository, manifest) = (&self.repository, &platform.manifest);
+        let manifest = &platform.manifest;
         let is_there = oci::extract_tree(repository, manifest, path, to, &Limits::index())
             .await
             .map_err(|source| self.read(source))?;
@@ -244,12 +234,11 @@ impl FoundImage {
 
     /// A manifest that the image's list refers to.
     async fn child(&self, digest: &Digest) -> Result<RawManifest, Error> {
-        let child = match &self.blobs {
-            Some(blobs) => blobs.manifest(&self.repository, digest).await,
-            None => {
-                let reference = Reference::Digest(digest.clone());
-                self.repository.manifest(&reference).await
-            }
+        let child = if let Some(blobs) = &self.blobs {
+            blobs.manifest(&self.repository, digest).await
+        } else {
+            let reference = Reference::Digest(digest.clone());
+            self.repository.manifest(&reference).await
         };
         child.map_err(|source| self.read(source))
     }

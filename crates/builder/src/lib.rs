@@ -54,6 +54,7 @@ pub use rollback::{CurrentIndex, Rollback};
 pub use run::{Built, BuiltLayer};
 pub use scope::{ParseScopeError, Scope};
 pub use stages::assemble::IndexKind;
+pub use stages::guard::Kept;
 pub use stages::publish::BlobCounts;
 pub use work_dir::remove_leftovers;
 

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use oci::{Arch, Digest, ImageName, ImageRepository, RawManifest};
+use oci::{Arch, Digest, ImageName, ImageRepository, LossPolicy, RawManifest, read_listed};
 
 use crate::Builder;
 use crate::error::{Error, Role};
 use crate::image::FoundImage;
 use crate::progress::{Checkpoint, PlannedOverwrite, Reporter};
 use crate::run::check_tag;
+use crate::stages::guard::{decide_overwrite, failed};
 use crate::stages::prepare::find_index;
-use crate::stages::publish::{self, move_tag};
+use crate::stages::publish::move_tag;
 
 /// What an index's tag points to now.
 #[derive(Clone, Debug)]
 pub struct CurrentIndex {
     name: ImageName,
-    digest: Digest,
-    arches: BTreeSet<Arch>,
+    manifest: RawManifest,
 }
 
 /// A move of an index's tag to an image that is there, with all architectures that the index has now. Nothing has happened yet.
@@ -40,8 +40,7 @@ impl Builder {
         let image = FoundImage::find(&self.client, None, name, Role::Image, None).await?;
         Ok(CurrentIndex {
             name: name.clone(),
-            digest: image.digest().clone(),
-            arches: image.arches().await?,
+            manifest: image.raw,
         })
     }
 
@@ -55,11 +54,7 @@ impl Builder {
         current: CurrentIndex,
         to: Digest,
     ) -> Result<Rollback, Error> {
-        let CurrentIndex {
-            name,
-            digest,
-            arches,
-        } = current;
+        let CurrentIndex { name, manifest } = current;
         let found = match find_index(&self.client, None, &name, Some(&to)).await {
             Ok(found) => complete(&found.image, &found.arches).await.map(|()| found),
             Err(error) => Err(error),
@@ -72,21 +67,40 @@ impl Builder {
             },
             error => error,
         })?;
-        let missing: BTreeSet<Arch> = arches.difference(&found.arches).cloned().collect();
-        if !missing.is_empty() {
-            return Err(Error::FormerLacksArchitectures {
-                index: Box::new(name),
-                to,
-                missing,
-            });
-        }
+        let (target, former) = (found.image.repository, found.image.raw);
+        check_keeps(&target, &name, &manifest, &former).await?;
         Ok(Rollback {
-            target: publish::open(&self.client, &name).await?,
-            planned: PlannedOverwrite { from: digest, to },
+            planned: PlannedOverwrite {
+                from: manifest.digest,
+                to,
+            },
             arches: found.arches,
-            former: found.image.raw,
+            target,
+            former,
             name,
         })
+    }
+}
+
+/// The guard of every overwrite: no architecture goes without somebody's choosing it.
+async fn check_keeps(
+    repository: &ImageRepository,
+    name: &ImageName,
+    current: &RawManifest,
+    former: &RawManifest,
+) -> Result<(), Error> {
+    let listed = read_listed(repository, former)
+        .await
+        .map_err(|source| failed(name, source))?;
+    let policy = LossPolicy::Refuse;
+    match decide_overwrite(repository, name, current, &listed.to_list(), policy).await {
+        Ok(_) => Ok(()),
+        Err(Error::ArchitecturesLost { target, missing }) => Err(Error::FormerLacksArchitectures {
+            index: target,
+            to: former.digest.clone(),
+            missing,
+        }),
+        Err(error) => Err(error),
     }
 }
 
@@ -101,7 +115,7 @@ async fn complete(image: &FoundImage, arches: &BTreeSet<Arch>) -> Result<(), Err
 impl CurrentIndex {
     /// The digest.
     pub fn digest(&self) -> &Digest {
-        &self.digest
+        &self.manifest.digest
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Reference, Usage};
 
 use crate::Builder;
 use crate::error::Error;
-use crate::index_image::stack::{LayerKind, Stack};
+use crate::index_image::source::Changed;
+use crate::index_image::stack::LayerKind;
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
+use crate::stages::guard::Kept;
 use crate::stages::prepare::{self, Prepared};
 use crate::stages::publish::{self, BlobCounts, Sources};
 use crate::work_dir::WorkDir;
@@ -26,6 +29,10 @@ pub struct Built {
     pub images: BTreeMap<Arch, Digest>,
     /// The layers above the binary image's, lowest first.
     pub layers: Vec<BuiltLayer>,
+    /// How long the serve cache took, where it was brought up to date: its indexes and its digest grow with the index.
+    pub serve_cache: Option<Duration>,
+    /// What tags kept of the lists they pointed to, because the result lacks it.
+    pub kept: Vec<Kept>,
     /// What became of the result's blobs.
     pub blobs: BlobCounts,
     /// What it took of the network: requests, bytes of bodies.
@@ -114,26 +121,27 @@ impl<'run> Run<'run> {
         Ok(())
     }
 
-    /// Lays `stack` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
+    /// Lays the layers of `changed` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
     pub(crate) async fn publish(
         self,
         prepared: &Prepared,
         kind: IndexKind,
-        stack: Stack,
+        changed: Changed,
     ) -> Result<Built, Error> {
         let (client, config) = (&self.builder.client, &self.builder.config);
         let output = &self.index.output;
-        let assembled = assemble::assemble(config, prepared, kind, stack)?;
+        let assembled = assemble::assemble(config, prepared, kind, changed.stack)?;
         let from_index = prepared.from_index.as_ref();
         let sources = Sources {
             binary_image: &prepared.binary_image.repository,
             from_index: from_index.map(|index| &index.image.repository),
         };
-        let blobs =
+        let mut published =
             publish::publish(client, config, output, &sources, &assembled, self.reporter).await?;
-        let overwritten = overwritten_index(self.index);
-        if let (Some(_), Some(index)) = (overwritten, from_index) {
-            publish::overwrite(
+        let name = overwritten_index(self.index);
+        let mut overwritten = None;
+        if let (Some(name), Some(index)) = (name, from_index) {
+            let moved = publish::overwrite(
                 client,
                 &self.client,
                 config,
@@ -144,12 +152,19 @@ impl<'run> Run<'run> {
                 self.checkpoint,
             )
             .await?;
+            published.kept.extend(moved.kept);
+            overwritten = Some((name, moved.digest));
         }
+        published.kept.iter().for_each(Kept::warn);
         self.keep(&assembled).await?;
-        let digest = assembled.list.digest;
         Ok(Built {
-            facts: publish::result_facts(config, output, overwritten, &digest),
-            digest,
+            facts: publish::result_facts(
+                config,
+                output,
+                overwritten.as_ref().map(|(name, digest)| (*name, digest)),
+                &published.digest,
+            ),
+            digest: published.digest,
             images: assembled
                 .images
                 .iter()
@@ -166,7 +181,9 @@ impl<'run> Run<'run> {
                     is_new: layer.is_new(),
                 })
                 .collect(),
-            blobs,
+            serve_cache: changed.serve_cache,
+            kept: published.kept,
+            blobs: published.blobs,
             usage: client.usage() - self.before,
         })
     }

@@ -1,5 +1,7 @@
 //! Fragments and bundles into file-based indexes: which layers come of it, and what the image then holds.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,27 +22,33 @@ const HIDDEN: &str = "var/lib/iib/_hidden/do.not.edit.db";
 
 /// A package with one channel and the bundles `v<1>` to `v<count>`, the last its head.
 fn package(name: &str, count: usize) -> String {
-    let mut text =
-        format!(r#"{{"schema":"olm.package","name":"{name}","defaultChannel":"stable"}}"#);
-    let entries: Vec<String> = (1..=count)
-        .map(|number| match number {
-            1 => format!(r#"{{"name":"{name}.v1"}}"#),
-            _ => format!(
-                r#"{{"name":"{name}.v{number}","replaces":"{name}.v{}"}}"#,
-                number - 1
-            ),
-        })
-        .collect();
-    text.push_str(&format!(
+    let channel = format!(
         r#"{{"schema":"olm.channel","package":"{name}","name":"stable","entries":[{}]}}"#,
-        entries.join(",")
-    ));
-    for number in 1..=count {
-        text.push_str(&format!(
-            r#"{{"schema":"olm.bundle","package":"{name}","name":"{name}.v{number}","image":"quay.io/x/{name}@sha256:{number:064}","properties":[{{"type":"olm.package","value":{{"packageName":"{name}","version":"{number}.0.0"}}}}]}}"#
-        ));
-    }
-    text
+        entries(name, count).join(",")
+    );
+    let bundle = |number: usize| {
+        let version = format!(r#"{{"packageName":"{name}","version":"{number}.0.0"}}"#);
+        let properties = format!(r#"[{{"type":"olm.package","value":{version}}}]"#);
+        let image = format!("quay.io/x/{name}@sha256:{number:064}");
+        format!(
+            r#"{{"schema":"olm.bundle","package":"{name}","name":"{name}.v{number}","image":"{image}","properties":{properties}}}"#
+        )
+    };
+    let package =
+        format!(r#"{{"schema":"olm.package","name":"{name}","defaultChannel":"stable"}}"#);
+    let bundles: Vec<String> = (1..=count).map(bundle).collect();
+    [package, channel, bundles.concat()].concat()
+}
+
+fn entries(name: &str, count: usize) -> Vec<String> {
+    let entry = |number: usize| match number {
+        1 => format!(r#"{{"name":"{name}.v1"}}"#),
+        _ => format!(
+            r#"{{"name":"{name}.v{number}","replaces":"{name}.v{}"}}"#,
+            number - 1
+        ),
+    };
+    (1..=count).map(entry).collect()
 }
 
 fn json(name: &str, count: usize) -> (String, String) {

@@ -135,13 +135,20 @@ fn read_recorded(
     Ok(())
 }
 
-fn accept(catalog: &Path, theirs: &Path, ours: &Path, step: &Step) -> anyhow::Result<()> {
-    let checked = cache::check(catalog, theirs);
-    match checked {
-        Ok(Integrity::Current { .. }) => {}
+/// Checks that the serve cache in a directory is that of the catalog in another one, as a server does that is told to.
+///
+/// # Errors
+/// If it is of another catalog, damaged, or cannot be read.
+pub fn check_cache(catalog: &Path, cache: &Path) -> anyhow::Result<()> {
+    match cache::check(catalog, cache) {
+        Ok(Integrity::Current { .. }) => Ok(()),
         Ok(other) => bail!("it is not accepted: {other:?}"),
         Err(error) => bail!("it is not accepted: {}", with_causes(&error)),
     }
+}
+
+fn accept(catalog: &Path, theirs: &Path, ours: &Path, step: &Step) -> anyhow::Result<()> {
+    check_cache(catalog, theirs)?;
     if step.text("format") == Some(JSON) {
         return Ok(());
     }

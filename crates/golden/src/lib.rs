@@ -25,10 +25,12 @@ mod scenario;
 mod shared;
 mod suite;
 
+pub use cache::check_cache;
 pub use corpus::{Bundles, Corpus, Folder, Folders, PLACEHOLDER, ReadOnce, check_pull_spec};
 pub use database::digest;
 pub use difference::shown;
 pub use meaning::{Said, of_change};
+pub use recorded::{archived_files, tree_digest, unpacked_file};
 pub use replay::{Outcome, Verdict, replay};
 pub use scenario::{Scenario, Step};
 pub use shared::{assert_as_recorded, recorded_bundles, recordings};

@@ -20,8 +20,7 @@ const FILE: u32 = 0o644;
 impl Scenario {
     /// A recorded file of the scenario, or of another one that it names by `../`; unpacked.
     pub(crate) fn file(&self, name: &str) -> anyhow::Result<Vec<u8>> {
-        let path = self.folder.join(name);
-        read_unpacked(&path).with_context(|| format!("`{}` cannot be read", path.display()))
+        unpacked_file(&self.folder.join(name))
     }
 
     /// The files of a recorded directory, which may be packed.
@@ -69,6 +68,23 @@ impl Scenario {
         }
         self.file(&format!("../{start}/index.db")).map(Some)
     }
+}
+
+/// The content of a recorded file; unpacked if its name ends in `.gz`.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn unpacked_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    read_unpacked(path).with_context(|| format!("`{}` cannot be read", path.display()))
+}
+
+/// The files of a recorded archive, by path.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn archived_files(path: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let read = || unpacked(&read_unpacked(path)?);
+    read().with_context(|| format!("`{}` cannot be read", path.display()))
 }
 
 fn read_unpacked(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -152,7 +168,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// The digest of a directory's files as the recordings have it.
-pub(crate) fn tree_digest(files: &BTreeMap<PathBuf, Vec<u8>>) -> String {
+pub fn tree_digest(files: &BTreeMap<PathBuf, Vec<u8>>) -> String {
     let mut hasher = Sha256::new();
     for (path, bytes) in files {
         hasher.update(path.to_string_lossy().as_bytes());

@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index;
+pub(crate) mod manifest;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use self::cache::CacheArgs;
 use self::index::{IndexDiffArgs, IndexInspectArgs, IndexRollbackArgs, StateArgs};
 use builder::{BinaryImage, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use oci::{Arch, ImageName, PullSpec, RegistryHost, Tag};
+use oci::{Arch, ImageName, LossPolicy, PullSpec, RegistryHost, Tag};
 use secrecy::SecretString;
 
 /// Keeps operator index images up to date: adds bundles, publishes for every architecture, reports.
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     /// What is kept on disk of images that were read
     #[command(subcommand)]
     Cache(cache::CacheCommand),
+    /// Work on manifest lists in registries and OCI layouts
+    #[command(subcommand)]
+    Manifest(manifest::ManifestCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),
@@ -197,6 +201,10 @@ pub(crate) struct BuildArgs {
     /// The scope to label the result with: dev, stage or prod; default: the from-index's
     #[arg(long, value_name = "SCOPE")]
     pub(crate) distribution_scope: Option<Scope>,
+    /// When a tag to publish under, or the overwritten from-index, has architectures that the result lacks: `refuse` publishes
+    /// nothing, `keep-missing` takes them over as they are, with the former catalog, `replace` lets them go
+    #[arg(long, default_value = "refuse", value_name = "POLICY")]
+    pub(crate) on_lost_arch: LossPolicy,
     /// Write OCI manifests in place of Docker v2 schema 2
     #[arg(long)]
     pub(crate) oci: bool,

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use oci::RegistryHost;
+use oci::{LossPolicy, RegistryHost};
 use serde::Deserialize;
 
 use crate::cli::RegistryArgs;
@@ -79,6 +79,8 @@ pub(crate) struct BuildSection {
     pub(crate) binary_images: BTreeMap<String, BTreeMap<String, String>>,
     /// Labels every bundle must carry.
     pub(crate) required_labels: BTreeMap<String, String>,
+    /// What happens when a tag that people use has architectures that a result lacks.
+    pub(crate) on_lost_arch: LossPolicyText,
     /// How many images are read, or blobs moved, at once.
     pub(crate) concurrency: NonZeroUsize,
     /// How much of the disk what is kept of images may take, in bytes.
@@ -94,6 +96,7 @@ impl Default for BuildSection {
             index_image_output_registry: None,
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
+            on_lost_arch: LossPolicyText::default(),
             concurrency: defaults.concurrency,
             cache_bytes: defaults.blob_cache.limit_bytes,
         }
@@ -152,6 +155,19 @@ impl TryFrom<String> for RegistryHostText {
     }
 }
 
+/// A loss policy in the file: `refuse`, `keep-missing` or `replace`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct LossPolicyText(pub(crate) LossPolicy);
+
+impl TryFrom<String> for LossPolicyText {
+    type Error = oci::ParseLossPolicyError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
 impl RegistriesSection {
     /// The section with `args`, which win where only one value is possible.
     pub(crate) fn with(&self, args: RegistryArgs) -> RegistryArgs {
@@ -203,6 +219,19 @@ mod tests {
         assert_eq!(
             config.build.binary_images["prod"]["v4.19"],
             "registry.example.com/opm:v4.19"
+        );
+    }
+
+    #[test]
+    fn a_policy_is_one_of_three() {
+        let read =
+            |text: &str| toml::from_str::<Config>(&format!("[build]\non_lost_arch = '{text}'"));
+        let kept = read("keep-missing").unwrap().build.on_lost_arch;
+        assert_eq!(kept.0, LossPolicy::KeepMissing);
+        let error = read("keep").unwrap_err().to_string();
+        assert!(
+            error.contains("`keep`") && error.contains("`replace`"),
+            "{error}"
         );
     }
 

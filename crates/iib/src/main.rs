@@ -73,6 +73,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             commands::cache::run(command).await
         }
+        Command::Manifest(command) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::manifest::run(command)).await
+        }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None)?;
             commands::registry_serve::run(args).await

@@ -219,6 +219,7 @@ fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConf
         binary_images: binary_images(&config.build)?,
         required_labels: config.build.required_labels.clone(),
         epoch: registries::source_date_epoch()?,
+        on_lost_arch: config.build.on_lost_arch.0,
         concurrency: config.build.concurrency,
         blob_cache: CacheConfig {
             dir: data.cache(),

@@ -344,3 +344,39 @@ async fn one_architectures_image_by_digest_is_an_index_too() {
     let arches: Vec<_> = added["images"].as_object().unwrap().keys().collect();
     assert_eq!(arches, ["arm64"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_keeps_the_architectures_that_are_not_built_when_that_is_chosen() {
+    let world = World::start().await;
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
+    let index = world.index("v1", &[&bundle]).await;
+    let before = world.digest("index", "v1").await;
+    let bundle = bundle.to_string();
+    let add = async |more: &[&str]| {
+        let more = [&["--arch", "arm64"], more].concat();
+        world.add(&index, &[&bundle], &more).await
+    };
+    let error = add(&[]).await.failed();
+    assert_names(&error, &[&index, "`amd64`", "on_lost_arch"]);
+    assert_eq!(world.digest("index", "v1").await, before);
+
+    let keep = ["--on-lost-arch", "keep-missing", "-o", "json"];
+    let kept = add(&keep).await;
+    assert_names(&kept.stderr, &["WARN", &index, "amd64", "former catalog"]);
+    let kept: Value = serde_json::from_str(&kept.ok()).unwrap();
+    assert_eq!(kept["kept"][&index], serde_json::json!(["amd64"]));
+    let list = ["manifest", "inspect", &index, "-o", "json"];
+    let list: Value = serde_json::from_str(&world.iib(&list).await.ok()).unwrap();
+    let digest = kept["digest"].as_str();
+    assert_eq!(list["digest"].as_str(), digest);
+    assert_eq!(list["entries"].as_array().unwrap().len(), 2);
+    let text = add(&["--on-lost-arch", "keep-missing"]).await.ok();
+    assert_names(&text, &["kept       amd64 of", &index]);
+
+    add(&["--on-lost-arch", "replace"]).await.ok();
+    let list = ["manifest", "inspect", &index, "-o", "json"];
+    let list: Value = serde_json::from_str(&world.iib(&list).await.ok()).unwrap();
+    assert_eq!(list["entries"].as_array().unwrap().len(), 1);
+}

@@ -306,3 +306,54 @@ async fn skopeo_reads_the_oci_layout_we_write() {
         .run("skopeo", &["copy", "--all", &layout, &copy])
         .await;
 }
+
+/// Our merge of a list of ours into one that buildah made, as other tools see it.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_tools_read_a_list_we_merged_into_theirs() {
+    if !available(&["docker-registry", "skopeo", "podman", "buildah"]) {
+        return;
+    }
+    let registry = DockerRegistry::start().await;
+    let (host, client) = (&registry.site.host, &registry.site.client);
+    for (path, arches) in [("ours", ["amd64", "arm64"]), ("parts", ["arm64", "s390x"])] {
+        let repository = registry.site.repository(path);
+        samples::push_binary_image(client, &repository, &arches, 100)
+            .await
+            .unwrap();
+    }
+    let parts = format!("docker://{host}/parts:latest");
+    let theirs = format!("{host}/theirs:v1");
+    let engine = async |args: &[&str]| registry.run_engine("buildah", args).await;
+    engine(&["manifest", "create", "list"]).await;
+    engine(&["manifest", "add", "--all", "list", &parts]).await;
+    let to = format!("docker://{theirs}");
+    engine(&["manifest", "push", "--all", "--format", "v2s2", "list", &to]).await;
+    let inspect = ["inspect", "--raw", &to];
+    let before = json(&registry.run("skopeo", &inspect).await);
+    assert_eq!(arches(&before), ["arm64", "s390x"]);
+
+    let ours = format!("{host}/ours:latest");
+    let merge = ["manifest", "merge", &ours, "--into", &theirs, "-o", "json"];
+    let merged = json(&registry.site.iib(&merge).await.ok());
+    let after = json(&registry.run("skopeo", &inspect).await);
+    assert_eq!(arches(&after), ["amd64", "arm64", "s390x"]);
+    assert_eq!(after["manifests"][2], before["manifests"][1]);
+    let args = ["inspect", "--format", "{{.Digest}}", &to];
+    let digest = registry.run("skopeo", &args).await;
+    assert_eq!(merged["after"], digest.trim());
+    // Copying reads and verifies every blob of every architecture.
+    let copy = format!("dir:{}", registry.path("copy").display());
+    registry.run("skopeo", &["copy", "--all", &to, &copy]).await;
+    for arch in ["arm64", "s390x"] {
+        let pull = ["pull", "--quiet", "--arch", arch, &theirs];
+        let id = registry.run_engine("podman", &pull).await;
+        let show = [
+            "image",
+            "inspect",
+            "--format",
+            "{{.Architecture}}",
+            id.trim(),
+        ];
+        assert_eq!(registry.run_engine("podman", &show).await.trim(), arch);
+    }
+}

@@ -3,14 +3,14 @@
 mod edges;
 mod facts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use catalog::fbc::{self, Model};
 use rusqlite::Connection;
 
 use crate::IndexDb;
 use crate::error::{Doing, Error};
-use facts::Facts;
+use facts::{Facts, Large};
 
 /// Why a database cannot become a catalog.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,11 @@ impl IndexDb {
         &self,
         wanted: Option<&BTreeSet<String>>,
     ) -> Result<fbc::Catalog, RenderError> {
+        // All queries see one state, and the file is locked and looked at once instead of for each of them.
+        let _reading = self
+            .connection
+            .unchecked_transaction()
+            .doing("beginning to read")?;
         let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
         let mut channels = channels(&self.connection)?;
         channels.retain(|package, _| is_wanted(package));
@@ -76,13 +81,11 @@ impl IndexDb {
             for channel in names.keys() {
                 let mut members = Vec::new();
                 let found = entries.remove(&(package.clone(), channel.clone()));
-                for mut entry in found.unwrap_or_default() {
-                    let Some(skip_range) = facts.skip_range(&entry.name) else {
-                        continue;
-                    };
-                    entry.skip_range = skip_range;
-                    wanted.insert((package.clone(), entry.name.clone()));
-                    members.push(entry);
+                for entry in found.unwrap_or_default() {
+                    if facts.knows(&entry.name) {
+                        wanted.insert((package.clone(), entry.name.clone()));
+                        members.push(entry);
+                    }
                 }
                 catalog.channels.push(fbc::Channel {
                     name: channel.clone(),
@@ -92,7 +95,15 @@ impl IndexDb {
                 });
             }
         }
-        catalog.bundles = bundles(&self.connection, &facts, &wanted)?;
+        let skip_ranges;
+        (catalog.bundles, skip_ranges) = bundles(&self.connection, &facts, &wanted)?;
+        for channel in &mut catalog.channels {
+            for entry in channel.entries.iter_mut().flatten() {
+                if let Some(skip_range) = skip_ranges.get(entry.name.as_str()) {
+                    entry.skip_range.clone_from(skip_range);
+                }
+            }
+        }
         Model::of_database(&catalog, |name| facts.version(name))
             .check()
             .map_err(RenderError::Invalid)?;
@@ -103,20 +114,26 @@ impl IndexDb {
 /// How many bundles' manifests are in memory at a time: enough for the threads, little enough for the memory.
 const AT_ONCE: usize = 32;
 
-/// The blobs of bundles, by package and name. Manifests are read here, and made into blobs in the thread pool that this runs on.
-fn bundles(
+/// The blobs of bundles, by package and name, and the ranges of versions they skip. Manifests are read here, and made into blobs
+/// in the thread pool that this runs on.
+fn bundles<'w>(
     connection: &Connection,
     facts: &Facts,
-    wanted: &BTreeSet<(String, String)>,
-) -> Result<Vec<fbc::Bundle>, RenderError> {
+    wanted: &'w BTreeSet<(String, String)>,
+) -> Result<(Vec<fbc::Bundle>, HashMap<&'w str, String>), RenderError> {
     let wanted: Vec<&(String, String)> = wanted.iter().collect();
     let mut bundles = Vec::with_capacity(wanted.len());
+    let mut skip_ranges = HashMap::new();
     for some in wanted.chunks(AT_ONCE) {
         let mut made = Vec::new();
         made.resize_with(some.len(), || None);
         rayon::in_place_scope(|scope| {
             for ((package, name), made) in some.iter().zip(&mut made) {
-                let manifests = facts::manifests(connection, name)?;
+                let Large {
+                    manifests,
+                    skip_range,
+                } = facts::large(connection, name)?;
+                skip_ranges.insert(name.as_str(), skip_range);
                 scope.spawn(move |_| *made = Some(facts.bundle(package, name, &manifests)));
             }
             Ok::<_, RenderError>(())
@@ -125,7 +142,7 @@ fn bundles(
             bundles.push(bundle?);
         }
     }
-    Ok(bundles)
+    Ok((bundles, skip_ranges))
 }
 
 /// The heads of all channels by package and channel.

@@ -81,8 +81,13 @@ impl Client {
     /// # Errors
     /// [`Error`] when it does not.
     pub async fn ping(&self, host: &RegistryHost) -> Result<(), Error> {
+        self.ping_as(host, Access::registry()).await
+    }
+
+    /// Asks as one who wants `access`, which says whose credentials are given.
+    async fn ping_as(&self, host: &RegistryHost, access: Access) -> Result<(), Error> {
         let what = format!("asking the registry `{host}` whether it is there");
-        let operation = self.operation("ping", what, host, Access::registry())?;
+        let operation = self.operation("ping", what, host, access)?;
         let request = Request::new(Method::GET, operation.endpoint.url("v2/"));
         let mut budget = self.transport.budget();
         loop {

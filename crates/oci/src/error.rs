@@ -153,6 +153,28 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Lists name lists, deeper than any real ones.
+    #[error(
+        "lists in `{repository}` name lists more than {levels} levels deep; copy the images they end in one by one"
+    )]
+    TooDeep {
+        /// Where they are.
+        repository: String,
+        /// How deep we went.
+        levels: usize,
+    },
+    /// Somebody else moved a tag while it was worked on.
+    #[error(
+        "`{image}` was changed by somebody else: it was to be {expected} and is {found} now; look at it and do it again"
+    )]
+    TagMoved {
+        /// The image as `registry/repository:tag`.
+        image: String,
+        /// What it should have pointed to, ready to be read in the text.
+        expected: String,
+        /// What it points to.
+        found: String,
+    },
     /// The registry sent us to an address that would be spoken to without TLS.
     #[error(
         "{what} failed: the registry leads to `{url}`, which is plain HTTP; \
@@ -282,6 +304,8 @@ impl Error {
             | Self::DigestMismatch { .. }
             | Self::SizeMismatch { .. }
             | Self::TooLarge { .. }
+            | Self::TooDeep { .. }
+            | Self::TagMoved { .. }
             | Self::PlainHttpRefused { .. }
             | Self::Protocol { .. }
             | Self::Address { .. }
@@ -311,6 +335,8 @@ impl Error {
             Self::Unauthorized { .. }
             | Self::Denied { .. }
             | Self::TooLarge { .. }
+            | Self::TooDeep { .. }
+            | Self::TagMoved { .. }
             | Self::Address { .. }
             | Self::Manifest(_) => true,
             Self::Layout(error) => error.is_user_error(),

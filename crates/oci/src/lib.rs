@@ -11,6 +11,9 @@
 //! - [`ImageRepository`] is a place that holds images, a registry's repository or a directory ([`Layout`]), and
 //!   [`ImageName`] is how people name images in either. [`read_trees`], [`extract_tree`] and [`extract_file`] read files out of an image
 //!   there, streaming and within [`Limits`].
+//! - [`Listing`] is a manifest list as a set of entries. [`merge`] makes one of two, [`guard`] says what a tag would lose by
+//!   pointing to another, [`copy_manifests`] brings images with everything below them to a place, and [`TagState`] moves a
+//!   tag from where it was seen.
 //! - [`BlobCache`] keeps on disk what was read, and layers uncompressed ([`OpenLayer`]), for the next one who asks.
 //!
 //! ```no_run
@@ -40,6 +43,7 @@
 mod blocking;
 mod cache;
 mod client;
+mod copy;
 mod credentials;
 mod digest;
 mod error;
@@ -47,11 +51,14 @@ mod image_files;
 mod image_repository;
 mod layer;
 mod layout;
+mod listed;
 mod manifest;
+mod manifest_list;
 mod media_type;
 mod platform;
 mod reference;
 mod size;
+mod tag_state;
 
 pub use cache::{
     BlobCache, CacheConfig, CacheError, CachedItem, CachedKind, Note, OpenLayer, Pruned,
@@ -60,6 +67,7 @@ pub use client::{
     BlobPlacement, BlobSource, BlobStream, Client, ClientConfig, RemoteRepository, RetryPolicy,
     Usage,
 };
+pub use copy::{CopyCounts, copy_manifests};
 pub use credentials::{Credential, CredentialOrigin, Credentials, CredentialsError};
 pub use digest::{Algorithm, DiffId, Digest, Hasher, ParseDigestError};
 pub use error::{ConnectionFault, Error};
@@ -70,12 +78,18 @@ pub use image_files::{
 pub use image_repository::{ImageName, ImageRepository, ParseImageNameError};
 pub use layer::{Layer, LayerBuilder, LayerError, LayerPathProblem, Owner};
 pub use layout::{Layout, LayoutError};
+pub use listed::{platform_of_entry, read_listed};
 pub use manifest::{
     Descriptor, Document, History, ImageConfig, ImageManifest, ManifestError, ManifestList,
     RawManifest, RootFs, RunConfig,
+};
+pub use manifest_list::{
+    Change, ChangeKind, EntryName, JoinError, Listed, Listing, LossPolicy, MergeError, NewList,
+    ParseLossPolicyError, PlatformKey, Selection, difference, guard, join, merge,
 };
 pub use media_type::{Format, MediaType};
 pub use platform::{Arch, ParseArchError, Platform};
 pub use reference::{
     ParseError, Pinned, Problem, PullSpec, Reference, RegistryHost, Repository, Tag, TagRef,
 };
+pub use tag_state::TagState;

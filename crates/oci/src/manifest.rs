@@ -127,6 +127,17 @@ pub enum ManifestError {
         /// The type found.
         media_type: MediaType,
     },
+    /// Nobody says for which platform an image is.
+    #[error(
+        "the config of the image `{digest}` cannot be understood, so its platform cannot be told; push the image again"
+    )]
+    NoPlatform {
+        /// Which image.
+        digest: Digest,
+        /// What the parser says.
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 /// A parsed manifest.
@@ -306,7 +317,8 @@ pub struct History {
     pub rest: BTreeMap<String, Value>,
 }
 
-fn to_json(value: &impl Serialize) -> Bytes {
+/// Only for types with string keys.
+pub(crate) fn to_json(value: &impl Serialize) -> Bytes {
     // These types have string keys only and no fallible serializer, so serde_json cannot fail on them.
     Bytes::from(serde_json::to_vec(value).expect("manifest types always serialize to JSON"))
 }

@@ -116,3 +116,20 @@ impl Platform {
         }
     }
 }
+
+impl fmt::Display for Platform {
+    /// As people write it: `linux/arm64/v8`, with the system's version behind it: `windows/amd64 10.0.20348.2113`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        if let Some(variant) = &self.variant {
+            write!(f, "/{variant}")?;
+        }
+        if let Some(version) = &self.os_version {
+            write!(f, " {version}")?;
+        }
+        for feature in self.os_features.iter().chain(&self.features) {
+            write!(f, " +{feature}")?;
+        }
+        Ok(())
+    }
+}

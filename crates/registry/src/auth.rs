@@ -252,15 +252,22 @@ fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
+/// Who a request says it is by basic authentication, whether or not that is true.
+pub(crate) fn claimed_user(headers: &HeaderMap) -> Option<String> {
+    user_and_password(headers).map(|(user, _)| user)
+}
+
+fn user_and_password(headers: &HeaderMap) -> Option<(String, String)> {
+    let bytes = BASE64.decode(credentials(headers, "basic")?).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
 fn knows(users: &BTreeMap<String, Password>, headers: &HeaderMap) -> bool {
-    let text = credentials(headers, "basic")
-        .and_then(|encoded| BASE64.decode(encoded).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    text.as_deref()
-        .and_then(|text| text.split_once(':'))
-        .is_some_and(|(user, password)| {
-            users
-                .get(user)
-                .is_some_and(|expected| expected.is(password))
-        })
+    user_and_password(headers).is_some_and(|(user, password)| {
+        users
+            .get(&user)
+            .is_some_and(|expected| expected.is(&password))
+    })
 }

@@ -30,6 +30,8 @@ pub struct Entry {
     pub method: Method,
     /// Its path with the query.
     pub path: String,
+    /// Who it says it is, by basic authentication, right or wrong. Passwords and tokens are not kept.
+    pub user: Option<String>,
     /// The status of the answer; `None` while there is none, and for good when the connection was broken first.
     pub status: Option<StatusCode>,
     /// Bytes of the request's body read so far.
@@ -75,11 +77,12 @@ impl RequestLog {
         *self.lock() = Inner::default();
     }
 
-    pub(crate) fn open(&self, method: Method, path: String) -> Arc<Record> {
+    pub(crate) fn open(&self, method: Method, path: String, user: Option<String>) -> Arc<Record> {
         let mut inner = self.lock();
         let record = Arc::new(Record {
             method,
             path,
+            user,
             status: AtomicU16::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -110,6 +113,7 @@ struct Sums {
 pub(crate) struct Record {
     method: Method,
     path: String,
+    user: Option<String>,
     /// 0 until there is one.
     status: AtomicU16,
     bytes_in: AtomicU64,
@@ -136,6 +140,7 @@ impl Record {
         Entry {
             method: self.method.clone(),
             path: self.path.clone(),
+            user: self.user.clone(),
             status: StatusCode::from_u16(self.status.load(Ordering::Relaxed)).ok(),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.bytes_out.load(Ordering::Relaxed),
@@ -151,7 +156,7 @@ mod tests {
     fn the_log_is_bounded_and_the_totals_are_not() {
         let log = RequestLog::default();
         for number in 0..=CAPACITY {
-            log.open(Method::GET, format!("/{number}")).written(2);
+            log.open(Method::GET, format!("/{number}"), None).written(2);
         }
         let entries = log.entries();
         assert_eq!((entries.len(), entries[0].path.as_str()), (CAPACITY, "/1"));

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Access, Door, bearer_token};
+use crate::auth::{Access, Door, bearer_token, claimed_user};
 use crate::faults::{Asks, Facts, Fault, Faults, distort};
 use crate::log::{Record, RequestLog};
 use crate::reply::{Body, Code, Refusal, size};
@@ -45,7 +45,10 @@ pub(crate) async fn serve(
         .uri()
         .path_and_query()
         .map_or_else(|| "/".to_owned(), ToString::to_string);
-    let record = shared.log.open(request.method().clone(), target.clone());
+    let user = claimed_user(request.headers());
+    let record = shared
+        .log
+        .open(request.method().clone(), target.clone(), user);
     let (head, incoming) = request.into_parts();
     let route = Route::parse(head.uri.path());
     let fault = shared.faults.strike(&Facts {

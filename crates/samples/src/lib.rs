@@ -2,12 +2,15 @@
 //!
 //! [`bundles`] gives the sample bundles of `samples/`; [`Bundle`] makes others. [`push_bundle`] turns one into a bundle image,
 //! [`push_binary_image`] makes a stand-in for the image with the catalog server, [`push_index`] an index image around a database, [`push_files`] and [`push_layers`] any image.
+//! [`link_tree`] gives a test the same inputs again.
 //! The quickstart, the tests and the measurements use them.
 //!
 //! This crate knows nothing of catalogs: it only makes inputs.
 
+mod link;
 mod push;
 
+pub use link::link_tree;
 pub use push::{Error, push_binary_image, push_bundle, push_files, push_index, push_layers};
 
 /// The architectures that index images are usually built for.

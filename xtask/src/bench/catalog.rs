@@ -1,11 +1,14 @@
 //! `iib catalog` on whole indexes and catalogs, beside what opm takes for the same: time and memory.
 //!
 //! Where there is an `opm`, it is measured too; else its recorded figures stand for it, which are those of one machine. Times
-//! and memory are medians of whole processes, after one run that does not count.
+//! and memory are medians of whole processes, after one run that does not count. Every run writes into a directory of its own,
+//! and nothing is deleted before the last measurement: a file system that has just deleted thousands of files is slow for a
+//! while, which would be counted against the next run.
 
 mod operation;
 mod recorded;
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +54,8 @@ struct Input {
     directory: TempDir,
     /// Whether there is a database; the catalog is YAML if not.
     database: Option<Database>,
+    /// How many runs have got a directory.
+    runs: Cell<usize>,
 }
 
 /// What of a database is removed and deprecated.
@@ -92,6 +97,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ));
     say("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let (mut met, mut missed) = (0, 0);
+    let mut inputs = Vec::new();
     for archive in archives(&args.inputs)? {
         let input = bench.unpack(&archive)?;
         for operation in OPERATIONS {
@@ -101,8 +107,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 None => {}
             }
         }
+        inputs.push(input);
     }
     say(&format!("{met} goals met, {missed} missed"));
+    let runs: usize = inputs.iter().map(|input| input.runs.get()).sum();
+    say(&format!(
+        "each of {runs} runs wrote into a directory of its own; they are deleted now, and nothing was before"
+    ));
+    drop(inputs);
     Ok(())
 }
 
@@ -171,6 +183,7 @@ impl Bench<'_> {
                 heading,
                 directory,
                 database: None,
+                runs: Cell::new(0),
             });
         };
         let path = directory.path().join("index.db");
@@ -186,6 +199,7 @@ impl Bench<'_> {
             heading: format!("Index of {bundles} bundles"),
             database: Some(Database::choose(&path)?),
             directory,
+            runs: Cell::new(0),
         })
     }
 
@@ -252,13 +266,13 @@ fn command(program: &Path, arguments: &[String]) -> Vec<String> {
 }
 
 impl Input {
-    /// The arguments of one run, with everything made ready that they name.
+    /// The arguments of one run, with everything made ready that they name. What it writes goes to a directory of its own.
     fn arguments(&self, arguments: &[&str], image: &str) -> anyhow::Result<Vec<String>> {
         let at = |name: &str| self.directory.path().join(name);
-        let (out, copy) = (at("out"), at("copy.db"));
-        if out.exists() {
-            fs::remove_dir_all(&out)?;
-        }
+        let own = at(&format!("run-{}", self.runs.get()));
+        self.runs.set(self.runs.get() + 1);
+        fs::create_dir(&own)?;
+        let (out, copy) = (own.join("out"), own.join("copy.db"));
         if arguments.contains(&"{copy}") {
             fs::copy(at("index.db"), &copy)?;
         }

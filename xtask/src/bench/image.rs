@@ -66,12 +66,15 @@ struct Network {
 struct Answer {
     #[serde(alias = "usage")]
     network: Network,
+    serve_cache_seconds: Option<f64>,
 }
 
 /// One run of the program.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     network: Network,
+    /// How many seconds the serve cache took, whose digest follows the size of the index.
+    serve_cache: f64,
     taken: Taken,
 }
 
@@ -95,8 +98,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let largest = sizes.last().copied();
     let runtime = Runtime::new()?;
     if !args.only_plain_way {
-        say("| bundles | run | requests | bytes pushed | bytes read | wall s | peak MiB |");
-        say("| --- | --- | --- | --- | --- | --- | --- |");
+        say(
+            "| bundles | run | requests | bytes pushed | bytes read | wall s | of it serve cache | peak MiB |",
+        );
+        say("| --- | --- | --- | --- | --- | --- | --- | --- |");
     }
     let mut measured: Vec<Measured> = Vec::new();
     let mut judged = Vec::new();
@@ -128,9 +133,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn row(bundles: u32, what: &str, run: &Run) {
-    let Run { network, taken } = run;
+    let Run {
+        network,
+        serve_cache,
+        taken,
+    } = run;
     say(&format!(
-        "| {bundles} | {what} | {} | {} | {} | {:.3} | {:.0} |",
+        "| {bundles} | {what} | {} | {} | {} | {:.3} | {serve_cache:.3} | {:.0} |",
         network.requests, network.bytes_sent, network.bytes_received, taken.wall, taken.peak
     ));
 }
@@ -258,6 +267,7 @@ impl Bench {
             .context("the answer of `iib index add-fragment` has no `network`")?;
         let run = Run {
             network: answer.network,
+            serve_cache: answer.serve_cache_seconds.unwrap_or(0.0),
             taken,
         };
         Ok((run, sizes))

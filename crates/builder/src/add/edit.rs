@@ -11,7 +11,7 @@ use crate::blocking::blocking;
 use crate::bundles::read_bundles;
 use crate::error::Error;
 use crate::index_image::change::{Changes, UnitChange};
-use crate::index_image::source::{CatalogSource, DatabaseChange};
+use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
 use crate::index_image::stack::{LayerKind, Stack, StackLayer};
 use crate::index_image::{database, migrate};
 use crate::labels;
@@ -25,7 +25,7 @@ use crate::stages::prepare::{FoundBundle, FoundIndex, FoundKind, Prepared};
 /// The finished catalog.
 pub(super) struct Edited {
     pub(super) kind: IndexKind,
-    pub(super) stack: Stack,
+    pub(super) changed: Changed,
     /// The bundles that were not there before, by the pull specs that went in.
     pub(super) added: Vec<PullSpec>,
     /// Bundles of the request that the index had already.
@@ -83,7 +83,10 @@ async fn sqlite(
     let layer = database::layer(config, labels::DATABASE_PATH, &file, directory).await?;
     Ok(Edited {
         kind: IndexKind::Database,
-        stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
+        changed: Changed {
+            stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
+            serve_cache: None,
+        },
         added,
         present,
     })
@@ -157,7 +160,7 @@ async fn file_based(
     let base_layers = prepared.most_base_layers();
     Ok(Edited {
         kind: IndexKind::FileBased,
-        stack: source.change(changes, database, base_layers).await?,
+        changed: source.change(changes, database, base_layers).await?,
         added,
         present,
     })

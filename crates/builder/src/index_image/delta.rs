@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use catalog::cache::{self, CacheDelta, CacheError, Extent, PackageChange};
 use catalog::fbc::Catalog;
@@ -23,9 +24,19 @@ pub(crate) enum Outcome {
     /// Everything is there already.
     Nothing,
     /// A layer to put on top, and what it holds.
-    Delta(Box<(Layer, Found)>),
+    Delta(Box<NewDelta>),
     /// It cannot be a delta: the catalog has to be written anew.
     TooMuch,
+}
+
+/// A layer to put on top.
+#[derive(Debug)]
+pub(crate) struct NewDelta {
+    pub(crate) layer: Layer,
+    /// What it holds of the catalog.
+    pub(crate) found: Found,
+    /// How long the serve cache took: its indexes and its digest grow with the index.
+    pub(crate) serve_cache: Duration,
 }
 
 /// The files that `changes` really add or replace, by unit; `None` if they remove some. Blocking.
@@ -55,21 +66,27 @@ pub(crate) fn delta(
     config: &BuilderConfig,
     origin: &str,
     view: &CatalogView,
-    put: BTreeMap<UnitPath, UnitFiles>,
+    put: &BTreeMap<UnitPath, UnitFiles>,
     directory: &Path,
 ) -> Result<Outcome, Error> {
-    let found = Found::read(origin, &put, directory)?;
+    let found = Found::read(origin, put, directory)?;
     if found.facts.ignores {
         return Ok(Outcome::TooMuch);
     }
-    let touched = touched_packages(view, &put, &found);
-    let packages = read_packages(origin, view, &put, &touched)?;
+    let touched = touched_packages(view, put, &found);
+    let packages = read_packages(origin, view, put, &touched)?;
+    let begin = Instant::now();
     let cache = cache_delta(origin, view, &found, &packages)?;
+    let serve_cache = begin.elapsed();
     let Some(cache) = cache else {
         return Ok(Outcome::TooMuch);
     };
-    let layer = write(config, &put, cache, directory)?;
-    Ok(Outcome::Delta(Box::new((layer, found))))
+    let layer = write(config, put, cache, directory)?;
+    Ok(Outcome::Delta(Box::new(NewDelta {
+        layer,
+        found,
+        serve_cache,
+    })))
 }
 
 /// Whether a unit has these files and contents already.

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::fbc::Catalog;
-use oci::{BlobCache, Layer, Limits, OpenLayer};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use oci::{BlobCache, ImageRepository, Layer, Layout, Limits, OpenLayer};
 
 use super::change::{self, Changes};
 use super::database::{self, StoredDatabase};
@@ -72,6 +74,14 @@ pub(crate) struct Listed {
     pub(crate) yaml: Option<String>,
 }
 
+/// What came of a change.
+pub(crate) struct Changed {
+    /// The layers of ours in the new image.
+    pub(crate) stack: Stack,
+    /// How long the serve cache took to be brought up to date, if it was.
+    pub(crate) serve_cache: Option<Duration>,
+}
+
 /// What becomes of the hidden database.
 pub(crate) enum DatabaseChange {
     /// It stays as it is, or absent.
@@ -98,7 +108,7 @@ impl<'run> CatalogSource<'run> {
         };
         let state = match Self::ours(blobs, index, path, directory).await? {
             Some(ours) => ours,
-            None => Self::foreign(index, path, directory).await?,
+            None => Self::foreign(config, index, path, directory).await?,
         };
         Ok(Self {
             blobs,
@@ -130,18 +140,26 @@ impl<'run> CatalogSource<'run> {
         }))
     }
 
-    async fn foreign(index: &FoundIndex, path: &str, directory: &Path) -> Result<State, Error> {
+    async fn foreign(
+        config: &BuilderConfig,
+        index: &FoundIndex,
+        path: &str,
+        directory: &Path,
+    ) -> Result<State, Error> {
         let (image, platform) = (&index.image, &index.platform);
         tracing::info!(
             "`{}` was not made by this version of iib: its catalog is written anew",
             image.name
         );
+        let local = local_copy(config, index, directory).await?;
         let configs = directory.join("configs");
-        image.extract_catalog(platform, path, &configs).await?;
-        let (repository, manifest) = (&image.repository, &platform.manifest);
+        image
+            .extract_catalog(&local, platform, path, &configs)
+            .await?;
+        let (manifest, limits) = (&platform.manifest, Limits::index());
         let file = directory.join("hidden.db");
         let hidden = labels::HIDDEN_DATABASE_PATH;
-        let database = oci::extract_file(repository, manifest, hidden, &file, &Limits::index())
+        let database = oci::extract_file(&local, manifest, hidden, &file, &limits)
             .await
             .map_err(|source| image.read(source))?
             .map(|_| file);
@@ -258,10 +276,10 @@ impl<'run> CatalogSource<'run> {
         changes: Changes,
         database: DatabaseChange,
         base_layers: usize,
-    ) -> Result<Stack, Error> {
+    ) -> Result<Changed, Error> {
         let changes = Arc::new(changes);
-        let mut stack = match self.delta(&changes, base_layers).await? {
-            Some(stack) => stack,
+        let mut changed = match self.delta(&changes, base_layers).await? {
+            Some(changed) => changed,
             None => self.rewrite(changes).await?,
         };
         let file = match (database, self.state) {
@@ -272,9 +290,10 @@ impl<'run> CatalogSource<'run> {
         if let Some(file) = file {
             let path = labels::HIDDEN_DATABASE_PATH;
             let layer = database::layer(self.config, path, &file, self.directory).await?;
-            stack.set_database(StackLayer::new(LayerKind::Database, &layer));
+            let layer = StackLayer::new(LayerKind::Database, &layer);
+            changed.stack.set_database(layer);
         }
-        Ok(stack)
+        Ok(changed)
     }
 
     /// The layers there are with one more on top that does `changes`; `None` if everything has to be written anew.
@@ -282,7 +301,7 @@ impl<'run> CatalogSource<'run> {
         &self,
         changes: &Arc<Changes>,
         base_layers: usize,
-    ) -> Result<Option<Stack>, Error> {
+    ) -> Result<Option<Changed>, Error> {
         let State::Ours { stack, view, .. } = &self.state else {
             return Ok(None);
         };
@@ -293,26 +312,30 @@ impl<'run> CatalogSource<'run> {
             let put = delta::really_put(&view, &changes)?;
             match put {
                 Some(put) if put.is_empty() => Ok(Outcome::Nothing),
-                Some(put) if has_room => delta::delta(&config, &origin, &view, put, &directory),
+                Some(put) if has_room => delta::delta(&config, &origin, &view, &put, &directory),
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
-        let mut stack = stack.clone();
+        let mut changed = Changed {
+            stack: stack.clone(),
+            serve_cache: None,
+        };
         match outcome.await? {
             Outcome::Nothing => {}
             Outcome::TooMuch => return Ok(None),
             Outcome::Delta(delta) => {
-                let (layer, found) = *delta;
-                let open = self.adopt(&layer).await?;
-                view::keep(self.blobs, open, found).await?;
-                stack.0.push(StackLayer::new(LayerKind::Delta, &layer));
+                let open = self.adopt(&delta.layer).await?;
+                view::keep(self.blobs, open, delta.found).await?;
+                let layer = StackLayer::new(LayerKind::Delta, &delta.layer);
+                changed.stack.0.push(layer);
+                changed.serve_cache = Some(delta.serve_cache);
             }
         }
-        Ok(Some(stack))
+        Ok(Some(changed))
     }
 
     /// New layers for the whole catalog with `changes` done to it, and the database as it is.
-    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Stack, Error> {
+    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Changed, Error> {
         let (config, origin) = (self.config.clone(), self.origin.clone());
         let directory = self.directory.to_owned();
         let (view, configs, database) = match &self.state {
@@ -332,12 +355,15 @@ impl<'run> CatalogSource<'run> {
         .await?;
         self.adopt(&whole.base).await?;
         self.adopt(&whole.cache).await?;
-        let mut stack = Stack(vec![
+        let mut layers = vec![
             StackLayer::new(LayerKind::Base, &whole.base),
             StackLayer::new(LayerKind::Cache, &whole.cache),
-        ]);
-        stack.0.extend(database);
-        Ok(stack)
+        ];
+        layers.extend(database);
+        Ok(Changed {
+            stack: Stack(layers),
+            serve_cache: None,
+        })
     }
 
     /// Keeps a layer of ours, so that the next request finds it here.
@@ -347,6 +373,25 @@ impl<'run> CatalogSource<'run> {
             .await
             .map_err(|source| Error::KeepLayer(Box::new(source)))
     }
+}
+
+/// The layers of an image in a layout on disk: catalog and database are looked for in all of them, and each is fetched once.
+async fn local_copy(
+    config: &BuilderConfig,
+    index: &FoundIndex,
+    directory: &Path,
+) -> Result<ImageRepository, Error> {
+    let read = |source| index.image.read(source);
+    let layout = Layout::create_or_open(directory.join("from-index"));
+    let local = ImageRepository::Layout(layout.await.map_err(read)?);
+    let (to, from) = (&local, &index.image.repository);
+    stream::iter(index.platform.manifest.layers.clone())
+        .map(|layer| async move { to.copy_blob_from(from, &layer).await })
+        .buffer_unordered(config.concurrency.get())
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await
+        .map_err(read)?;
+    Ok(local)
 }
 
 fn is_yaml(path: &str) -> bool {

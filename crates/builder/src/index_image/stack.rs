@@ -239,7 +239,7 @@ mod tests {
 
     fn image(created_by: &[Option<&str>], layers: usize) -> (ImageManifest, ImageConfig) {
         let descriptor = |number: usize, size| {
-            let digest = Digest::of(&number.to_le_bytes());
+            let digest = Digest::of(number.to_le_bytes());
             Descriptor::new(MediaType::DockerLayer, size, digest)
         };
         let manifest = ImageManifest::new(
@@ -254,7 +254,7 @@ mod tests {
             rootfs: RootFs {
                 kind: "layers".to_owned(),
                 diff_ids: (0..layers)
-                    .map(|number| DiffId::new(Digest::of(&number.to_le_bytes())))
+                    .map(|number| DiffId::new(Digest::of(number.to_le_bytes())))
                     .collect(),
             },
             history: created_by

@@ -35,7 +35,7 @@ impl Builder {
         let configs = directory.join("configs");
         let image = &index.image;
         image
-            .extract_catalog(&index.platform, path, &configs)
+            .extract_catalog(&image.repository, &index.platform, path, &configs)
             .await?;
         blocking(move || summarise(&origin, &parts_of(&origin, &configs)?)).await
     }

@@ -277,12 +277,12 @@ pub(crate) async fn find_index(
         .unwrap_or(labels::DEFAULT_VERSION)
         .to_owned();
     Ok(FoundIndex {
-        kind,
         image,
         platform,
         arches,
         version,
         scope,
+        kind,
     })
 }
 

@@ -1,20 +1,21 @@
 //! Last stage: blobs, then the images of each architecture, then the list, then tags; the from-index's tag last of all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
     Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository,
-    RawManifest, Reference, Tag,
+    Listing, RawManifest, Reference, Tag, copy_manifests,
 };
 
 use crate::config::BuilderConfig;
-use crate::error::{Error, Role};
-use crate::image::{FoundImage, pinned_name};
+use crate::error::Error;
+use crate::image::pinned_name;
 use crate::index_image::stack::{Source, StackLayer};
 use crate::progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter};
 use crate::request::Output;
 use crate::stages::assemble::{Assembled, AssembledImage};
+use crate::stages::guard::{GuardedTag, Kept, decide_overwrite, failed};
 use crate::stages::prepare::FoundIndex;
 
 /// What became of the blobs of a result.
@@ -47,6 +48,23 @@ impl BlobCounts {
     }
 }
 
+/// The result under the request's own tags.
+pub(crate) struct Published {
+    /// What the request's own tag points to.
+    pub(crate) digest: Digest,
+    /// What tags kept of their former lists.
+    pub(crate) kept: Vec<Kept>,
+    pub(crate) blobs: BlobCounts,
+}
+
+/// The from-index's tag, moved.
+pub(crate) struct Overwritten {
+    /// What it points to.
+    pub(crate) digest: Digest,
+    /// What it kept of its former list.
+    pub(crate) kept: Option<Kept>,
+}
+
 /// Where layers are that the result refers to.
 pub(crate) struct Sources<'run> {
     pub(crate) binary_image: &'run ImageRepository,
@@ -61,51 +79,57 @@ pub(crate) async fn publish(
     sources: &Sources<'_>,
     assembled: &Assembled,
     reporter: &dyn Reporter,
-) -> Result<BlobCounts, Error> {
+) -> Result<Published, Error> {
     let name = output.name(&output.tag);
-    let failed = |source| Error::Publish {
-        target: name.to_string(),
-        source: Box::new(source),
-    };
     let arch_tags = assembled
         .images
         .iter()
-        .map(|(arch, image)| Ok((arch_tag(&output.tag, arch)?, image)))
+        .map(|(arch, image)| Ok((arch_tag(&output.tag, arch)?, image.manifest.clone())))
         .collect::<Result<Vec<_>, Error>>()?;
-    let target = name.open_or_create(client).await.map_err(failed)?;
+    let target = name
+        .open_or_create(client)
+        .await
+        .map_err(|source| failed(&name, source))?;
     let own = (!output.tag_is_private).then_some(&output.tag);
+    let mut guarded = Vec::new();
     for tag in own.into_iter().chain(&output.build_tags) {
-        let name = output.name(tag);
-        if let Some(arches) = current_arches(client, &name).await? {
-            check_keeps(&name, &arches, assembled)?;
-        }
+        let (name, policy) = (output.name(tag), config.on_lost_arch);
+        let tag = tag.clone();
+        guarded.push(GuardedTag::decide(&target, name, tag, &assembled.list, policy).await?);
     }
     reporter.confirm().await?;
     let counts = push_blobs(config, &name, &target, sources, assembled).await?;
     // An architecture's image counts with its blobs: an interrupted request pushes only what is missing.
-    for (tag, image) in arch_tags {
-        put(
-            &target,
-            &output.name(&tag),
-            Reference::Tag(tag),
-            &image.manifest,
-        )
+    let target_ref = &target;
+    stream::iter(arch_tags)
+        .map(|(tag, manifest)| async move {
+            let name = output.name(&tag);
+            put(target_ref, &name, Reference::Tag(tag), &manifest).await
+        })
+        .buffer_unordered(config.concurrency.get())
+        .try_collect::<()>()
         .await?;
-    }
     reporter
         .phase(&Phase::CreatingManifestList, &Facts::default())
         .await?;
     reporter.confirm().await?;
-    for tag in std::iter::once(&output.tag).chain(&output.build_tags) {
-        put(
-            &target,
-            &output.name(tag),
-            Reference::Tag(tag.clone()),
-            &assembled.list,
-        )
-        .await?;
+    let mut published = Published {
+        digest: assembled.list.digest.clone(),
+        kept: Vec::new(),
+        blobs: counts,
+    };
+    if output.tag_is_private {
+        let tag = Reference::Tag(output.tag.clone());
+        put(&target, &name, tag, &assembled.list).await?;
     }
-    Ok(counts)
+    for tag in guarded {
+        let (written, list) = tag.put(&assembled.list).await?;
+        if written == name {
+            published.digest = list.manifest.digest.clone();
+        }
+        published.kept.extend(Kept::of(&written, &list));
+    }
+    Ok(published)
 }
 
 async fn push_blobs(
@@ -147,17 +171,13 @@ async fn push_blobs(
             descriptor.digest.clone(),
             (descriptor.clone(), source.clone()),
         );
-        elsewhere.extend(base_layers.iter().map(|layer| {
-            (
-                layer.digest.clone(),
-                (layer.clone(), sources.binary_image.clone()),
-            )
-        }));
+        let binary_image = sources.binary_image;
+        elsewhere.extend(
+            base_layers
+                .iter()
+                .map(|layer| (layer.digest.clone(), (layer.clone(), binary_image.clone()))),
+        );
     }
-    let failed = |source: oci::Error| Error::Publish {
-        target: name.to_string(),
-        source: Box::new(source),
-    };
 
     let pushed: Vec<Option<u64>> = stream::iter(ours.into_values())
         .map(|(descriptor, source)| async move {
@@ -170,7 +190,7 @@ async fn push_blobs(
         .buffer_unordered(config.concurrency.get())
         .try_collect()
         .await
-        .map_err(failed)?;
+        .map_err(|source| failed(name, source))?;
     let placed: Vec<BlobPlacement> = stream::iter(elsewhere.into_values())
         .map(
             |(descriptor, source)| async move { target.copy_blob_from(&source, &descriptor).await },
@@ -178,7 +198,7 @@ async fn push_blobs(
         .buffer_unordered(config.concurrency.get())
         .try_collect()
         .await
-        .map_err(failed)?;
+        .map_err(|source| failed(name, source))?;
 
     let mut counts = BlobCounts::default();
     for size in pushed {
@@ -212,10 +232,17 @@ pub(crate) async fn overwrite(
     assembled: &Assembled,
     reporter: &dyn Reporter,
     checkpoint: &mut Checkpoint,
-) -> Result<(), Error> {
+) -> Result<Overwritten, Error> {
     let name = &index.image.name;
     let target = open(index_client, name).await?;
-    let result = &assembled.list.digest;
+    let built = Listing::parse(&assembled.list).map_err(|source| failed(name, source.into()))?;
+    let policy = config.on_lost_arch;
+    let list = decide_overwrite(&target, name, &index.image.raw, &built, policy).await?;
+    let result = &list.manifest.digest;
+    let overwritten = Overwritten {
+        digest: result.clone(),
+        kept: Kept::of(name, &list),
+    };
     let expected = index.image.digest();
     let current = current_digest(name, &target).await?;
     let done_before_restart = checkpoint
@@ -224,28 +251,24 @@ pub(crate) async fn overwrite(
         .is_some_and(|planned| planned.to == *result);
     if done_before_restart && current.as_ref() == Some(result) {
         tracing::info!("`{name}` already points to the result: it was moved before a restart");
-        return Ok(());
+        return Ok(overwritten);
     }
     check_unchanged(name, expected, current)?;
-    check_keeps(name, &index.arches, assembled)?;
     reporter
         .phase(&Phase::Overwriting, &Facts::default())
         .await?;
-    copy_children(client, config, output, name, &target, assembled).await?;
+    // What is kept of the former list is in the from-index's repository already.
+    let source = open(client, &output.name(&output.tag)).await?;
+    copy_manifests(&source, &target, &list.taken, config.concurrency)
+        .await
+        .map_err(|source| failed(name, source))?;
 
     let planned = PlannedOverwrite {
         from: expected.clone(),
         to: result.clone(),
     };
-    move_tag(
-        &target,
-        name,
-        planned,
-        &assembled.list,
-        reporter,
-        checkpoint,
-    )
-    .await
+    move_tag(&target, name, planned, &list.manifest, reporter, checkpoint).await?;
+    Ok(overwritten)
 }
 
 /// Moves the tag `name` to `manifest`, whose parts are there: `planned` is kept first, then nothing happens unless the tag is
@@ -270,90 +293,6 @@ pub(crate) async fn move_tag(
     } else {
         Err(changed(name, &planned.to, read_back))
     }
-}
-
-async fn copy_children(
-    client: &Client,
-    config: &BuilderConfig,
-    output: &Output,
-    name: &ImageName,
-    target: &ImageRepository,
-    assembled: &Assembled,
-) -> Result<(), Error> {
-    let source = open(client, &output.name(&output.tag)).await?;
-    let failed = |source: oci::Error| Error::Publish {
-        target: name.to_string(),
-        source: Box::new(source),
-    };
-    let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-    let mut add = |descriptor: &Descriptor| {
-        blobs.insert(descriptor.digest.clone(), descriptor.clone());
-    };
-    for layer in &assembled.stack.0 {
-        add(&layer.descriptor);
-    }
-    for image in assembled.images.values() {
-        add(&image.config.0);
-        image.base_layers.iter().for_each(&mut add);
-    }
-    let source = &source;
-    stream::iter(blobs.into_values())
-        .map(|descriptor| async move { target.copy_blob_from(&source, &descriptor).await })
-        .buffer_unordered(config.concurrency.get())
-        .try_for_each(|_| std::future::ready(Ok(())))
-        .await
-        .map_err(failed)?;
-    for image in assembled.images.values() {
-        let reference = Reference::Digest(image.manifest.digest.clone());
-        target
-            .put_manifest(&reference, &image.manifest)
-            .await
-            .map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// The architectures of what `name` points to; `None` if it is free to take.
-async fn current_arches(
-    client: &Client,
-    name: &ImageName,
-) -> Result<Option<BTreeSet<Arch>>, Error> {
-    match FoundImage::find(client, None, name, Role::Result, None).await {
-        Ok(image) => image.arches().await.map(Some),
-        // Some registries refuse access to what does not exist; the push that follows says whether it is that.
-        Err(Error::Read { source, .. })
-            if source.is_not_found()
-                || matches!(
-                    *source,
-                    oci::Error::Unauthorized { .. } | oci::Error::Denied { .. }
-                ) =>
-        {
-            Ok(None)
-        }
-        // Something else than an image of ours; it has no architectures to lose.
-        Err(Error::UnsupportedType { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// A tag that people use never loses an architecture without their asking for it (spec workflows 8.3).
-fn check_keeps(
-    name: &ImageName,
-    arches: &BTreeSet<Arch>,
-    assembled: &Assembled,
-) -> Result<(), Error> {
-    let missing: BTreeSet<Arch> = arches
-        .iter()
-        .filter(|arch| !assembled.images.contains_key(*arch))
-        .cloned()
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Error::ArchitecturesLost {
-        target: Box::new(name.clone()),
-        missing,
-    })
 }
 
 fn check_unchanged(
@@ -383,18 +322,14 @@ async fn current_digest(
     let found = repository
         .head_manifest(&name.reference())
         .await
-        .map_err(|source| Error::Publish {
-            target: name.to_string(),
-            source: Box::new(source),
-        })?;
+        .map_err(|source| failed(name, source))?;
     Ok(found.map(|descriptor| descriptor.digest))
 }
 
-pub(crate) async fn open(client: &Client, name: &ImageName) -> Result<ImageRepository, Error> {
-    name.open(client).await.map_err(|source| Error::Publish {
-        target: name.to_string(),
-        source: Box::new(source),
-    })
+async fn open(client: &Client, name: &ImageName) -> Result<ImageRepository, Error> {
+    name.open(client)
+        .await
+        .map_err(|source| failed(name, source))
 }
 
 async fn put(
@@ -406,10 +341,7 @@ async fn put(
     target
         .put_manifest(&reference, manifest)
         .await
-        .map_err(|source| Error::Publish {
-            target: name.to_string(),
-            source: Box::new(source),
-        })
+        .map_err(|source| failed(name, source))
 }
 
 fn arch_tag(tag: &Tag, arch: &Arch) -> Result<Tag, Error> {
@@ -425,13 +357,13 @@ fn arch_tag(tag: &Tag, arch: &Arch) -> Result<Tag, Error> {
 pub(crate) fn result_facts(
     config: &BuilderConfig,
     output: &Output,
-    overwritten: Option<&ImageName>,
+    overwritten: Option<(&ImageName, &Digest)>,
     digest: &Digest,
 ) -> Facts {
     let internal = output.name(&output.tag);
     let internal_resolved = pinned_name(&internal, digest);
     let (shown, shown_resolved) = match (overwritten, &internal, &config.shown_registry) {
-        (Some(index), _, _) => (index.to_string(), pinned_name(index, digest)),
+        (Some((index, digest)), _, _) => (index.to_string(), pinned_name(index, digest)),
         (None, ImageName::Registry(spec), Some(registry)) => {
             let pushed_to = spec.repository().registry().as_str();
             let shown = |text: &str| text.replacen(pushed_to, registry.as_str(), 1);

@@ -45,7 +45,7 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         for part in ["blobs", "repositories"] {
             let part = Path::new("registry").join(part);
-            link(&self.dir.path().join(&part), &dir.path().join(&part));
+            samples::link_tree(&self.dir.path().join(&part), &dir.path().join(&part)).unwrap();
         }
         let users = BTreeMap::from([("service".to_owned(), Password::new("s"))]);
         let client = ClientConfig {
@@ -66,18 +66,4 @@ async fn raise(
     let address = registry.addr().to_string().parse().unwrap();
     client.aliases.insert(HOST.parse().unwrap(), address);
     World::new(HOST.to_owned(), registry, client, dir, change)
-}
-
-/// Copies a tree by links: the registry never changes a file, it renames a new one into its place.
-fn link(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            link(&entry.path(), &to);
-        } else {
-            std::fs::hard_link(entry.path(), to).unwrap();
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::contents;
+use super::contents::{self, Task};
 use super::fnv::Fnv;
 use super::hasher::{Feed, Hasher};
 use super::pogreb::{Piece, Tally};
@@ -14,7 +14,7 @@ use super::{
     pogreb,
 };
 use crate::Profile;
-use crate::fbc::{Catalog, Model};
+use crate::fbc::{Catalog, Model, Shelf};
 
 pub(super) const DIGEST: &str = "digest";
 pub(super) const POGREB: &str = "pogreb.v1";
@@ -40,7 +40,7 @@ pub fn write(catalog_dir: &Path, cache_dir: &Path, options: Options) -> Result<R
     };
     match format {
         Format::Pogreb => {
-            let (catalog, blobs) = work.read()?;
+            let (catalog, blobs) = Shelved::read(catalog_dir)?;
             work.write_database(&catalog, blobs)
         }
         Format::Json => {
@@ -75,7 +75,7 @@ pub fn update(
     let recorded = recorded_digest(cache_dir, format)?;
     match format {
         Format::Pogreb => {
-            let (catalog, blobs) = work.read()?;
+            let (catalog, blobs) = Shelved::read(catalog_dir)?;
             if let Some(recorded) = recorded
                 && let Ok(digest) = database_digest(blobs.clone(), &work.database())
                 && digest == recorded
@@ -112,7 +112,7 @@ pub fn check(catalog_dir: &Path, cache_dir: &Path) -> Result<Integrity, CacheErr
     };
     let computed = match format {
         Format::Pogreb => {
-            let (_, blobs) = read(catalog_dir)?;
+            let (_, blobs) = Shelved::read(catalog_dir)?;
             database_digest(blobs, &cache_dir.join(POGREB).join(DATABASE))?
         }
         Format::Json => {
@@ -213,21 +213,55 @@ fn digest_path(cache_dir: &Path, format: Format) -> PathBuf {
     }
 }
 
-/// Reads a catalog, and begins the digest of a database with its blobs.
-fn read(catalog_dir: &Path) -> Result<(Catalog, Fnv), CacheError> {
-    let hasher = Hasher::start(Fnv::new());
-    let mut feed = Feed::new(&hasher);
-    let catalog = Catalog::read_tree_with(catalog_dir, &mut |text| feed.write(text));
-    feed.end();
-    let blobs = hasher.finish()?;
-    Ok((catalog?, blobs))
-}
-
 /// The model of a catalog that breaks no rule.
 pub(super) fn valid(catalog: &Catalog, profile: Profile) -> Result<Model<'_>, CacheError> {
     let model = Model::of_profile(catalog, profile)?;
     model.check()?;
     Ok(model)
+}
+
+/// A catalog whose manifests are not in memory.
+#[derive(Debug)]
+struct Shelved {
+    catalog: Catalog,
+    shelf: Shelf,
+}
+
+impl Shelved {
+    /// Reads a catalog, and begins the digest of a database with its blobs.
+    fn read(catalog_dir: &Path) -> Result<(Self, Fnv), CacheError> {
+        let shelf = Shelf::new();
+        let hasher = Hasher::start(Fnv::new());
+        let mut feed = Feed::new(&hasher);
+        let catalog = Catalog::read_tree_with(catalog_dir, &shelf, &mut |text| feed.write(text));
+        feed.end();
+        let blobs = hasher.finish()?;
+        let catalog = catalog?;
+        Ok((Self { catalog, shelf }, blobs))
+    }
+
+    /// Reads a catalog alone.
+    fn read_alone(catalog_dir: &Path) -> Result<Self, CacheError> {
+        let shelf = Shelf::new();
+        let catalog = Catalog::read_tree_to(catalog_dir, &shelf)?;
+        Ok(Self { catalog, shelf })
+    }
+
+    /// The model of a catalog that breaks no rule.
+    fn valid(&self, profile: Profile) -> Result<Model<'_>, CacheError> {
+        valid(&self.catalog, profile)
+    }
+
+    fn tasks<'a>(
+        &'a self,
+        model: &'a Model<'a>,
+        format: Format,
+        profile: Profile,
+    ) -> Result<Vec<Task<'a>>, CacheError> {
+        let tasks = contents::tasks(&self.catalog, model, format, profile)?;
+        let tasks = tasks.into_iter();
+        Ok(tasks.map(|task| task.with_shelf(&self.shelf)).collect())
+    }
 }
 
 /// Begins the digest of a JSON cache with the catalog's files.
@@ -253,17 +287,13 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn read(&self) -> Result<(Catalog, Fnv), CacheError> {
-        read(self.catalog_dir)
-    }
-
     fn database(&self) -> PathBuf {
         self.cache_dir.join(POGREB).join(DATABASE)
     }
 
-    fn write_database(&self, catalog: &Catalog, blobs: Fnv) -> Result<Report, CacheError> {
-        let model = valid(catalog, self.profile)?;
-        let tasks = contents::tasks(catalog, &model, Format::Pogreb, self.profile)?;
+    fn write_database(&self, catalog: &Shelved, blobs: Fnv) -> Result<Report, CacheError> {
+        let model = catalog.valid(self.profile)?;
+        let tasks = catalog.tasks(&model, Format::Pogreb, self.profile)?;
         let database = self.database();
         make_database_folder(&database)?;
         let writer = pogreb::Writer::create(&database)?;
@@ -273,7 +303,7 @@ impl Work<'_> {
         self.commit(writer, digest, Change::Rewritten)
     }
 
-    fn update_database(&self, catalog: &Catalog, blobs: Fnv) -> Result<Report, CacheError> {
+    fn update_database(&self, catalog: &Shelved, blobs: Fnv) -> Result<Report, CacheError> {
         let database = self.database();
         let writer = match pogreb::Writer::update(&database) {
             Ok(writer) => writer,
@@ -281,8 +311,8 @@ impl Work<'_> {
             // What cannot be read cannot be built upon.
             Err(_) => return self.write_database(catalog, blobs),
         };
-        let model = valid(catalog, self.profile)?;
-        let tasks = contents::tasks(catalog, &model, Format::Pogreb, self.profile)?;
+        let model = catalog.valid(self.profile)?;
+        let tasks = catalog.tasks(&model, Format::Pogreb, self.profile)?;
         let hasher = Hasher::start(blobs.clone());
         let writer = pipeline::run(&tasks, Format::Pogreb, writer, &hasher)?;
         let digest = hasher.finish()?.to_hex();
@@ -309,7 +339,7 @@ impl Work<'_> {
             deleted,
             bytes,
         } = writer.commit()?;
-        json_files::write_file(&path, digest.as_bytes(), 0o660)?;
+        json_files::write_file(&path, &[digest.as_bytes()], 0o660)?;
         Ok(Report {
             digest,
             change,
@@ -322,14 +352,14 @@ impl Work<'_> {
 
     /// Writes a JSON cache; the hasher has been given the catalog's files.
     fn write_files(&self, hasher: Hasher) -> Result<Report, CacheError> {
-        let catalog = Catalog::read_tree(self.catalog_dir)?;
-        let model = valid(&catalog, self.profile)?;
-        let tasks = contents::tasks(&catalog, &model, Format::Json, self.profile)?;
+        let catalog = Shelved::read_alone(self.catalog_dir)?;
+        let model = catalog.valid(self.profile)?;
+        let tasks = catalog.tasks(&model, Format::Json, self.profile)?;
         fs::create_dir_all(self.cache_dir).map_err(at("create", self.cache_dir))?;
         let digest_path = digest_path(self.cache_dir, Format::Json);
         // An empty digest is what keeps a half-written directory recognisable as a JSON cache.
         remove(fs::remove_file(&digest_path), &digest_path)?;
-        json_files::write_file(&digest_path, b"", 0o640)?;
+        json_files::write_file(&digest_path, &[], 0o640)?;
         let writer = json_files::Writer::create(self.cache_dir)?;
         hasher.then(writer.begin());
         let writer = pipeline::run(&tasks, Format::Json, writer, &hasher)?;
@@ -361,5 +391,38 @@ fn remove(removed: std::io::Result<()>, path: &Path) -> Result<(), CacheError> {
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(at("remove", path)(error)),
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_that_are_lost_on_the_way_fail_the_cache_and_leave_no_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog_dir, cache_dir) = (folder.path().join("catalog"), folder.path().join("cache"));
+        fs::create_dir(&catalog_dir).unwrap();
+        let blobs = format!(
+            r#"{{"schema":"olm.package","name":"a","defaultChannel":"c"}}
+               {{"schema":"olm.channel","name":"c","package":"a","entries":[{{"name":"a.v1"}}]}}
+               {{"schema":"olm.bundle","name":"a.v1","package":"a","image":"r/i","properties":[
+                 {{"type":"olm.package","value":{{"packageName":"a","version":"1.0.0"}}}},
+                 {{"type":"olm.csv.metadata","value":{{"displayName":"{}"}}}}]}}"#,
+            "x".repeat(600)
+        );
+        fs::write(catalog_dir.join("catalog.json"), blobs).unwrap();
+        let work = Work {
+            catalog_dir: &catalog_dir,
+            cache_dir: &cache_dir,
+            profile: Profile::default(),
+        };
+        let (catalog, blobs) = Shelved::read(&catalog_dir).unwrap();
+        assert!(work.write_database(&catalog, blobs.clone()).is_ok());
+        fs::remove_file(digest_path(&cache_dir, Format::Pogreb)).unwrap();
+        catalog.shelf.lose().unwrap();
+        let failed = work.write_database(&catalog, blobs);
+        assert!(matches!(failed, Err(CacheError::Shelf(_))), "{failed:?}");
+        assert_eq!(check(&catalog_dir, &cache_dir).unwrap(), Integrity::Absent);
     }
 }

@@ -8,7 +8,9 @@ use super::protobuf::Message;
 use super::record::{Place, Record, Shared};
 use super::{CacheError, Format, facts, index};
 use crate::Profile;
-use crate::fbc::{Bundle, CSV_METADATA, Catalog, Model, Other, Package, PackageModel, Property};
+use crate::fbc::{
+    Bundle, CSV_METADATA, Catalog, Model, Other, Package, PackageModel, Property, Shelf,
+};
 use crate::json::{self, Numbers, Value};
 
 /// The key of the package index, and the name of its file.
@@ -32,6 +34,8 @@ pub(super) struct Task<'a> {
 enum What<'a> {
     Bundle {
         bundle: &'a Bundle,
+        /// Holds what was taken of the bundle, if anything was.
+        shelf: Option<&'a Shelf>,
         version: &'a str,
         package: &'a Package,
         /// Keys, with the channels that they stand for.
@@ -47,7 +51,20 @@ enum What<'a> {
         name: String,
         blob: &'a Other,
     },
-    Index(String),
+    Index(Index<'a>),
+}
+
+/// The index of the packages.
+#[derive(Debug)]
+pub(super) enum Index<'a> {
+    /// That of a whole catalog, which is made when its turn comes.
+    Of {
+        catalog: &'a Catalog,
+        model: &'a Model<'a>,
+        profile: Profile,
+    },
+    /// One that was made already.
+    Made(String),
 }
 
 /// A task that was done: records, ready to be put one by one.
@@ -61,7 +78,7 @@ pub(super) struct Done<'t> {
 #[derive(Debug)]
 enum Records<'t> {
     Bundle(&'t [(String, Place<'t>)], Shared),
-    One(&'t str, Cow<'t, [u8]>),
+    One(&'t str, Vec<u8>),
 }
 
 /// All tasks of a valid catalog.
@@ -74,7 +91,11 @@ pub(super) fn tasks<'a>(
     format: Format,
     profile: Profile,
 ) -> Result<Vec<Task<'a>>, CacheError> {
-    let index = index::packages(catalog, model, profile);
+    let index = Index::Of {
+        catalog,
+        model,
+        profile,
+    };
     tasks_of(&[(catalog, model)], index, format, profile)
 }
 
@@ -84,7 +105,7 @@ pub(super) fn tasks<'a>(
 /// Those of [`tasks`].
 pub(super) fn tasks_of<'a>(
     parts: &[(&'a Catalog, &'a Model<'a>)],
-    index: String,
+    index: Index<'a>,
     format: Format,
     profile: Profile,
 ) -> Result<Vec<Task<'a>>, CacheError> {
@@ -170,6 +191,7 @@ fn bundles<'a>(
     }
     let task = |(bundle, version, records)| What::Bundle {
         bundle,
+        shelf: None,
         version,
         package: model.package,
         records,
@@ -236,16 +258,29 @@ fn check_name(what: &'static str, name: &str) -> Result<(), CacheError> {
     })
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// The task on a bundle of which a part is on a shelf.
+    pub(super) fn with_shelf(mut self, from: &'a Shelf) -> Self {
+        if let What::Bundle { shelf, .. } = &mut self.what {
+            *shelf = Some(from);
+        }
+        self
+    }
+
     /// Roughly how many bytes [`Task::run`] makes.
     pub(super) fn weight(&self) -> usize {
         match &self.what {
             What::Bundle {
-                bundle, package, ..
+                bundle,
+                shelf,
+                package,
+                ..
             } => {
-                let properties = bundle.properties.iter();
-                let weight = |property: &Property| {
-                    let value = property.value.as_ref().map_or(0, String::len);
+                let taken = shelf.map(|shelf| shelf.lengths(bundle)).unwrap_or_default();
+                let properties = bundle.properties.iter().enumerate();
+                let weight = |(index, property): (usize, &Property)| {
+                    let held = property.value.as_ref().map_or(0, String::len);
+                    let value = taken.get(&index).copied().unwrap_or(held);
                     if property.type_ == CSV_METADATA {
                         // A generated CSV has what all bundles of the package share, and is stored twice.
                         let icon = package
@@ -268,15 +303,22 @@ impl Task<'_> {
     /// Does the work.
     ///
     /// # Errors
-    /// [`CacheError`] if a bundle does not say which CSV to show.
+    /// [`CacheError`] if a bundle does not say which CSV to show, or what was taken of it cannot be read.
     pub(super) fn run(&self, format: Format) -> Result<Done<'_>, CacheError> {
         let records = match &self.what {
             What::Bundle {
                 bundle,
+                shelf,
                 version,
                 package,
                 records,
-            } => Records::Bundle(records, facts::encode(bundle, version, package, format)?),
+            } => {
+                let bundle = match shelf {
+                    Some(from) => from.whole(bundle).map_err(CacheError::Shelf)?,
+                    None => Cow::Borrowed(*bundle),
+                };
+                Records::Bundle(records, facts::encode(&bundle, version, package, format)?)
+            }
             What::Blobs { key, blobs } => {
                 let mut value = Vec::new();
                 for blob in blobs {
@@ -285,12 +327,20 @@ impl Task<'_> {
                     value.extend_from_slice(&length.to_be_bytes());
                     value.extend_from_slice(&message);
                 }
-                Records::One(key, value.into())
+                Records::One(key, value)
             }
             What::Blob { name, blob } => {
-                Records::One(name, format!("{}\n", blob.blob).into_bytes().into())
+                Records::One(name, format!("{}\n", blob.blob).into_bytes())
             }
-            What::Index(text) => Records::One(PACKAGES, text.as_bytes().into()),
+            What::Index(Index::Made(text)) => Records::One(PACKAGES, text.as_bytes().to_vec()),
+            What::Index(Index::Of {
+                catalog,
+                model,
+                profile,
+            }) => {
+                let index = index::packages(catalog, model, *profile);
+                Records::One(PACKAGES, index.into_bytes())
+            }
         };
         Ok(Done {
             records,

@@ -20,6 +20,11 @@ pub enum CacheError {
         /// Why it failed.
         source: io::Error,
     },
+    /// What was put into a temporary file cannot be read back.
+    #[error(
+        "manifests that were put into a temporary file cannot be read back; try again, with another directory for temporary files"
+    )]
+    Shelf(#[source] io::Error),
     /// The directory holds something that no cache does (file-based catalog specification, 4.1).
     #[error(
         "cache directory `{}` has unexpected contents: {}; give an absent or empty directory, or one that holds a cache", dir.display(), names.join(",")

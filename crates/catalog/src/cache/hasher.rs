@@ -9,9 +9,10 @@ use super::fnv::Fnv;
 /// Something to add to a digest.
 pub(super) type Job = Box<dyn FnOnce(&mut Fnv) -> Result<(), CacheError> + Send>;
 
-/// Jobs that wait at most; whoever adds more waits itself. Each may hold a piece of a text.
-const WAITING: usize = 8;
-const PIECE: usize = 1 << 18;
+/// Jobs that wait at most; whoever adds more waits itself. Each may hold a piece of a text. Many small ones let the others get
+/// further ahead than few large ones.
+const WAITING: usize = 64;
+const PIECE: usize = 1 << 15;
 
 /// A thread that adds to a digest what it is given, in that order.
 ///

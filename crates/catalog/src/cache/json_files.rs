@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::fnv::Fnv;
@@ -103,7 +103,7 @@ fn write_record(folder: &Path, key: &str, value: &[&[u8]]) -> Result<(), CacheEr
             created => created?,
         }
     }
-    write_file(&folder.join(key), &value.concat(), 0o640).map_err(|error| match error {
+    write_file(&folder.join(key), value, 0o640).map_err(|error| match error {
         CacheError::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
             CacheError::Twice {
                 key: key.to_owned(),
@@ -125,16 +125,94 @@ pub(super) fn add_records(fnv: &mut Fnv, cache_dir: &Path) -> Result<(), CacheEr
     archive::add_directory(fnv, &folder).map_err(at("read", &folder))
 }
 
-/// Creates a file with exactly these permissions, whatever the process's mask.
-pub(super) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CacheError> {
+/// Creates a file of these parts, with exactly these permissions, whatever the process's mask.
+pub(super) fn write_file(path: &Path, parts: &[&[u8]], mode: u32) -> Result<(), CacheError> {
     let write = |mut file: File| {
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.write_all(bytes)
+        // Asking is cheaper than setting, and the mask seldom takes anything away.
+        if file.metadata()?.permissions().mode() & 0o7777 != mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        write_parts(&mut file, parts)
     };
     OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(mode)
         .open(path)
         .and_then(write)
         .map_err(at("write", path))
+}
+
+/// Writes parts one after the other, without putting them together in memory.
+fn write_parts(to: &mut impl Write, parts: &[&[u8]]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let mut rest = &mut slices[..];
+    // This passes over parts that are empty.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match to.write_vectored(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a few bytes of one part at a time, is interrupted before each, and has room for so many.
+    struct Slow {
+        written: Vec<u8>,
+        room: usize,
+        is_ready: bool,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.is_ready = !self.is_ready;
+            if self.is_ready {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let count = bytes.len().min(3).min(self.room - self.written.len());
+            self.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(parts: &[&[u8]], room: usize) -> io::Result<Vec<u8>> {
+        let mut slow = Slow {
+            written: Vec::new(),
+            room,
+            is_ready: false,
+        };
+        write_parts(&mut slow, parts).map(|()| slow.written)
+    }
+
+    #[test]
+    fn parts_are_written_whole_however_little_is_taken() {
+        let parts: &[&[u8]] = &[b"", b"abcdefg", b"", b"h", b"ij", b""];
+        assert_eq!(written(parts, 10).unwrap(), b"abcdefghij");
+        assert_eq!(written(&[], 0).unwrap(), b"");
+        assert_eq!(written(parts, 9).unwrap_err().kind(), ErrorKind::WriteZero);
+    }
+
+    #[test]
+    fn permissions_are_those_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        // No usual mask leaves the second one as it is.
+        for mode in [0o640, 0o666] {
+            let path = folder.path().join(format!("{mode:o}"));
+            write_file(&path, &[b"x".as_slice()], mode).unwrap();
+            let found = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(found & 0o7777, mode);
+        }
+    }
 }

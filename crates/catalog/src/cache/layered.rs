@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use super::build::{DATABASE, DIGEST, POGREB, valid};
-use super::contents::{self, PACKAGES};
+use super::contents::{self, Index, PACKAGES};
 use super::fnv::Fnv;
 use super::hasher::{Feed, Hasher, joined};
 use super::pogreb::{Addition, Database, Files, Tally};
@@ -117,7 +117,7 @@ pub fn delta(
     let addition = Addition::over(stored.database()?, |key| !is_changed(key))?;
     let index = index(&addition, &models, profile)?;
     let parts: Vec<_> = models.values().flatten().map(|(c, m)| (*c, m)).collect();
-    let tasks = contents::tasks_of(&parts, index, Format::Pogreb, profile)?;
+    let tasks = contents::tasks_of(&parts, Index::Made(index), Format::Pogreb, profile)?;
 
     let hasher = Hasher::start(Fnv::new());
     let blobs = joined_extents(blobs);

@@ -3,8 +3,8 @@
 use memchr::{memchr, memchr_iter, memmem};
 use rayon::prelude::*;
 
-use super::Catalog;
 use super::blob::{Blob, Unreadable};
+use super::{Catalog, Shelf};
 use crate::json::{self, Normal};
 use crate::yaml::{self, Expansion};
 
@@ -15,7 +15,7 @@ use crate::yaml::{self, Expansion};
 /// # Errors
 /// [`Unreadable`] where the reference tool refuses the file, or where nesting or aliases exceed our bounds.
 pub fn read(bytes: &[u8]) -> Result<Catalog, Unreadable> {
-    read_with(bytes, Texts::Dropped).map(|(catalog, _)| catalog)
+    read_with(bytes, Keep::default()).map(|(catalog, _)| catalog)
 }
 
 /// Like [`read`], with the texts of the blobs in normal form (file-based catalog specification, 1.2) one after the other, each
@@ -24,31 +24,63 @@ pub fn read(bytes: &[u8]) -> Result<Catalog, Unreadable> {
 /// # Errors
 /// Those of [`read`].
 pub fn read_normal(bytes: &[u8]) -> Result<(Catalog, String), Unreadable> {
-    read_with(bytes, Texts::Kept)
+    let keep = Keep {
+        texts: Texts::Kept,
+        shelf: None,
+    };
+    read_with(bytes, keep)
 }
 
 /// What becomes of the normalised texts of blobs (specification, 1.2), over which the digests of caches are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Texts {
     /// They are not made.
+    #[default]
     Dropped,
     /// They come beside the catalog, in the order of the file, each with a line break.
     Kept,
 }
 
+/// What is kept of what is read, and where.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Keep<'s> {
+    pub(super) texts: Texts,
+    /// Takes what makes bundles large; without it, that stays in them.
+    pub(super) shelf: Option<&'s Shelf>,
+}
+
+impl Keep<'_> {
+    /// The blob of a text in normal form; `line` is where it begins.
+    fn blob(self, text: &str, line: usize, expansion: &Expansion) -> Result<Blob, Unreadable> {
+        let mut blob = Blob::from_text(text, line, expansion)?;
+        if let Some(shelf) = self.shelf {
+            shelf.take(&mut blob);
+        }
+        Ok(blob)
+    }
+
+    /// Adds the text of a blob if texts are kept.
+    fn text(self, texts: &mut String, blob: &str) {
+        if self.texts == Texts::Kept {
+            texts.push_str(blob);
+            texts.push('\n');
+        }
+    }
+}
+
 /// Like [`read`], with the texts of the blobs where they are kept.
-pub(super) fn read_with(bytes: &[u8], texts: Texts) -> Result<(Catalog, String), Unreadable> {
+pub(super) fn read_with(bytes: &[u8], keep: Keep<'_>) -> Result<(Catalog, String), Unreadable> {
     let start = bytes.iter().position(|byte| !is_blank(*byte));
     let expansion = Expansion::of_size(bytes.len());
     let read = if start.is_some_and(|start| bytes[start] == b'{') {
         if bytes.len() >= WORTH_SPLITTING
-            && let Some(read) = json_objects(bytes, texts)
+            && let Some(read) = json_objects(bytes, keep)
         {
             return Ok(read);
         }
-        json_stream(bytes, texts, &expansion)
+        json_stream(bytes, keep, &expansion)
     } else {
-        yaml_documents(bytes, 1, texts, &expansion)
+        yaml_documents(bytes, 1, keep, &expansion)
     };
     // Which of the documents finds nothing left depends on the threads.
     if expansion.is_exceeded() {
@@ -62,7 +94,7 @@ const WORTH_SPLITTING: usize = 1 << 20;
 
 /// Reads a JSON stream whose objects are found by their brackets, on the threads of the pool; `None` where anything is
 /// wrong with it, which [`json_stream`] then says.
-fn json_objects(bytes: &[u8], texts: Texts) -> Option<(Catalog, String)> {
+fn json_objects(bytes: &[u8], keep: Keep<'_>) -> Option<(Catalog, String)> {
     // What follows a failure expands the aliases of manifests anew.
     let expansion = Expansion::of_size(bytes.len());
     let read = json::raw::split_objects(bytes)?.into_par_iter().map_init(
@@ -71,8 +103,8 @@ fn json_objects(bytes: &[u8], texts: Texts) -> Option<(Catalog, String)> {
             normal.clear();
             let length = json::next_normal(object, normal).ok()??;
             let mut text = String::new();
-            take(&mut text, normal.text(), texts);
-            let blob = Blob::from_text(normal.text(), 1, &expansion).ok()?;
+            keep.text(&mut text, normal.text());
+            let blob = keep.blob(normal.text(), 1, &expansion).ok()?;
             (length == object.len()).then_some((blob, text))
         },
     );
@@ -100,7 +132,7 @@ fn blanks(bytes: &[u8]) -> usize {
 
 fn json_stream(
     bytes: &[u8],
-    texts: Texts,
+    keep: Keep<'_>,
     expansion: &Expansion,
 ) -> Result<(Catalog, String), Unreadable> {
     let (mut catalog, mut text) = (Catalog::default(), String::new());
@@ -113,8 +145,8 @@ fn json_stream(
             Ok(Some(length)) => {
                 let blanks = blanks(&bytes[at..]);
                 let begins = line + line_breaks(&bytes[at..at + blanks]);
-                take(&mut text, normal.text(), texts);
-                catalog.push(Blob::from_text(normal.text(), begins, expansion)?);
+                keep.text(&mut text, normal.text());
+                catalog.push(keep.blob(normal.text(), begins, expansion)?);
                 line += line_breaks(&bytes[at..at + length]);
                 at += length;
             }
@@ -124,7 +156,7 @@ fn json_stream(
                 let skipped = bytes.len() - at - rest.len();
                 let begins = line + line_breaks(&bytes[at..at + skipped]);
                 if read < 2
-                    && let Ok((rest, rest_text)) = yaml_documents(rest, begins, texts, expansion)
+                    && let Ok((rest, rest_text)) = yaml_documents(rest, begins, keep, expansion)
                 {
                     catalog.append(rest);
                     text.push_str(&rest_text);
@@ -139,14 +171,6 @@ fn json_stream(
         }
     }
     Ok((catalog, text))
-}
-
-/// Keeps the text of a blob if texts are kept.
-fn take(text: &mut String, blob: &str, texts: Texts) {
-    if texts == Texts::Kept {
-        text.push_str(blob);
-        text.push('\n');
-    }
 }
 
 fn line_breaks(bytes: &[u8]) -> usize {
@@ -166,7 +190,7 @@ fn behind_line_of_blanks(bytes: &[u8]) -> &[u8] {
 fn yaml_documents(
     bytes: &[u8],
     first_line: usize,
-    texts: Texts,
+    keep: Keep<'_>,
     expansion: &Expansion,
 ) -> Result<(Catalog, String), Unreadable> {
     let documents = split(bytes, first_line)?;
@@ -176,8 +200,8 @@ fn yaml_documents(
             yaml::normal(document, normal, expansion)
                 .map_err(|source| Unreadable::Yaml { line, source })?;
             let mut text = String::new();
-            take(&mut text, normal.text(), texts);
-            Ok((Blob::from_text(normal.text(), line, expansion)?, text))
+            keep.text(&mut text, normal.text());
+            Ok((keep.blob(normal.text(), line, expansion)?, text))
         })
         .collect();
     // Of several errors the first one counts, whichever thread found one first.
@@ -216,6 +240,11 @@ fn split(bytes: &[u8], first_line: usize) -> Result<Vec<(usize, &[u8])>, Unreada
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KEEP: Keep<'_> = Keep {
+        texts: Texts::Kept,
+        shelf: None,
+    };
 
     /// The schemas that are read, or a part of the error.
     fn check(input: &str, expected: Result<&[&str], &str>) {
@@ -257,11 +286,10 @@ mod tests {
             "{\"schema\":\"olm.package\",\"name\":\"p\"}",
             "",
         ] {
-            let texts = Texts::Kept;
             let in_a_row =
-                json_stream(input.as_bytes(), texts, &Expansion::of_size(input.len())).unwrap();
+                json_stream(input.as_bytes(), KEEP, &Expansion::of_size(input.len())).unwrap();
             assert_eq!(
-                json_objects(input.as_bytes(), texts),
+                json_objects(input.as_bytes(), KEEP),
                 Some(in_a_row),
                 "{input}"
             );
@@ -278,7 +306,7 @@ mod tests {
             "{schema: a}",
             "1 {\"schema\":\"a\"}",
         ] {
-            assert_eq!(json_objects(input.as_bytes(), Texts::Kept), None, "{input}");
+            assert_eq!(json_objects(input.as_bytes(), KEEP), None, "{input}");
         }
     }
 

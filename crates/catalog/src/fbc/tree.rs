@@ -1,4 +1,4 @@
-//! Reading a catalog from a directory; the only module of this crate that reads files.
+//! Reading a catalog from a directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ignore::Ignore;
-use super::read::{Texts, read_with};
-use super::{Catalog, CatalogError, TreeError, read};
+use super::read::{Keep, Texts, read_with};
+use super::{Catalog, CatalogError, Shelf, TreeError};
 
 const IGNORE_FILE: &str = ".indexignore";
 
@@ -20,12 +20,25 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`] if a file cannot be read or is not a stream of blobs; of several, the first of the walk.
     pub fn read_tree(root: &Path) -> Result<Self, CatalogError> {
+        Self::read_tree_kept(root, Keep::default())
+    }
+
+    /// Like [`Catalog::read_tree`], with what makes bundles large on a shelf.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::read_tree`].
+    pub(crate) fn read_tree_to(root: &Path, shelf: &Shelf) -> Result<Self, CatalogError> {
+        let keep = Keep {
+            texts: Texts::Dropped,
+            shelf: Some(shelf),
+        };
+        Self::read_tree_kept(root, keep)
+    }
+
+    fn read_tree_kept(root: &Path, keep: Keep<'_>) -> Result<Self, CatalogError> {
         let parts: Vec<Result<Self, CatalogError>> = files(root)?
             .into_par_iter()
-            .map(|path| {
-                let bytes = content(&path)?;
-                read(&bytes).map_err(|source| CatalogError::File { path, source })
-            })
+            .map(|path| read_file(&path, keep).map(|(catalog, _)| catalog))
             .collect();
         let mut catalog = Self::default();
         for part in parts {
@@ -34,27 +47,24 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Like [`Catalog::read_tree`], and hands the normalised text of every blob (specification, 1.2), each with its line
+    /// Like [`Catalog::read_tree_to`], and hands the normalised text of every blob (specification, 1.2), each with its line
     /// break, to `each` in the order of the walk. A few files at a time are held with their texts.
     ///
     /// # Errors
     /// Those of [`Catalog::read_tree`].
     pub(crate) fn read_tree_with(
         root: &Path,
+        shelf: &Shelf,
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<Self, CatalogError> {
+        let keep = Keep {
+            texts: Texts::Kept,
+            shelf: Some(shelf),
+        };
         let mut catalog = Self::default();
         for batch in files(root)?.chunks(2 * rayon::current_num_threads()) {
-            let parts: Vec<Result<(Self, String), CatalogError>> = batch
-                .par_iter()
-                .map(|path| {
-                    let bytes = content(path)?;
-                    read_with(&bytes, Texts::Kept).map_err(|source| CatalogError::File {
-                        path: path.clone(),
-                        source,
-                    })
-                })
-                .collect();
+            let parts: Vec<Result<(Self, String), CatalogError>> =
+                batch.par_iter().map(|path| read_file(path, keep)).collect();
             for part in parts {
                 let (part, text) = part?;
                 each(text.as_bytes());
@@ -63,6 +73,13 @@ impl Catalog {
         }
         Ok(catalog)
     }
+}
+
+fn read_file(path: &Path, keep: Keep<'_>) -> Result<(Catalog, String), CatalogError> {
+    read_with(&content(path)?, keep).map_err(|source| CatalogError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The content of a file. Devices and pipes, which may never end, are refused.

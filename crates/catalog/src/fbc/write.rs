@@ -32,7 +32,7 @@ impl Output {
 }
 
 /// About how many bytes of text are made at once: enough for the threads, little enough for the memory.
-const AT_ONCE: usize = 1 << 20;
+const AT_ONCE: usize = 1 << 18;
 
 #[derive(Clone, Copy)]
 pub(super) enum Item<'a> {

@@ -33,26 +33,28 @@ pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
 }
 
 fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
+    let new_without_arches = args.build.arches.is_empty() && args.from_index.is_none();
+    let index = index_build::index_request(args.from_index, args.build)?;
     let mut bundles = Vec::new();
     for bundle in args.bundles {
         if !bundles.contains(&bundle) {
             bundles.push(bundle);
         }
     }
-    if bundles.is_empty() && args.from_index.is_none() {
+    if bundles.is_empty() && index.from_index.is_none() {
         bail!("nothing to add: name bundles with `--bundles`, or an index with `--from-index`");
     }
-    if args.build.arches.is_empty() && args.from_index.is_none() {
+    if new_without_arches {
         bail!("a new index needs architectures: name them with `--arch`");
     }
     Ok(AddRequest {
+        index,
         bundles,
         graph_update_mode: match args.mode {
             GraphMode::Replaces => GraphUpdateMode::Replaces,
             GraphMode::Semver => GraphUpdateMode::Semver,
             GraphMode::SemverSkippatch => GraphUpdateMode::SemverSkippatch,
         },
-        index: index_build::index_request(args.from_index, args.build)?,
     })
 }
 

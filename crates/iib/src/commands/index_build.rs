@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use builder::{
-    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Output, OutputRepository,
+    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, Output, OutputRepository,
     Overwrite, OverwriteToken, Phase, Reporter, Stopped,
 };
 use indicatif::ProgressBar;
@@ -43,6 +43,7 @@ impl Workshop {
             } else {
                 Format::Docker
             },
+            on_lost_arch: args.on_lost_arch,
             ..BuilderConfig::new(work_dir.path())
         };
         // An overwrite that cannot be recorded shall fail before anything is built.
@@ -130,6 +131,13 @@ pub(crate) fn describe(built: &Built, what: Vec<String>) -> String {
     for (arch, digest) in &built.images {
         lines.push(format!("  {arch:<8} {digest}"));
     }
+    for kept in &built.kept {
+        lines.push(format!(
+            "kept       {} of {}",
+            entry_names(kept).join(", "),
+            kept.target
+        ));
+    }
     lines.extend(what);
     for (number, layer) in built.layers.iter().enumerate() {
         lines.push(format!(
@@ -167,6 +175,11 @@ pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
         .iter()
         .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
         .collect();
+    let kept: BTreeMap<String, Vec<String>> = built
+        .kept
+        .iter()
+        .map(|kept| (kept.target.to_string(), entry_names(kept)))
+        .collect();
     let layers: Vec<Value> = built
         .layers
         .iter()
@@ -195,7 +208,12 @@ pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
         ),
         ("digest", json!(built.digest)),
         ("images", json!(images)),
+        ("kept", json!(kept)),
         ("layers", json!(layers)),
+        (
+            "serve_cache_seconds",
+            json!(built.serve_cache.map(|time| time.as_secs_f64())),
+        ),
         (
             "blobs",
             json!({
@@ -220,6 +238,10 @@ pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+fn entry_names(kept: &Kept) -> Vec<String> {
+    kept.entries.iter().map(ToString::to_string).collect()
 }
 
 /// Phases for a person: a spinner on a terminal, plain lines elsewhere.

@@ -19,7 +19,15 @@ type Pairs = BTreeSet<(String, String)>;
 struct Known {
     path: String,
     version: String,
-    skip_range: String,
+}
+
+/// What a bundle's row holds behind its manifests, and these: to be read once, as it takes walking through all of them.
+#[derive(Default)]
+pub(super) struct Large {
+    /// JSON objects one after the other; empty if they were cleared.
+    pub(super) manifests: Vec<u8>,
+    /// The range of versions it skips; empty if none.
+    pub(super) skip_range: String,
 }
 
 /// The small columns of all bundles; their manifests are read one by one.
@@ -52,9 +60,9 @@ impl Facts {
         })
     }
 
-    /// The range of versions a bundle skips; `None` if the bundle is no part of the catalog.
-    pub(super) fn skip_range(&self, name: &str) -> Option<String> {
-        Some(self.known.get(name)?.skip_range.clone())
+    /// Whether a bundle is part of the catalog.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.known.contains_key(name)
     }
 
     /// The version of a bundle that is part of the catalog.
@@ -204,8 +212,9 @@ fn known(
 ) -> Result<HashMap<String, Known>, RenderError> {
     let read = || {
         let mut found = BTreeMap::new();
-        let sql = "SELECT name, bundlepath, version, skiprange FROM operatorbundle \
-                   WHERE name IN (SELECT operatorbundle_name FROM channel_entry)";
+        // The plus sign has SQLite scan the index that holds these columns: in the table they stand behind the manifests.
+        let sql = "SELECT name, bundlepath, version FROM operatorbundle \
+                   WHERE +name IN (SELECT operatorbundle_name FROM channel_entry)";
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -214,13 +223,7 @@ fn known(
             else {
                 continue;
             };
-            let skip_range = text(row, 3)?.unwrap_or_default();
-            let known = Known {
-                path,
-                version,
-                skip_range,
-            };
-            found.insert(name, known);
+            found.insert(name, Known { path, version });
         }
         Ok(found)
     };
@@ -268,25 +271,35 @@ fn images(connection: &Connection) -> rusqlite::Result<HashMap<String, BTreeSet<
     Ok(found)
 }
 
-/// The manifests of a bundle as they are stored: JSON objects one after the other; empty if they were cleared.
-pub(super) fn manifests(connection: &Connection, name: &str) -> Result<Vec<u8>, Error> {
-    column(
-        connection,
-        "SELECT bundle FROM operatorbundle WHERE name = ?1",
-        name,
-    )
-    .doing("reading the manifests of a bundle")
+/// The manifests of a bundle as they are stored, and the range of versions it skips.
+pub(super) fn large(connection: &Connection, name: &str) -> Result<Large, Error> {
+    let read = || {
+        let sql = "SELECT bundle, skiprange FROM operatorbundle WHERE name = ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let large = statement.query_row([name], |row| {
+            Ok(Large {
+                manifests: bytes(row)?,
+                skip_range: text(row, 1)?.unwrap_or_default(),
+            })
+        });
+        Ok(large.optional()?.unwrap_or_default())
+    };
+    read().doing("reading the manifests of a bundle")
 }
 
-fn column(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Vec<u8>> {
+/// The first column, as it is stored; empty if it is no text.
+fn bytes(row: &Row<'_>) -> rusqlite::Result<Vec<u8>> {
+    Ok(match row.get_ref(0)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Vec::new(),
+    })
+}
+
+fn csv(connection: &Connection, name: &str) -> rusqlite::Result<Vec<u8>> {
+    let sql = "SELECT csv FROM operatorbundle WHERE name = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    let bytes = statement
-        .query_row([name], |row| match row.get_ref(0)? {
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(bytes.to_vec()),
-            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Ok(Vec::new()),
-        })
-        .optional()?;
-    Ok(bytes.unwrap_or_default())
+    let csv = statement.query_row([name], bytes).optional()?;
+    Ok(csv.unwrap_or_default())
 }
 
 fn is_csv(object: &str) -> bool {
@@ -313,12 +326,7 @@ fn listed_images(csv: Option<&str>) -> Vec<fbc::RelatedImage> {
 
 /// The icon in the CSV of a channel head; `None` if it has none, or one that is not base64.
 pub(super) fn icon(connection: &Connection, head: &str) -> Result<Option<fbc::Icon>, RenderError> {
-    let csv = column(
-        connection,
-        "SELECT csv FROM operatorbundle WHERE name = ?1",
-        head,
-    )
-    .doing("reading the CSV of a channel head")?;
+    let csv = csv(connection, head).doing("reading the CSV of a channel head")?;
     let csv = raw::first(&csv).map_err(|error| RenderError::Bundle {
         bundle: head.to_owned(),
         reason: format!(

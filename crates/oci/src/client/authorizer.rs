@@ -23,7 +23,7 @@ use super::operation::{Access, Operation};
 use super::transport::{Request, Transport};
 use crate::credentials::{CredentialOrigin, Credentials, Secret};
 use crate::error::Error;
-use crate::reference::RegistryHost;
+use crate::reference::{RegistryHost, Repository};
 
 const MAX_TOKEN_BYTES: usize = 1024 * 1024;
 /// Beyond this many grants, stale ones are thrown away before another is added.
@@ -70,6 +70,11 @@ impl Authorizer {
             schemes: Mutex::default(),
             grants: Mutex::default(),
         }
+    }
+
+    /// Whether there is anything to prove with who we are at `repository`.
+    pub(crate) async fn has_credentials(&self, repository: &Repository) -> Result<bool, Error> {
+        Ok(self.credentials.lookup(repository).await?.is_some())
     }
 
     /// What to send with a request of `operation`; nothing as long as the registry never asked.

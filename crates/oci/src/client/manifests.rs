@@ -86,8 +86,26 @@ impl RemoteRepository {
     /// # Errors
     /// [`Error`] when the registry cannot be asked.
     pub async fn head_manifest(&self, reference: &Reference) -> Result<Option<Descriptor>, Error> {
+        self.head_with(reference, Access::pull(self.name.path()))
+            .await
+    }
+
+    /// As [`RemoteRepository::head_manifest`], asked with the right to push: who has it sees what is there.
+    pub(crate) async fn head_manifest_to_push(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<Descriptor>, Error> {
+        self.head_with(reference, Access::push(self.name.path()))
+            .await
+    }
+
+    async fn head_with(
+        &self,
+        reference: &Reference,
+        access: Access,
+    ) -> Result<Option<Descriptor>, Error> {
         let what = format!("looking up `{}`", self.image(reference));
-        let operation = self.operation("manifest.head", what, Access::pull(self.name.path()))?;
+        let operation = self.operation("manifest.head", what, access)?;
         let request = self.manifest_request(&operation, Method::HEAD, reference);
         let mut budget = self.budget();
         let reply = loop {

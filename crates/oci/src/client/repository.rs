@@ -98,6 +98,24 @@ impl RemoteRepository {
         })
     }
 
+    /// Whether we have credentials for this repository that the registry takes, whatever they allow.
+    pub(crate) async fn knows_us(&self) -> Result<bool, Error> {
+        let registry = self.name.registry();
+        if !self.client.authorizer.has_credentials(&self.name).await? {
+            return Ok(false);
+        }
+        // No scope is asked for: a token is given to whoever is known.
+        let access = Access {
+            path: self.name.path().to_owned(),
+            scopes: Vec::new(),
+        };
+        match self.client.ping_as(registry, access).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_refusal() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn mount(&self, digest: &Digest, from: &Repository) -> Result<Mount, Error> {
         if from.registry() != self.name.registry() {
             return Ok(Mount::Refused(None));

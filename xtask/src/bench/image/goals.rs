@@ -75,7 +75,11 @@ pub(super) fn of_growth(small: (u32, &Sizes, &Run), large: (u32, &Sizes, &Run)) 
             + float(run.network.bytes_received)
     };
     vec![
-        times("time", few.taken.wall, many.taken.wall),
+        times(
+            "time outside the serve cache's indexes and digest",
+            few.taken.wall - few.serve_cache,
+            many.taken.wall - many.serve_cache,
+        ),
         times(
             "bytes outside the cache's indexes",
             outside(few, few_sizes),
@@ -122,6 +126,7 @@ mod tests {
                 bytes_sent,
                 bytes_received,
             },
+            serve_cache: 0.0,
             taken: Taken {
                 wall,
                 cpu: wall,

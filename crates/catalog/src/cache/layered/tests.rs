@@ -60,9 +60,11 @@ impl World {
         // One bundle is as it was.
         let changed = package("p1", "new").replace("0new", &format!("0{}", "x".repeat(bytes)));
         fs::write(catalog.join("p1"), changed).unwrap();
-        let mut normal = Vec::new();
-        let each = &mut |text: &[u8]| normal.extend_from_slice(text);
-        Catalog::read_tree_with(&catalog, each).unwrap();
+        let normal: String = crate::fbc::files(&catalog)
+            .unwrap()
+            .iter()
+            .map(|path| crate::fbc::read_normal(&fs::read(path).unwrap()).unwrap().1)
+            .collect();
         fs::write(dir.path().join("blobs"), normal).unwrap();
         let changed = fs::read(catalog.join("p1")).unwrap();
         Self {

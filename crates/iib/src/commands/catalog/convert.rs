@@ -53,11 +53,8 @@ fn convert(
                 target.display()
             );
         }
-        let mut text = Vec::new();
-        read(directory, path)?
-            .write(output, &mut text)
-            .with_context(|| format!("`{}` cannot be converted", shown.display()))?;
-        to.file(&target, &text)?;
+        let catalog = read(directory, path)?;
+        to.file(&target, |out| catalog.write(output, out))?;
     }
     to.publish()
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use catalog::Profile;
 use catalog::fbc::{Catalog, Output};
 use rayon::prelude::*;
@@ -47,16 +47,14 @@ fn write(
     let written: Vec<anyhow::Result<()>> = catalog
         .migrated(profile)
         .par_iter()
-        .map_init(Vec::new, |text, file| {
+        .map(|file| {
             let package = file.package();
             ensure!(
                 package.is_empty() || is_file_name(package),
                 "package `{package}` cannot be written: its name is no name of a directory; rename the package"
             );
-            text.clear();
-            file.write(output, text)
-                .with_context(|| format!("package `{package}` cannot be written"))?;
-            directory.file(&PathBuf::from(package).join(&name), text)
+            let path = PathBuf::from(package).join(&name);
+            directory.file(&path, |out| file.write(output, out))
         })
         .collect();
     // Of several errors the first one counts, whichever thread found one first.

@@ -1,6 +1,6 @@
 //! Where catalogs are written to: files and directories that appear when they are complete, and standard output.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -104,14 +104,20 @@ impl NewDirectory {
     }
 
     /// Writes a file at a path below the directory.
-    pub(super) fn file(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    pub(super) fn file(
+        &self,
+        path: &Path,
+        content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
         ensure!(!self.stop.is_cancelled(), "interrupted");
         let path = self.root().join(path);
         let write = || {
             if let Some(folder) = path.parent() {
                 fs::create_dir_all(folder)?;
             }
-            fs::write(&path, bytes)
+            let mut file = BufWriter::new(File::create(&path)?);
+            content(&mut file)?;
+            file.flush()
         };
         write().with_context(|| format!("`{}` could not be written", path.display()))
     }

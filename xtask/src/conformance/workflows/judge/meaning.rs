@@ -1,0 +1,126 @@
+//! What recorded errors of requests mean, in words of ours; those of the catalog engine are `golden`'s.
+
+use super::super::inputs::Inputs;
+use super::super::scenario::Raised;
+
+/// A part of a recorded error, what ours must say where it occurs, and how names stand in the recorded one.
+const MEANINGS: &[(&str, &str, Names)] = &[
+    (
+        "Failed to inspect docker://",
+        "could not be read",
+        Names::Images,
+    ),
+    (
+        "No operator packages in fbc_fragment",
+        "has no package directory",
+        Names::Images,
+    ),
+    (
+        "does not contain file-based catalog",
+        "is an SQLite index",
+        Names::Images,
+    ),
+    (
+        "No arches were provided",
+        "no architectures are given",
+        Names::None,
+    ),
+    (
+        "is not available for the following arches: ",
+        "is not available for",
+        Names::After(": "),
+    ),
+    (
+        "does not have the label ",
+        "must carry the label",
+        Names::Label,
+    ),
+    (
+        "changed during the IIB request",
+        "was changed since this request started",
+        Names::None,
+    ),
+    (
+        "do.not.edit.db into ",
+        "has no database `/var/lib/iib/_hidden/do.not.edit.db`",
+        Names::None,
+    ),
+];
+
+/// What of a recorded error ours must name.
+#[derive(Clone, Copy)]
+enum Names {
+    None,
+    /// Its images.
+    Images,
+    /// Everything behind the last of these, separated by commas.
+    After(&'static str),
+    /// Its images, and the label with its value behind the last blank.
+    Label,
+}
+
+/// Compares an error of ours with the recorded one; the error says what ours lacks.
+pub(super) fn compare(raised: &Raised, ours: &str, inputs: &Inputs) -> Result<(), String> {
+    // Anything else is a defect of the reference service, whose text says nothing.
+    if !["IIBError", "ExternalServiceError"].contains(&raised.kind.as_str()) {
+        return Ok(());
+    }
+    let recorded = raised.text.trim_end_matches('.');
+    let meaning = MEANINGS.iter().find(|(part, _, _)| recorded.contains(part));
+    let Some((_, said, names)) = meaning else {
+        return golden::of_change(recorded, ours)
+            .map(drop)
+            .map_err(|difference| otherwise(&difference, recorded, ours));
+    };
+    if !ours.contains(said) {
+        let difference = format!("the error does not say `{said}`");
+        return Err(otherwise(&difference, recorded, ours));
+    }
+    let missing: Vec<String> = wanted(*names, recorded)
+        .into_iter()
+        .filter(|name| !ours.contains(name.as_str()))
+        // An image may be named by tag where the recorded error has its digest.
+        .filter(|name| {
+            !inputs
+                .aliases(name)
+                .iter()
+                .any(|alias| ours.contains(alias))
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let difference = format!("the error does not name {}", missing.join(", "));
+    Err(otherwise(&difference, recorded, ours))
+}
+
+fn wanted(names: Names, recorded: &str) -> Vec<String> {
+    match names {
+        Names::None => Vec::new(),
+        Names::Images => images(recorded),
+        Names::After(separator) => {
+            let (_, names) = recorded.rsplit_once(separator).unwrap_or_default();
+            names.split(", ").map(str::to_owned).collect()
+        }
+        Names::Label => {
+            let (_, label) = recorded.rsplit_once(' ').unwrap_or_default();
+            let mut names = images(recorded);
+            names.extend(label.split('=').map(str::to_owned));
+            names
+        }
+    }
+}
+
+/// The images that a text names.
+fn images(text: &str) -> Vec<String> {
+    let words = text.split([' ', '\'', ',', '(', ')']);
+    words
+        .map(|word| word.trim_start_matches("docker://").trim_end_matches('.'))
+        .filter(|word| word.starts_with(golden::PLACEHOLDER))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn otherwise(difference: &str, recorded: &str, ours: &str) -> String {
+    format!("{difference}\n  - recorded: {recorded}\n  + ours: {ours}")
+}
