@@ -121,6 +121,25 @@ impl Stack {
         stack.is_regular().then_some(stack)
     }
 
+    /// The layer with the database at the top of an SQLite index image of ours; `None` if others have had their hands on it.
+    pub(crate) fn sole_database(
+        manifest: &ImageManifest,
+        config: &ImageConfig,
+    ) -> Option<StackLayer> {
+        let history: Vec<&History> = layer_history(config).collect();
+        let diff_ids = &config.rootfs.diff_ids;
+        if history.len() != manifest.layers.len() || diff_ids.len() != manifest.layers.len() {
+            return None;
+        }
+        let kind = LayerKind::marked(history.last()?)?;
+        (kind == LayerKind::Database).then_some(StackLayer {
+            kind,
+            descriptor: manifest.layers.last()?.clone(),
+            diff_id: diff_ids.last()?.clone(),
+            source: Source::Kept,
+        })
+    }
+
     /// A base, its cache, at most one database, and deltas.
     fn is_regular(&self) -> bool {
         let kinds: Vec<LayerKind> = self.0.iter().map(|layer| layer.kind).collect();
@@ -269,6 +288,19 @@ mod tests {
         // A layer without an entry could be anywhere.
         let (manifest, config) = image(&[BASE, CACHE], 3);
         assert!(Stack::recognise(&manifest, &config).is_none());
+    }
+
+    #[test]
+    fn the_database_of_an_sqlite_index_is_known_by_its_mark_at_the_top() {
+        let found = |created_by: &[Option<&str>]| {
+            let (manifest, config) = image(created_by, created_by.len());
+            Stack::sole_database(&manifest, &config).map(|layer| layer.descriptor)
+        };
+        let (manifest, _) = image(&[None, DATABASE], 2);
+        assert_eq!(found(&[None, DATABASE]).as_ref(), manifest.layers.last());
+        assert_eq!(found(&[DATABASE, None]), None);
+        assert_eq!(found(&[None, DELTA]), None);
+        assert_eq!(found(&[]), None);
     }
 
     #[test]
