@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bundle::Bundle;
-use oci::{ImageName, Limits};
+use oci::ImageName;
 
 use crate::Builder;
 use crate::bundles::read_image;
@@ -61,18 +61,8 @@ impl Builder {
             return Ok(Content::Database);
         }
         if let Some(path) = label(&labels, labels::CONFIGS) {
-            let (repository, manifest) = (&image.repository, &platform.manifest);
-            let is_there = oci::extract_tree(repository, manifest, path, to, &Limits::index())
-                .await
-                .map_err(|source| image.read(source))?;
-            return if is_there {
-                Ok(Content::Catalog)
-            } else {
-                Err(Error::CatalogMissing {
-                    image: Box::new(name.clone()),
-                    path: path.to_owned(),
-                })
-            };
+            image.extract_catalog(&platform, path, to).await?;
+            return Ok(Content::Catalog);
         }
         if label(&labels, labels::PACKAGE).is_none() {
             return Err(Error::UnknownContent {

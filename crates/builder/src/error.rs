@@ -454,6 +454,32 @@ pub enum Error {
         #[source]
         source: Box<MergeError>,
     },
+    /// What an index was before is no longer where the index is.
+    #[error(
+        "`{index}` cannot be moved back to `{to}`: its registry has it no more, or not all of it; name another image with `--to`, or push that one again"
+    )]
+    FormerGone {
+        /// The index image.
+        index: Box<ImageName>,
+        /// What it was before.
+        to: Digest,
+        /// What is missing.
+        #[source]
+        source: Box<oci::Error>,
+    },
+    /// What an index was before has fewer architectures than it has now.
+    #[error(
+        "moving `{index}` back to `{to}` would drop {}, which it has now; make an index for all of them (`iib index add --from-index`) and move back to that",
+        list(missing)
+    )]
+    FormerLacksArchitectures {
+        /// The index image.
+        index: Box<ImageName>,
+        /// What it was before.
+        to: Digest,
+        /// The architectures that it lacks.
+        missing: BTreeSet<Arch>,
+    },
     /// A name in the output repository cannot be formed.
     #[error("the tag for architecture `{arch}` of `{tag}` is too long; shorten the tag")]
     TagTooLong {

@@ -1,10 +1,11 @@
 //! Images as requests need them: looked up once, known by digest from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use oci::{
     Arch, BlobCache, Client, Descriptor, Digest, Document, ImageConfig, ImageManifest, ImageName,
-    ImageRepository, ManifestList, RawManifest, Reference,
+    ImageRepository, Limits, ManifestList, RawManifest, Reference,
 };
 
 use crate::error::{Error, Role};
@@ -162,6 +163,30 @@ impl FoundImage {
         }
     }
 
+    /// Copies the catalog in the directory `path` of `platform`, one of this image's, to the directory `to`.
+    ///
+    /// # Errors
+    /// [`Error::CatalogMissing`] if there is no such directory.
+    pub(crate) async fn extract_catalog(
+        &self,
+        platform: &PlatformImage,
+        path: &str,
+        to: &Path,
+    ) -> Result<(), Error> {
+        let (repository, manifest) = (&self.repository, &platform.manifest);
+        let is_there = oci::extract_tree(repository, manifest, path, to, &Limits::index())
+            .await
+            .map_err(|source| self.read(source))?;
+        if is_there {
+            Ok(())
+        } else {
+            Err(Error::CatalogMissing {
+                image: Box::new(self.name.clone()),
+                path: path.to_owned(),
+            })
+        }
+    }
+
     async fn single(&self, manifest: &ImageManifest) -> Result<PlatformImage, Error> {
         let config = self.config(manifest).await?;
         Ok(PlatformImage {
@@ -258,11 +283,21 @@ fn is_linux(entry: &Descriptor) -> bool {
 }
 
 /// `name` with `digest` in place of tag and digest.
-pub(crate) fn pinned_name(name: &ImageName, digest: &Digest) -> String {
+pub(crate) fn pinned(name: &ImageName, digest: &Digest) -> ImageName {
     match name {
-        ImageName::Registry(spec) => spec.repository().with_digest(digest.clone()).to_string(),
-        ImageName::Layout { path, .. } => format!("oci:{}@{digest}", path.display()),
+        ImageName::Registry(spec) => {
+            ImageName::Registry(spec.repository().with_digest(digest.clone()).into())
+        }
+        ImageName::Layout { path, .. } => ImageName::Layout {
+            path: path.clone(),
+            reference: Some(Reference::Digest(digest.clone())),
+        },
     }
+}
+
+/// The text of [`pinned`].
+pub(crate) fn pinned_name(name: &ImageName, digest: &Digest) -> String {
+    pinned(name, digest).to_string()
 }
 
 /// A label's value; a missing label reads as nothing.

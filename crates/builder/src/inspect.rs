@@ -1,69 +1,76 @@
 //! A look into a published index image.
 
-use std::collections::BTreeMap;
+mod catalog;
+mod image;
+
 use std::path::Path;
 
 use indexdb::IndexDb;
-pub use indexdb::{BundleEntry, PackageEntry};
-use oci::{Arch, Digest, ImageName};
+pub use indexdb::{BundleEntry, ChannelEntry, PackageEntry};
+use oci::ImageName;
+
+pub use image::{ArchImage, ImageLayer, IndexImage, LayerOrigin};
 
 use crate::Builder;
 use crate::error::Error;
-use crate::stages::prepare::{FoundIndex, find_index};
+use crate::stages::prepare::{FoundIndex, FoundKind, find_index};
 use crate::work_dir::WorkDir;
 
 /// What an index image says of itself.
 #[derive(Clone, Debug)]
 pub struct IndexSummary {
-    /// The digest of its manifest or manifest list.
-    pub digest: Digest,
-    /// Its media type.
-    pub media_type: String,
-    /// The digest of each architecture's image.
-    pub images: BTreeMap<Arch, Digest>,
-    /// The labels.
-    pub labels: BTreeMap<String, String>,
-    /// The size of its database in bytes.
-    pub database_bytes: u64,
-    /// Its packages, sorted by name.
+    /// The image: manifests, labels, layers.
+    pub image: IndexImage,
+    /// The catalog in it.
+    pub catalog: CatalogSummary,
+}
+
+/// What is in a catalog.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatalogSummary {
+    /// The size of its database in bytes; `None` for a file-based catalog.
+    pub database_bytes: Option<u64>,
+    /// Its packages, sorted by name. Of a file-based catalog, a channel without exactly one head has none here.
     pub packages: Vec<PackageEntry>,
-    /// Its bundles.
+    /// Its bundles, sorted by package and name; of a database, those in a channel.
     pub bundles: Vec<BundleEntry>,
 }
 
 impl Builder {
-    /// Reads the SQLite index image `name`: manifests, labels, and the database's packages and bundles.
+    /// Reads the index image `name`: manifests, labels, and the packages and bundles of its catalog.
+    ///
+    /// The layers of a file-based image of ours go through the blob cache. A few packages are in memory at a time.
     ///
     /// # Errors
-    /// [`Error`] when the image cannot be read or is no SQLite index image.
+    /// [`Error`] when the image cannot be read or is no index image.
     pub async fn inspect(&self, name: &ImageName) -> Result<IndexSummary, Error> {
         let index = find_index(&self.client, None, name, None).await?;
-        let mut images = BTreeMap::new();
-        for arch in &index.arches {
-            if let Some(platform) = index.image.for_arch(arch).await? {
-                images.insert(arch.clone(), platform.digest);
-            }
-        }
+        let image = IndexImage::of(&index).await?;
         let directory = WorkDir::create(&self.config).await?;
-        let read = self.read_database(&index, directory.path()).await;
+        let catalog = match &index.kind {
+            FoundKind::Database(_) => self.read_database(&index, directory.path()).await,
+            FoundKind::FileBased(path) => self.read_files(&index, path, directory.path()).await,
+        };
         directory.remove().await;
-        let (database_bytes, packages, bundles) = read?;
         Ok(IndexSummary {
-            digest: index.image.digest().clone(),
-            media_type: index.image.raw.media_type.to_string(),
-            images,
-            labels: index.platform.config.labels(),
-            database_bytes,
-            packages,
-            bundles,
+            image,
+            catalog: catalog?,
         })
+    }
+
+    /// Reads manifests and labels of the index image `name`, and nothing of its catalog.
+    ///
+    /// # Errors
+    /// [`Error`] when the image cannot be read or is no index image.
+    pub async fn look_at(&self, name: &ImageName) -> Result<IndexImage, Error> {
+        IndexImage::of(&find_index(&self.client, None, name, None).await?).await
     }
 
     async fn read_database(
         &self,
         index: &FoundIndex,
         directory: &Path,
-    ) -> Result<(u64, Vec<PackageEntry>, Vec<BundleEntry>), Error> {
+    ) -> Result<CatalogSummary, Error> {
         let path = directory.join("index.db");
         let database_bytes = index.extract_database(&path).await?;
         let epoch = self.config.epoch;
@@ -74,11 +81,11 @@ impl Builder {
                 source: Box::new(source),
             };
             let database = IndexDb::open(&path, epoch).map_err(failed)?;
-            Ok((
-                database_bytes,
-                database.packages().map_err(failed)?,
-                database.bundles().map_err(failed)?,
-            ))
+            Ok(CatalogSummary {
+                database_bytes: Some(database_bytes),
+                packages: database.packages().map_err(failed)?,
+                bundles: database.bundles().map_err(failed)?,
+            })
         })
         .await
     }

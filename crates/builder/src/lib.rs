@@ -1,6 +1,7 @@
 //! What does each kind of request do, step by step?
 //!
 //! [`Builder::add`] takes an [`AddRequest`] and publishes an index image; [`Builder::inspect`] looks into one;
+//! [`Builder::current`] is the first step of moving an index back;
 //! [`Builder::read_bundles`] reads bundle images, [`Builder::read_content`] what any image holds. While a request
 //! runs, a [`Reporter`] is told of each [`Phase`] and keeps a [`Checkpoint`], so that a run that was cut off is taken up again
 //! and ends as it would have.
@@ -23,6 +24,7 @@ mod inspect;
 pub mod labels;
 mod progress;
 mod request;
+mod rollback;
 mod run;
 mod scope;
 mod stages;
@@ -38,15 +40,20 @@ pub use config::BuilderConfig;
 pub use content::{Content, Databases};
 pub use error::{Error, Role};
 pub use fragments::FragmentsAdded;
-pub use index_image::stack::LayerKind;
-pub use inspect::{BundleEntry, IndexSummary, PackageEntry};
+pub use index_image::stack::{LayerKind, Room};
+pub use inspect::{
+    ArchImage, BundleEntry, CatalogSummary, ChannelEntry, ImageLayer, IndexImage, IndexSummary,
+    LayerOrigin, PackageEntry,
+};
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};
 pub use request::{
     AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Output,
     OutputRepository, Overwrite, OverwriteToken, ParseTokenError,
 };
+pub use rollback::{CurrentIndex, Rollback};
 pub use run::{Built, BuiltLayer};
 pub use scope::{ParseScopeError, Scope};
+pub use stages::assemble::IndexKind;
 pub use stages::guard::Kept;
 pub use stages::publish::BlobCounts;
 pub use work_dir::remove_leftovers;

@@ -228,12 +228,8 @@ fn check(request: &IndexRequest) -> Result<(), Error> {
     if request.from_index.is_none() && request.add_arches.is_empty() {
         return Err(Error::NoArches);
     }
-    if let Some(index) = overwritten_index(request)
-        && matches!(index.reference(), Reference::Digest(_))
-    {
-        return Err(Error::OverwriteNeedsTag {
-            index: Box::new(index.clone()),
-        });
+    if let Some(index) = overwritten_index(request) {
+        check_tag(index)?;
     }
     let output = &request.output;
     let mut tags = std::iter::once(&output.tag).chain(&output.build_tags);
@@ -244,6 +240,16 @@ fn check(request: &IndexRequest) -> Result<(), Error> {
             })
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Only a tag can be moved.
+pub(crate) fn check_tag(index: &ImageName) -> Result<(), Error> {
+    match index.reference() {
+        Reference::Tag(_) => Ok(()),
+        Reference::Digest(_) => Err(Error::OverwriteNeedsTag {
+            index: Box::new(index.clone()),
+        }),
     }
 }
 

@@ -181,8 +181,8 @@ async fn a_file_based_index_as_binary_image_does_not_make_the_result_one() {
         .await;
     let added = world.add(&request, &Observer::default()).await.unwrap();
     let summary = world.builder.inspect(&added_name(&added)).await.unwrap();
-    assert_eq!(summary.labels["vendor"], "kept");
-    assert_eq!(summary.packages.len(), 2);
+    assert_eq!(summary.image.labels["vendor"], "kept");
+    assert_eq!(summary.catalog.packages.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,7 @@ async fn a_restarted_request_reads_the_images_it_was_prepared_with() {
     assert_eq!(added.bundles_added.len(), 1);
     let resolved = world.builder.inspect(&added_name(&added)).await.unwrap();
     assert_eq!(
-        resolved.packages.len(),
+        resolved.catalog.packages.len(),
         2,
         "the bundle was added to the index of the first attempt, {prepared_with}"
     );

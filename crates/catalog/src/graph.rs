@@ -18,6 +18,7 @@ pub use build::select;
 pub use dot::dot;
 pub use mermaid::mermaid;
 pub use svg::svg;
+pub use text::{escape_xml, shorten};
 
 use text::listing;
 

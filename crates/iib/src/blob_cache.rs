@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use oci::{BlobCache, CacheConfig};
 
 use crate::cli::cache::CacheArgs;
+use crate::user_dirs;
 
 /// Where the cache is and how large it may become.
 pub(crate) fn config(args: &CacheArgs) -> anyhow::Result<CacheConfig> {
@@ -29,22 +30,7 @@ pub(crate) async fn existing(args: &CacheArgs) -> anyhow::Result<(PathBuf, Optio
     Ok((dir, cache))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the configuration that reads the environment"
-)]
 fn directory(args: &CacheArgs) -> anyhow::Result<PathBuf> {
-    if let Some(dir) = &args.cache_dir {
-        return Ok(dir.clone());
-    }
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            // The XDG base directory specification has relative ones ignored.
-            .filter(|path| path.is_absolute())
-    };
-    absolute("XDG_CACHE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-        .map(|caches| caches.join("iib"))
-        .context("there is no place for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path; name a directory with `--cache-dir`")
+    let chosen = args.cache_dir.clone().or_else(user_dirs::cache);
+    chosen.context("there is no place for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path; name a directory with `--cache-dir`")
 }

@@ -2,12 +2,14 @@
 
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod index;
 pub(crate) mod manifest;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use self::cache::CacheArgs;
+use self::index::{IndexDiffArgs, IndexInspectArgs, IndexRollbackArgs, StateArgs};
 use builder::{BinaryImage, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oci::{Arch, ImageName, LossPolicy, PullSpec, RegistryHost, Tag};
@@ -93,9 +95,21 @@ pub(crate) enum IndexCommand {
         after_help = "Example:\n  iib index add-fragment --fragment quay.io/ns/my-operator-catalog:v4.19 --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
     )]
     AddFragment(Box<IndexAddFragmentArgs>),
-    /// Show what an SQLite index image holds
-    #[command(after_help = "Example:\n  iib index inspect quay.io/ns/index:v4.19")]
+    /// Show what an index image holds, and what its layers are
+    #[command(
+        after_help = "Examples:\n  iib index inspect quay.io/ns/index:v4.19\n  iib index inspect quay.io/ns/index:v4.19 --svg layers.svg"
+    )]
     Inspect(Box<IndexInspectArgs>),
+    /// Show what changed between two index images: the images, their layers, and the catalogs in them
+    #[command(
+        after_help = "Example:\n  iib index diff quay.io/ns/index:v4.19 quay.io/ns/index:candidate\n\nExit codes with --exit-code: 0 the same image, 1 the images differ, 2 they cannot be compared"
+    )]
+    Diff(Box<IndexDiffArgs>),
+    /// Move an index image's tag back to what it pointed to before it was overwritten from here
+    #[command(
+        after_help = "Examples:\n  iib index rollback quay.io/ns/index:v4.19 --dry-run\n  iib index rollback quay.io/ns/index:v4.19 --to sha256:…"
+    )]
+    Rollback(Box<IndexRollbackArgs>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -201,6 +215,8 @@ pub(crate) struct BuildArgs {
     pub(crate) registries: RegistryArgs,
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 /// How channels are computed.
@@ -221,21 +237,6 @@ pub(crate) enum OutputFormat {
     Text,
     /// One JSON object.
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct IndexInspectArgs {
-    /// The index image: a pull spec, or `oci:PATH[:TAG]`
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: ImageName,
-    /// Also copy the index database to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) database: Option<PathBuf>,
-    /// How the result is printed
-    #[arg(long, short, default_value = "text", value_name = "FORMAT")]
-    pub(crate) output: OutputFormat,
-    #[command(flatten)]
-    pub(crate) registries: RegistryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,16 @@
 //! The `iib` command: commands, configuration and wiring. What it wires is in the other crates.
 
 mod blob_cache;
+mod blocking;
 mod cli;
 mod commands;
 mod config;
+mod ledger;
 mod logging;
 mod registries;
 mod service;
 mod terminal;
+mod user_dirs;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -54,6 +57,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_inspect::run(*args)).await
         }
+        Command::Index(IndexCommand::Diff(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_diff::run(*args)).await
+        }
+        Command::Index(IndexCommand::Rollback(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_rollback::run(*args)).await
+        }
         Command::Catalog(command) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::catalog::run(command)).await
@@ -92,6 +103,18 @@ enum Compared {
     Different,
     /// There was trouble.
     Trouble(anyhow::Error),
+}
+
+impl Compared {
+    /// How a comparison ends that says whether there are no differences: `exit_code` is whether its exit code was asked for.
+    fn end(same: anyhow::Result<bool>, exit_code: bool) -> anyhow::Result<()> {
+        match same {
+            Ok(false) if exit_code => Err(Self::Different.into()),
+            Ok(_) => Ok(()),
+            Err(error) if exit_code => Err(Self::Trouble(error).into()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl fmt::Display for Compared {

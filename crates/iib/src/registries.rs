@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use oci::{Client, ClientConfig, Credentials};
+use builder::{Builder, BuilderConfig};
+use oci::{CacheConfig, Client, ClientConfig, Credentials};
+use tempfile::TempDir;
 
 use crate::cli::RegistryArgs;
 
@@ -28,6 +30,20 @@ pub(crate) fn client(args: &RegistryArgs) -> anyhow::Result<(Client, Credentials
     }
     let client = Client::new(config).context("the registry client could not be made")?;
     Ok((client, credentials))
+}
+
+/// A builder that looks at images and keeps what it reads in `cache`, or in its private directory where there is none.
+pub(crate) fn builder(
+    args: &RegistryArgs,
+    cache: Option<CacheConfig>,
+) -> anyhow::Result<(Builder, TempDir)> {
+    let (client, credentials) = client(args)?;
+    let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
+    let mut config = BuilderConfig::new(work_dir.path());
+    if let Some(cache) = cache {
+        config.blob_cache = cache;
+    }
+    Ok((Builder::new(client, credentials, config), work_dir))
 }
 
 fn credentials(args: &RegistryArgs) -> anyhow::Result<Credentials> {

@@ -180,11 +180,12 @@ async fn read_candidates(
 /// Copies the database of an SQLite index to `file`, from the blob cache if it is there.
 async fn copy_database(run: &Run<'_>, index: &FoundIndex, file: &Path) -> Result<(), Error> {
     let (manifest, config) = (&index.platform.manifest, &index.platform.config);
-    let ours = Stack::sole_database(manifest, config);
-    if let (Some(layer), FoundKind::Database(path)) = (ours, &index.kind)
+    let ours = Stack::recognise_database(manifest, config);
+    let layer = ours.as_ref().and_then(Stack::database);
+    if let (Some(layer), FoundKind::Database(path)) = (layer, &index.kind)
         && path == labels::DATABASE_PATH
     {
-        let stored = StoredDatabase::open(&run.blobs, &index.image, &layer, path).await?;
+        let stored = StoredDatabase::open(&run.blobs, &index.image, layer, path).await?;
         return stored.extract(file.to_owned()).await;
     }
     index.extract_database(file).await.map(drop)

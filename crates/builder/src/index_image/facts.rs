@@ -128,7 +128,7 @@ impl CatalogFile {
 pub(crate) type UnitFiles = BTreeMap<String, CatalogFile>;
 
 /// How many units are read at a time: enough for the threads, little enough for the memory.
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Reads `units` and writes the normal forms of their blobs to `texts`. `origin` says for people whose catalog it is. Blocking.
 pub(crate) fn read(

@@ -46,6 +46,24 @@ enum State {
     },
 }
 
+/// The layers of ours in an index that keeps its catalog at `path`, and the catalog in them; `None` if another tool made it.
+pub(crate) async fn open_view(
+    blobs: &BlobCache,
+    index: &FoundIndex,
+    path: &str,
+    directory: &Path,
+) -> Result<Option<(Stack, CatalogView)>, Error> {
+    if path != labels::CONFIGS_PATH {
+        return Ok(None);
+    }
+    let (manifest, config) = (&index.platform.manifest, &index.platform.config);
+    let Some(stack) = Stack::recognise(manifest, config) else {
+        return Ok(None);
+    };
+    let view = CatalogView::open(blobs, &index.image, &stack, directory).await?;
+    Ok(view.map(|view| (stack, view)))
+}
+
 /// What is in a catalog.
 pub(crate) struct Listed {
     /// The packages that any blob names.
@@ -108,14 +126,7 @@ impl<'run> CatalogSource<'run> {
         path: &str,
         directory: &Path,
     ) -> Result<Option<State>, Error> {
-        if path != labels::CONFIGS_PATH {
-            return Ok(None);
-        }
-        let (manifest, config) = (&index.platform.manifest, &index.platform.config);
-        let Some(stack) = Stack::recognise(manifest, config) else {
-            return Ok(None);
-        };
-        let Some(view) = CatalogView::open(blobs, &index.image, &stack, directory).await? else {
+        let Some((stack, view)) = open_view(blobs, index, path, directory).await? else {
             return Ok(None);
         };
         let database = match stack.database() {
@@ -138,9 +149,10 @@ impl<'run> CatalogSource<'run> {
         path: &str,
         directory: &Path,
     ) -> Result<State, Error> {
+        let image = &index.image;
         tracing::info!(
             "`{}` was not made by this version of iib: its catalog is written anew",
-            index.image.name
+            image.name
         );
         let manifest = &index.platform.manifest;
         let local = local_copy(config, index, directory).await?;
@@ -148,10 +160,10 @@ impl<'run> CatalogSource<'run> {
         let configs = directory.join("configs");
         let is_there = oci::extract_tree(&local, manifest, path, &configs, &limits)
             .await
-            .map_err(|source| index.image.read(source))?;
+            .map_err(|source| image.read(source))?;
         if !is_there {
             return Err(Error::CatalogMissing {
-                image: Box::new(index.image.name.clone()),
+                image: Box::new(image.name.clone()),
                 path: path.to_owned(),
             });
         }
@@ -159,7 +171,7 @@ impl<'run> CatalogSource<'run> {
         let hidden = labels::HIDDEN_DATABASE_PATH;
         let database = oci::extract_file(&local, manifest, hidden, &file, &limits)
             .await
-            .map_err(|source| index.image.read(source))?
+            .map_err(|source| image.read(source))?
             .map(|_| file);
         Ok(State::Foreign { configs, database })
     }

@@ -84,6 +84,16 @@ impl StackLayer {
     }
 }
 
+/// What an image can take before its catalog is written anew: so many deltas, and no further one once they hold more
+/// than so many bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// How many deltas may follow.
+    pub deltas: usize,
+    /// Their compressed size in bytes.
+    pub bytes: u64,
+}
+
 /// The layers of ours at the top of an image, lowest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stack(pub(crate) Vec<StackLayer>);
@@ -94,20 +104,37 @@ impl Stack {
     ///
     /// Every layer has to have its entry in the history, so that nobody's layer is taken for ours.
     pub(crate) fn recognise(manifest: &ImageManifest, config: &ImageConfig) -> Option<Self> {
-        let history: Vec<&History> = layer_history(config).collect();
-        let diff_ids = &config.rootfs.diff_ids;
-        if history.len() != manifest.layers.len() || diff_ids.len() != manifest.layers.len() {
-            return None;
-        }
-        let kinds: Vec<Option<LayerKind>> = history.into_iter().map(LayerKind::marked).collect();
+        let marks = marks(manifest, config)?;
         // A binary image may be an index image itself; the last base is that of the image.
-        let base = kinds
+        let base = marks
             .iter()
             .rposition(|kind| *kind == Some(LayerKind::Base))?;
-        let layers = kinds[base..]
+        let stack = Self::above(base, &marks, manifest, config)?;
+        stack.is_regular().then_some(stack)
+    }
+
+    /// The layer of ours in an SQLite index image: the topmost, with the database. `None` if it is not ours.
+    pub(crate) fn recognise_database(
+        manifest: &ImageManifest,
+        config: &ImageConfig,
+    ) -> Option<Self> {
+        let marks = marks(manifest, config)?;
+        let top = marks.len().checked_sub(1)?;
+        let stack = Self::above(top, &marks, manifest, config)?;
+        stack.database().is_some().then_some(stack)
+    }
+
+    /// The layers from `first` on, if all of them are ours.
+    fn above(
+        first: usize,
+        marks: &[Option<LayerKind>],
+        manifest: &ImageManifest,
+        config: &ImageConfig,
+    ) -> Option<Self> {
+        let layers = marks[first..]
             .iter()
-            .zip(&manifest.layers[base..])
-            .zip(&diff_ids[base..])
+            .zip(&manifest.layers[first..])
+            .zip(&config.rootfs.diff_ids[first..])
             .map(|((kind, descriptor), diff_id)| {
                 Some(StackLayer {
                     kind: (*kind)?,
@@ -117,27 +144,7 @@ impl Stack {
                 })
             })
             .collect::<Option<Vec<_>>>()?;
-        let stack = Self(layers);
-        stack.is_regular().then_some(stack)
-    }
-
-    /// The layer with the database at the top of an SQLite index image of ours; `None` if others have had their hands on it.
-    pub(crate) fn sole_database(
-        manifest: &ImageManifest,
-        config: &ImageConfig,
-    ) -> Option<StackLayer> {
-        let history: Vec<&History> = layer_history(config).collect();
-        let diff_ids = &config.rootfs.diff_ids;
-        if history.len() != manifest.layers.len() || diff_ids.len() != manifest.layers.len() {
-            return None;
-        }
-        let kind = LayerKind::marked(history.last()?)?;
-        (kind == LayerKind::Database).then_some(StackLayer {
-            kind,
-            descriptor: manifest.layers.last()?.clone(),
-            diff_id: diff_ids.last()?.clone(),
-            source: Source::Kept,
-        })
+        Some(Self(layers))
     }
 
     /// A base, its cache, at most one database, and deltas.
@@ -166,14 +173,26 @@ impl Stack {
         self.0.iter().filter(move |layer| layer.kind == kind)
     }
 
-    /// Whether there is room for one more delta over `base_layers` layers of the binary image, by the number of layers and of
-    /// deltas, and by the deltas' size against what they change.
+    /// Whether there is room for one more delta over `base_layers` layers of the binary image.
     pub(crate) fn has_room(&self, base_layers: usize) -> bool {
+        self.room(base_layers).deltas > 0
+    }
+
+    /// How much room there is over `base_layers` layers of the binary image, by the number of layers and of deltas, and by
+    /// the deltas' size against what they change.
+    pub(crate) fn room(&self, base_layers: usize) -> Room {
         let bytes = |kind| -> u64 { self.of(kind).map(|layer| layer.descriptor.size).sum() };
         let whole = bytes(LayerKind::Base) + bytes(LayerKind::Cache);
-        base_layers + self.0.len() < MAX_LAYERS
-            && self.of(LayerKind::Delta).count() < MAX_DELTAS
-            && bytes(LayerKind::Delta) <= (whole / 2).max(SMALL_BYTES)
+        let limit = (whole / 2).max(SMALL_BYTES);
+        match limit.checked_sub(bytes(LayerKind::Delta)) {
+            None => Room::default(),
+            Some(bytes) => Room {
+                deltas: MAX_DELTAS
+                    .saturating_sub(self.of(LayerKind::Delta).count())
+                    .min(MAX_LAYERS.saturating_sub(base_layers + self.0.len())),
+                bytes,
+            },
+        }
     }
 
     /// Puts `database` in the place of the database there was, or of none.
@@ -187,6 +206,14 @@ impl Stack {
             None => self.0.push(database),
         }
     }
+}
+
+/// What the history says of each layer, lowest first: the kind of ours, or `None`. Without an entry for every layer, or
+/// with another number of diff IDs, it says nothing.
+fn marks(manifest: &ImageManifest, config: &ImageConfig) -> Option<Vec<Option<LayerKind>>> {
+    let marks: Vec<_> = layer_history(config).map(LayerKind::marked).collect();
+    let layers = manifest.layers.len();
+    (marks.len() == layers && config.rootfs.diff_ids.len() == layers).then_some(marks)
 }
 
 /// The history entries that stand for layers, lowest first.
@@ -291,16 +318,18 @@ mod tests {
     }
 
     #[test]
-    fn the_database_of_an_sqlite_index_is_known_by_its_mark_at_the_top() {
-        let found = |created_by: &[Option<&str>]| {
+    fn the_database_layer_of_an_sqlite_index_is_known_by_its_mark() {
+        let recognised = |created_by: &[Option<&str>]| {
             let (manifest, config) = image(created_by, created_by.len());
-            Stack::sole_database(&manifest, &config).map(|layer| layer.descriptor)
+            let stack = Stack::recognise_database(&manifest, &config)?;
+            Some(stack.0.len())
         };
-        let (manifest, _) = image(&[None, DATABASE], 2);
-        assert_eq!(found(&[None, DATABASE]).as_ref(), manifest.layers.last());
-        assert_eq!(found(&[DATABASE, None]), None);
-        assert_eq!(found(&[None, DELTA]), None);
-        assert_eq!(found(&[]), None);
+        let other = Some("RUN something");
+        assert_eq!(recognised(&[other, DATABASE]), Some(1));
+        assert_eq!(recognised(&[BASE, CACHE, DATABASE, DATABASE]), Some(1));
+        for history in [&[DATABASE, other][..], &[other, None], &[BASE, CACHE], &[]] {
+            assert_eq!(recognised(history), None, "{history:?}");
+        }
     }
 
     #[test]
@@ -315,6 +344,10 @@ mod tests {
             Stack::recognise(&manifest, &config).unwrap()
         };
         let with = |deltas, size| layers(deltas, size).has_room(5);
+        let room = |deltas, bytes| Room { deltas, bytes };
+        assert_eq!(layers(3, 1000).room(5), room(13, SMALL_BYTES - 3000));
+        assert_eq!(layers(3, 1000).room(90).deltas, 5);
+        assert_eq!(layers(3, 2 << 20).room(5), room(0, 0));
         assert!(!layers(15, 1000).has_room(83));
         assert!(with(15, 1000));
         assert!(!with(16, 1000));

@@ -25,7 +25,7 @@ const DOCKER_LAYER_TAR: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 /// What kind of index an image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IndexKind {
+pub enum IndexKind {
     /// The catalog is an SQLite database.
     Database,
     /// The catalog is files.

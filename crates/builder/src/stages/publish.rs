@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
     Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository,
-    Listing, Reference, Tag, copy_manifests,
+    Listing, RawManifest, Reference, Tag, copy_manifests,
 };
 
 use crate::config::BuilderConfig;
@@ -263,20 +263,35 @@ pub(crate) async fn overwrite(
         .await
         .map_err(|source| failed(name, source))?;
 
-    checkpoint.overwriting = Some(PlannedOverwrite {
+    let planned = PlannedOverwrite {
         from: expected.clone(),
         to: result.clone(),
-    });
+    };
+    move_tag(&target, name, planned, &list.manifest, reporter, checkpoint).await?;
+    Ok(overwritten)
+}
+
+/// Moves the tag `name` to `manifest`, whose parts are there: `planned` is kept first, then nothing happens unless the tag is
+/// still where it is moved from.
+pub(crate) async fn move_tag(
+    target: &ImageRepository,
+    name: &ImageName,
+    planned: PlannedOverwrite,
+    manifest: &RawManifest,
+    reporter: &dyn Reporter,
+    checkpoint: &mut Checkpoint,
+) -> Result<(), Error> {
+    checkpoint.overwriting = Some(planned.clone());
     reporter.checkpoint(checkpoint).await?;
     // Registries know no conditional PUT: the look right before it leaves a gap of one round trip to strangers.
-    check_unchanged(name, expected, current_digest(name, &target).await?)?;
+    check_unchanged(name, &planned.from, current_digest(name, target).await?)?;
     reporter.confirm().await?;
-    put(&target, name, name.reference(), &list.manifest).await?;
-    let read_back = current_digest(name, &target).await?;
-    if read_back.as_ref() == Some(result) {
-        Ok(overwritten)
+    put(target, name, name.reference(), manifest).await?;
+    let read_back = current_digest(name, target).await?;
+    if read_back.as_ref() == Some(&planned.to) {
+        Ok(())
     } else {
-        Err(changed(name, result, read_back))
+        Err(changed(name, &planned.to, read_back))
     }
 }
 
@@ -311,7 +326,7 @@ async fn current_digest(
     Ok(found.map(|descriptor| descriptor.digest))
 }
 
-async fn open(client: &Client, name: &ImageName) -> Result<ImageRepository, Error> {
+pub(crate) async fn open(client: &Client, name: &ImageName) -> Result<ImageRepository, Error> {
     name.open(client)
         .await
         .map_err(|source| failed(name, source))
@@ -321,7 +336,7 @@ async fn put(
     target: &ImageRepository,
     name: &ImageName,
     reference: Reference,
-    manifest: &oci::RawManifest,
+    manifest: &RawManifest,
 ) -> Result<(), Error> {
     target
         .put_manifest(&reference, manifest)

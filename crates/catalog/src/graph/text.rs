@@ -10,7 +10,7 @@ const LISTED: usize = 20;
 /// A name of at most `longest` characters. Too long a name loses its middle: names differ at their ends.
 ///
 /// Control characters and marks that turn the direction of writing are replaced, as in [`cut`].
-pub(super) fn shorten(name: &str, longest: usize) -> String {
+pub fn shorten(name: &str, longest: usize) -> String {
     if name.chars().nth(longest).is_none() {
         return name.chars().map(plain).collect();
     }
@@ -48,7 +48,7 @@ fn plain(character: char) -> char {
 }
 
 /// A text as content or attribute of an XML element.
-pub(super) fn escape_xml(text: &str) -> String {
+pub fn escape_xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -4,7 +4,7 @@ mod add;
 mod cache;
 mod convert;
 mod deprecate;
-mod diff;
+pub(super) mod diff;
 mod graph;
 mod load;
 mod migrate;
@@ -17,10 +17,11 @@ mod validate;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use indexdb::{IndexDb, Removed};
 use serde_json::json;
 
+use crate::blocking::blocking;
 use crate::cli::OutputFormat;
 use crate::cli::catalog::CatalogCommand;
 use crate::{registries, service, terminal};
@@ -59,15 +60,6 @@ async fn working<T: Send + 'static>(
     let bar = terminal::spinner();
     bar.set_message(doing.to_owned());
     blocking(work).await
-}
-
-/// Runs work that blocks off the runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> anyhow::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .context("the work was cut off")?
 }
 
 /// Changes an existing database in place and leaves no free space in it.

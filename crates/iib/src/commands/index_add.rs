@@ -11,7 +11,7 @@ use crate::{WrongUsage, terminal};
 
 /// Adds the bundles and prints what was made.
 pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
-    let workshop = Workshop::open(&args.build)?;
+    let workshop = Workshop::open(&args.build, args.from_index.as_ref()).await?;
     let request = request(args).map_err(WrongUsage)?;
     let (added, output) = workshop
         .finish(async |builder, progress| {

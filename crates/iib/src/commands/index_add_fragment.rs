@@ -9,7 +9,7 @@ use crate::{WrongUsage, terminal};
 
 /// Puts the packages in and prints what was made.
 pub(crate) async fn run(args: IndexAddFragmentArgs) -> anyhow::Result<()> {
-    let workshop = Workshop::open(&args.build)?;
+    let workshop = Workshop::open(&args.build, Some(&args.from_index)).await?;
     let request = FragmentsRequest {
         fragments: args.fragments,
         index: index_build::index_request(Some(args.from_index), args.build).map_err(WrongUsage)?,

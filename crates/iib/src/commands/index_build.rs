@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::cli::{BuildArgs, OutputFormat};
+use crate::ledger::{Ledger, Record};
 use crate::{blob_cache, registries, service, terminal};
 
 /// Everything a build needs beside its request.
@@ -27,7 +28,11 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    pub(crate) fn open(args: &BuildArgs) -> anyhow::Result<Self> {
+    /// Makes everything ready; `from_index` is the index that may be overwritten.
+    pub(crate) async fn open(
+        args: &BuildArgs,
+        from_index: Option<&ImageName>,
+    ) -> anyhow::Result<Self> {
         let (client, credentials) = registries::client(&args.registries)?;
         let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
         let config = BuilderConfig {
@@ -41,9 +46,14 @@ impl Workshop {
             on_lost_arch: args.on_lost_arch,
             ..BuilderConfig::new(work_dir.path())
         };
+        // An overwrite that cannot be recorded shall fail before anything is built.
+        let record = match from_index.filter(|_| args.overwrite_from_index) {
+            Some(index) => Some(Ledger::at(&args.state)?.record(index).await?),
+            None => None,
+        };
         Ok(Self {
             builder: Builder::new(client, credentials, config),
-            progress: Progress::new(),
+            progress: Progress::new(record),
             output: args.output,
             _work_dir: work_dir,
         })
@@ -67,7 +77,10 @@ impl Workshop {
                 )
             }
             Some(Err(error)) => Err(anyhow::anyhow!(error.report())),
-            Some(Ok(done)) => Ok((done, self.output)),
+            Some(Ok(done)) => {
+                self.progress.confirm().await;
+                Ok((done, self.output))
+            }
         }
     }
 }
@@ -234,12 +247,21 @@ fn entry_names(kept: &Kept) -> Vec<String> {
 /// Phases for a person: a spinner on a terminal, plain lines elsewhere.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    /// Where an overwrite is recorded, if there is to be one.
+    record: Option<Record>,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(crate) fn new(record: Option<Record>) -> Self {
         let bar = std::io::stderr().is_terminal().then(terminal::spinner);
-        Self { bar }
+        Self { bar, record }
+    }
+
+    /// Records that the overwrite has happened, if there was one.
+    pub(crate) async fn confirm(&self) {
+        if let Some(record) = &self.record {
+            record.confirm().await;
+        }
     }
 
     fn end(&self) {
@@ -259,9 +281,14 @@ impl Reporter for Progress {
         Ok(())
     }
 
-    async fn checkpoint(&self, _checkpoint: &Checkpoint) -> Result<(), Stopped> {
-        // Nobody takes a command up again: the person types it again.
-        Ok(())
+    async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stopped> {
+        // Nobody takes a command up again: the person types it again. An overwrite may have to be taken back, though.
+        match (&self.record, &checkpoint.overwriting) {
+            (Some(record), Some(planned)) => record.plan(planned).await.map_err(|error| Stopped {
+                reason: terminal::chain(&error),
+            }),
+            _ => Ok(()),
+        }
     }
 
     async fn confirm(&self) -> Result<(), Stopped> {

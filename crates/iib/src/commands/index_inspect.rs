@@ -1,20 +1,27 @@
 //! `iib index inspect`: what an index image holds.
 
-use std::collections::BTreeMap;
+mod json;
+mod picture;
+mod text;
+mod totals;
+
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use builder::{Builder, BuilderConfig, IndexSummary};
-use serde_json::{Value, json};
+use builder::{IndexKind, LayerOrigin};
 
-use crate::cli::{IndexInspectArgs, OutputFormat};
-use crate::{registries, service, terminal};
+pub(crate) use self::text::describe;
+
+use crate::blocking::blocking;
+use crate::cli::OutputFormat;
+use crate::cli::index::IndexInspectArgs;
+use crate::{blob_cache, registries, service, terminal};
 
 /// Reads the image and prints its summary.
 pub(crate) async fn run(args: IndexInspectArgs) -> anyhow::Result<()> {
     let asked_to_end = service::termination()?;
-    let (client, credentials) = registries::client(&args.registries)?;
-    let work_dir = tempfile::tempdir().context("a private directory could not be made")?;
-    let builder = Builder::new(client, credentials, BuilderConfig::new(work_dir.path()));
+    let cache = blob_cache::config(&args.cache)?;
+    let (builder, _work_dir) = registries::builder(&args.registries, Some(cache))?;
     let look = async {
         if let Some(path) = &args.database {
             builder.extract_database(&args.image, path).await?;
@@ -25,88 +32,40 @@ pub(crate) async fn run(args: IndexInspectArgs) -> anyhow::Result<()> {
         summary = look => summary.map_err(|error| anyhow::anyhow!(error.report()))?,
         () = asked_to_end => bail!("interrupted"),
     };
+    let name = args.image.to_string();
+    if let Some(path) = args.svg {
+        let svg = picture::svg(&name, &summary.image);
+        blocking(move || write(&path, &svg)).await?;
+    }
     terminal::print(&match args.output {
-        OutputFormat::Text => describe(&args.image.to_string(), &summary),
-        OutputFormat::Json => to_json(&summary).to_string(),
+        OutputFormat::Text => describe(&name, &summary),
+        OutputFormat::Json => json::to_json(&summary).to_string(),
     });
     Ok(())
 }
 
-/// The summary for people.
-pub(crate) fn describe(name: &str, summary: &IndexSummary) -> String {
-    let mut lines = vec![
-        format!("image      {name}"),
-        format!("digest     {}", summary.digest),
-        format!("type       {}", summary.media_type),
-    ];
-    for (arch, digest) in &summary.images {
-        lines.push(format!("  {arch:<8} {digest}"));
-    }
-    lines.push("labels".to_owned());
-    for (label, value) in &summary.labels {
-        lines.push(format!("  {label}={value}"));
-    }
-    lines.push(format!(
-        "database   {}, {} package(s), {} bundle(s)",
-        terminal::bytes(summary.database_bytes),
-        summary.packages.len(),
-        summary.bundles.len()
-    ));
-    for package in &summary.packages {
-        lines.push(format!(
-            "  {} (default channel {})",
-            package.name,
-            package.default_channel.as_deref().unwrap_or("none")
-        ));
-        for channel in &package.channels {
-            lines.push(format!(
-                "    {:<16} head {}",
-                channel.name,
-                channel.head.as_deref().unwrap_or("none")
-            ));
-        }
-    }
-    lines.join("\n")
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| {
+        format!(
+            "the picture could not be written to `{}`; check the directory and its permissions",
+            path.display()
+        )
+    })
 }
 
-fn to_json(summary: &IndexSummary) -> Value {
-    let images: BTreeMap<String, String> = summary
-        .images
-        .iter()
-        .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
-        .collect();
-    let packages: Vec<Value> = summary
-        .packages
-        .iter()
-        .map(|package| {
-            let channels: Vec<Value> = package
-                .channels
-                .iter()
-                .map(|channel| json!({"name": channel.name, "head": channel.head}))
-                .collect();
-            json!({"name": package.name, "default_channel": package.default_channel, "channels": channels})
-        })
-        .collect();
-    let bundles: Vec<Value> = summary
-        .bundles
-        .iter()
-        .map(|bundle| {
-            json!({
-                "name": bundle.csv_name,
-                "package": bundle.package,
-                "version": bundle.version,
-                "bundle_path": bundle.path,
-                "channels": bundle.channels,
-            })
-        })
-        .collect();
-    json!({
-        "digest": summary.digest,
-        "media_type": summary.media_type,
-        "images": images,
-        "labels": summary.labels,
-        "database_bytes": summary.database_bytes,
-        "packages": packages,
-        "bundles": bundles,
-    })
+/// The name of a kind of index.
+pub(crate) fn kind(kind: IndexKind) -> &'static str {
+    match kind {
+        IndexKind::Database => "sqlite",
+        IndexKind::FileBased => "file-based",
+    }
+}
+
+/// The name of a kind of layer, for programs.
+pub(crate) fn layer_kind(origin: LayerOrigin) -> String {
+    match origin {
+        LayerOrigin::BinaryImage => "binary_image".to_owned(),
+        LayerOrigin::Own(kind) => kind.to_string(),
+        LayerOrigin::Other => "other".to_owned(),
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
 pub(crate) mod disk;
+pub(crate) mod indexes;
 pub(crate) mod service;
 pub(crate) mod tools;
 

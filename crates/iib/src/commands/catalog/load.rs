@@ -29,6 +29,14 @@ pub(super) struct Rendering {
     profile: Profile,
 }
 
+impl Rendering {
+    /// Without any change.
+    pub(super) fn as_it_is(profile: Profile) -> Self {
+        let level = MigrateLevel::None;
+        Self { level, profile }
+    }
+}
+
 impl From<MigrateLevel> for Rendering {
     /// In the default profile.
     fn from(level: MigrateLevel) -> Self {

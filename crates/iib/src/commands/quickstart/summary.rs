@@ -34,15 +34,15 @@ pub(crate) async fn verify_and_describe(
         .await
         .map_err(|error| anyhow::anyhow!(error.report()))?;
     ensure!(
-        found.images.len() == samples::ARCHES.len(),
+        found.image.images.len() == samples::ARCHES.len(),
         "the result has {} architectures in place of {}",
-        found.images.len(),
+        found.image.images.len(),
         samples::ARCHES.len()
     );
     for bundle in &inputs.bundles {
         let path = bundle.to_string();
         ensure!(
-            found.bundles.iter().any(|entry| entry.path == path),
+            found.catalog.bundles.iter().any(|entry| entry.path == path),
             "the result lacks the bundle `{path}`"
         );
     }

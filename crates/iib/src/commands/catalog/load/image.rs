@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use builder::{Builder, BuilderConfig, Databases};
+use builder::Databases;
 use catalog::Profile;
 use oci::ImageName;
 
@@ -25,9 +24,7 @@ pub(super) async fn open(
     } else {
         Databases::Last
     };
-    let (client, credentials) = registries::client(args)?;
-    let work = tempfile::tempdir().context("a private directory could not be made")?;
-    let builder = Builder::new(client, credentials, BuilderConfig::new(work.path()));
+    let (builder, work) = registries::builder(args, None)?;
     let path = work.path().join(COPY);
     let read = {
         let reading = builder.read_content(name, databases, &path);
