@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "xtask",
         &[
-            "builder", "bundle", "golden", "indexdb", "oci", "registry", "samples",
+            "builder", "bundle", "catalog", "golden", "indexdb", "oci", "registry", "samples",
         ],
     ),
 ];

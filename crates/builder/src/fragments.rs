@@ -80,11 +80,9 @@ async fn add_fragments(mut run: Run<'_>, fragments: &[PullSpec]) -> Result<Fragm
         .map(|fragment| fragment.image.digest().clone())
         .collect();
     run.begin_build(&prepared, digests).await?;
-    let (changed, packages) = edit(&run, &prepared, &fragments).await?;
+    let (made, packages) = edit(&run, &prepared, &fragments).await?;
     Ok(FragmentsAdded {
-        built: run
-            .publish(&prepared, IndexKind::FileBased, changed)
-            .await?,
+        built: run.publish(&prepared, IndexKind::FileBased, made).await?,
         packages: packages.into_iter().collect(),
     })
 }
@@ -160,8 +158,8 @@ async fn edit(
         changes.extend(units.into_iter().map(put));
     }
     let base_layers = prepared.most_base_layers();
-    let changed = source.change(changes, database, base_layers).await?;
-    Ok((changed, packages))
+    let made = source.change(changes, database, base_layers).await?;
+    Ok((made, packages))
 }
 
 /// Copies a fragment's catalog to the directory `to` and lists its packages.

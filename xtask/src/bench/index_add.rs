@@ -1,4 +1,4 @@
-//! `iib index add` of one new bundle to an existing SQLite index: wall time, requests and bytes, for databases of any size.
+//! `iib index add` of one new bundle to an existing index, SQLite or file-based: wall time, requests and bytes, for databases of any size.
 //!
 //! The registry is our own, in this process; the program under test runs in its own, as often as asked. Times are medians of
 //! whole processes; requests and bytes are what the registry served in one of them.
@@ -9,8 +9,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use builder::labels;
+use catalog::Profile;
+use catalog::fbc::Output;
 use clap::Args as ClapArgs;
-use oci::{BlobSource, Client, ClientConfig, PullSpec, Repository};
+use indexdb::IndexDb;
+use oci::{
+    BlobSource, Client, ClientConfig, ImageRepository, LayerBuilder, Owner, PullSpec, Repository,
+    Tag,
+};
 use registry::{Config, Running, Server};
 use samples::Bundle;
 
@@ -27,6 +34,10 @@ pub(crate) struct Args {
     /// Runs of each
     #[arg(long, default_value_t = 5)]
     runs: u32,
+    /// Put the databases behind file-based indexes: the first run starts from an index of another tool, the others each from the
+    /// result before
+    #[arg(long)]
+    file_based: bool,
     /// Bytes of incompressible data in the binary image, per architecture
     #[arg(long, default_value_t = 41_900_000)]
     binary_image_bytes: usize,
@@ -84,33 +95,71 @@ impl Bench {
     async fn measure(&self, args: &Args, path: &Path) -> anyhow::Result<()> {
         let database = self.directory.path().join("index.db");
         let size = unpack(path, &database)?;
-        let index = samples::push_index(
-            &self.client,
-            &self.repository("index")?,
-            &samples::ARCHES,
-            BlobSource::File(database),
-        )
-        .await?;
+        let mut index = if args.file_based {
+            self.push_file_based(&database).await?
+        } else {
+            let repository = self.repository("index")?;
+            let database = BlobSource::File(database);
+            samples::push_index(&self.client, &repository, &samples::ARCHES, database).await?
+        };
         let mut times = Vec::new();
         for run in 0..args.runs {
             // Another bundle each time: one that is there already would cost nothing.
-            let bundle = Bundle::simple("bench-operator", &format!("1.0.{run}"), "stable", None);
+            let before = run.checked_sub(1).filter(|_| args.file_based);
+            let replaces = before.map(|before| format!("bench-operator.v1.0.{before}"));
+            let version = format!("1.0.{run}");
+            let bundle = Bundle::simple("bench-operator", &version, "stable", replaces.as_deref());
             let bundle =
                 samples::push_bundle(&self.client, &self.repository("bundle")?, &bundle).await?;
             self.registry.log().clear();
-            times.push(self.add(args, &index, &bundle, run)?);
+            let time = self.add(args, &index, &bundle, run)?;
+            if args.file_based {
+                index = format!("{}/out:{run}", self.registry.addr()).parse()?;
+                if run == 0 {
+                    self.row(path, ", first contact", size, time);
+                    continue;
+                }
+            }
+            times.push(time);
         }
         times.sort();
+        if let Some(median) = times.get(times.len() / 2) {
+            self.row(path, "", size, *median);
+        }
+        Ok(())
+    }
+
+    fn row(&self, path: &Path, what: &str, size: u64, time: Duration) {
         let totals = self.registry.log().totals();
         say(&format!(
-            "| {} | {size} | {:.3} s | {} | {} | {} |",
+            "| {}{what} | {size} | {:.3} s | {} | {} | {} |",
             path.display(),
-            times[times.len() / 2].as_secs_f64(),
+            time.as_secs_f64(),
             totals.requests,
             totals.bytes_in,
             totals.bytes_out
         ));
-        Ok(())
+    }
+
+    /// Pushes what another tool makes of a database: its catalog in files, and the database hidden beside it.
+    async fn push_file_based(&self, database: &Path) -> anyhow::Result<PullSpec> {
+        let mut rendered = IndexDb::open_unchanged(database, 0)?.catalog()?;
+        rendered.arrange();
+        rendered.embed_csv_metadata()?;
+        let mut layer = LayerBuilder::new(0);
+        for file in rendered.migrated(Profile::A) {
+            let mut text = Vec::new();
+            file.write(Output::Json, &mut text)?;
+            let path = format!("configs/{}/catalog.json", file.package());
+            layer.file(&path, Owner::ROOT, 0o644, BlobSource::Bytes(text.into()))?;
+        }
+        let hidden = BlobSource::File(database.to_owned());
+        layer.file(labels::HIDDEN_DATABASE_PATH, Owner::ROOT, 0o644, hidden)?;
+        let image_labels = [(labels::CONFIGS.to_owned(), "/configs".to_owned())];
+        let repository = self.repository("file-based")?;
+        let target = ImageRepository::Remote(self.client.repository(&repository));
+        samples::push_layers(&target, &Tag::latest(), image_labels.into(), vec![layer]).await?;
+        Ok(repository.with_tag(Tag::latest()).into())
     }
 
     #[expect(
@@ -140,6 +189,9 @@ impl Bench {
                 &bundle.to_string(),
             ])
             .args(["--to", &format!("{host}/out:{run}")])
+            .args(["--arch", &samples::ARCHES.join(",")])
+            .arg("--cache-dir")
+            .arg(self.directory.path().join("cache"))
             .output()
             .with_context(|| format!("`{}` cannot be run", args.iib.display()))?;
         let elapsed = started.elapsed();

@@ -11,9 +11,10 @@ use crate::blocking::blocking;
 use crate::bundles::read_bundles;
 use crate::error::Error;
 use crate::index_image::change::{Changes, UnitChange};
+use crate::index_image::database::{self, StoredDatabase};
+use crate::index_image::migrate;
 use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
 use crate::index_image::stack::{LayerKind, Stack, StackLayer};
-use crate::index_image::{database, migrate};
 use crate::labels;
 use crate::progress::{Facts, Phase};
 use crate::request::GraphUpdateMode;
@@ -68,19 +69,15 @@ async fn sqlite(
             (distinct(bundles), Vec::new())
         }
         Some(index) => {
-            let bytes = index.extract_database(&file).await?;
-            tracing::info!(
-                size_bytes = bytes,
-                "read the database of `{}`",
-                index.image.name
-            );
+            copy_database(run, index, &file).await?;
             let paths = present_paths(index, &file, config.epoch).await?;
             split_present(distinct(bundles), &paths)
         }
     };
     let (added, read) = read_candidates(run, candidates).await?;
     add_to(&file, read, mode, prepared.scope, config.epoch).await?;
-    let layer = database::layer(config, labels::DATABASE_PATH, &file, directory).await?;
+    let path = labels::DATABASE_PATH;
+    let layer = database::layer(&run.blobs, config, path, &file, directory).await?;
     Ok(Edited {
         kind: IndexKind::Database,
         changed: Changed {
@@ -178,6 +175,20 @@ async fn read_candidates(
     });
     let read = read_bundles(&run.builder.config, candidates.collect()).await?;
     Ok((added, read))
+}
+
+/// Copies the database of an SQLite index to `file`, from the blob cache if it is there.
+async fn copy_database(run: &Run<'_>, index: &FoundIndex, file: &Path) -> Result<(), Error> {
+    let (manifest, config) = (&index.platform.manifest, &index.platform.config);
+    let ours = Stack::recognise_database(manifest, config);
+    let layer = ours.as_ref().and_then(Stack::database);
+    if let (Some(layer), FoundKind::Database(path)) = (layer, &index.kind)
+        && path == labels::DATABASE_PATH
+    {
+        let stored = StoredDatabase::open(&run.blobs, &index.image, layer, path).await?;
+        return stored.extract(file.to_owned()).await;
+    }
+    index.extract_database(file).await.map(drop)
 }
 
 async fn create_database(file: &Path, epoch: i64) -> Result<(), Error> {

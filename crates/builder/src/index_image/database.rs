@@ -10,18 +10,19 @@ use indexdb::IndexDb;
 use oci::{BlobCache, BlobSource, EntryKind, Layer, LayerBuilder, Limits, OpenLayer, Owner};
 
 use super::facts::{from_json, to_json};
+use super::source::adopt;
 use super::stack::StackLayer;
 use crate::blocking::blocking;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::image::FoundImage;
-use crate::labels;
 
 /// The note beside a database layer: the names of the packages in it.
 const PACKAGES_NOTE: &str = "packages.1.json";
 
-/// Writes the layer that has the database `file` at `path`.
+/// Writes the layer that has the database `file` at `path`, and keeps it for the next request.
 pub(crate) async fn layer(
+    blobs: &BlobCache,
     config: &BuilderConfig,
     path: &str,
     file: &Path,
@@ -33,10 +34,12 @@ pub(crate) async fn layer(
         .map_err(Error::Layer)?;
     let target = directory.join("database.tar.gz");
     let format = config.format;
-    blocking(move || builder.write(&target, format).map_err(Error::Layer)).await
+    let layer = blocking(move || builder.write(&target, format).map_err(Error::Layer)).await?;
+    adopt(blobs, &layer).await?;
+    Ok(layer)
 }
 
-/// The hidden database in a layer of ours.
+/// The database in a layer of ours.
 #[derive(Debug)]
 pub(crate) struct StoredDatabase {
     open: OpenLayer,
@@ -50,18 +53,20 @@ impl StoredDatabase {
         blobs: &BlobCache,
         image: &FoundImage,
         layer: &StackLayer,
+        path: &str,
     ) -> Result<Self, Error> {
         let open = blobs
             .open_layer(&image.repository, &layer.descriptor, &Limits::index())
             .await
             .map_err(|source| image.read(source))?;
-        let path = labels::HIDDEN_DATABASE_PATH.trim_start_matches('/');
+        let path = path.trim_start_matches('/');
         let found = open.entries().iter().find_map(|entry| match entry.kind {
             EntryKind::File { offset, size, .. } if entry.path == path => Some((offset, size)),
             _ => None,
         });
-        let (offset, size) = found.ok_or_else(|| Error::NoHiddenDatabase {
+        let (offset, size) = found.ok_or_else(|| Error::DatabaseMissing {
             index: Box::new(image.name.clone()),
+            path: path.to_owned(),
         })?;
         Ok(Self { open, offset, size })
     }

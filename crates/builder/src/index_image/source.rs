@@ -130,7 +130,10 @@ impl<'run> CatalogSource<'run> {
             return Ok(None);
         };
         let database = match stack.database() {
-            Some(layer) => Some(StoredDatabase::open(blobs, &index.image, layer).await?),
+            Some(layer) => Some(
+                StoredDatabase::open(blobs, &index.image, layer, labels::HIDDEN_DATABASE_PATH)
+                    .await?,
+            ),
             None => None,
         };
         Ok(Some(State::Ours {
@@ -278,8 +281,8 @@ impl<'run> CatalogSource<'run> {
         base_layers: usize,
     ) -> Result<Changed, Error> {
         let changes = Arc::new(changes);
-        let mut changed = match self.delta(&changes, base_layers).await? {
-            Some(changed) => changed,
+        let mut made = match self.delta(&changes, base_layers).await? {
+            Some(made) => made,
             None => self.rewrite(changes).await?,
         };
         let file = match (database, self.state) {
@@ -289,11 +292,12 @@ impl<'run> CatalogSource<'run> {
         };
         if let Some(file) = file {
             let path = labels::HIDDEN_DATABASE_PATH;
-            let layer = database::layer(self.config, path, &file, self.directory).await?;
+            let layer =
+                database::layer(self.blobs, self.config, path, &file, self.directory).await?;
             let layer = StackLayer::new(LayerKind::Database, &layer);
-            changed.stack.set_database(layer);
+            made.stack.set_database(layer);
         }
-        Ok(changed)
+        Ok(made)
     }
 
     /// The layers there are with one more on top that does `changes`; `None` if everything has to be written anew.
@@ -316,7 +320,7 @@ impl<'run> CatalogSource<'run> {
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
-        let mut changed = Changed {
+        let mut made = Changed {
             stack: stack.clone(),
             serve_cache: None,
         };
@@ -327,11 +331,11 @@ impl<'run> CatalogSource<'run> {
                 let open = self.adopt(&delta.layer).await?;
                 view::keep(self.blobs, open, delta.found).await?;
                 let layer = StackLayer::new(LayerKind::Delta, &delta.layer);
-                changed.stack.0.push(layer);
-                changed.serve_cache = Some(delta.serve_cache);
+                made.stack.0.push(layer);
+                made.serve_cache = Some(delta.serve_cache);
             }
         }
-        Ok(Some(changed))
+        Ok(Some(made))
     }
 
     /// New layers for the whole catalog with `changes` done to it, and the database as it is.
@@ -366,13 +370,17 @@ impl<'run> CatalogSource<'run> {
         })
     }
 
-    /// Keeps a layer of ours, so that the next request finds it here.
     async fn adopt(&self, layer: &Layer) -> Result<OpenLayer, Error> {
-        self.blobs
-            .adopt_layer(layer)
-            .await
-            .map_err(|source| Error::KeepLayer(Box::new(source)))
+        adopt(self.blobs, layer).await
     }
+}
+
+/// Keeps a layer of ours, so that the next request finds it here.
+pub(crate) async fn adopt(blobs: &BlobCache, layer: &Layer) -> Result<OpenLayer, Error> {
+    blobs
+        .adopt_layer(layer)
+        .await
+        .map_err(|source| Error::KeepLayer(Box::new(source)))
 }
 
 /// The layers of an image in a layout on disk: catalog and database are looked for in all of them, and each is fetched once.
