@@ -165,3 +165,26 @@ async fn the_exit_code_says_whether_images_differ_if_asked() {
         .failed();
     assert_names(&error, &[&bundle, "is no index image"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_cannot_pretend_to_be_lines_of_the_report() {
+    let world = World::start().await;
+    let old = world.catalog_image("foreign", "v1", &["alpha"]).await;
+    let repository = world.client.repository(&world.repository("foreign"));
+    let target = oci::ImageRepository::Remote(repository);
+    let configs = "operators.operatorframework.io.index.configs.v1".to_owned();
+    let hostile = ("x\n```\ndigest".to_owned(), "y\n```\nlayers".to_owned());
+    let labels = [(configs, "/configs".to_owned()), hostile];
+    let package = "{\"schema\":\"olm.package\",\"name\":\"alpha\"}".to_owned();
+    let file = ("configs/alpha/catalog.json".to_owned(), package);
+    let tag = "v2".parse().unwrap();
+    samples::push_files(&target, &tag, labels.into(), &[vec![file]])
+        .await
+        .unwrap();
+    let new = format!("{}/foreign:v2", world.host);
+    let args = ["index", "diff", &old, &new, "-o", "markdown"];
+    let markdown = world.iib(&args).await.ok();
+    let fences = markdown.lines().filter(|line| line.starts_with("```"));
+    assert_eq!(fences.count(), 2, "{markdown}");
+    assert_names(&markdown, &[r#"x\n```\ndigest: none → "y\n```\nlayers""#]);
+}

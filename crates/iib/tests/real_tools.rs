@@ -357,3 +357,24 @@ async fn other_tools_read_a_list_we_merged_into_theirs() {
         assert_eq!(registry.run_engine("podman", &show).await.trim(), arch);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_rolled_back_byte_for_byte() {
+    if !available(&["docker-registry", "skopeo"]) {
+        return;
+    }
+    let registry = published().await;
+    let index = format!("{}/index:v4.19", registry.site.host);
+    let image = format!("docker://{index}");
+    let raw = async || registry.run("skopeo", &["inspect", "--raw", &image]).await;
+    let before = raw().await;
+    let bundle = Bundle::simple("alpha", "1.0.0", "stable", None);
+    let bundle = registry.site.bundle(&bundle).await.to_string();
+    let to = format!("{}/iib-build:1", registry.site.host);
+    let more = ["--from-index", &index, "--overwrite-from-index"];
+    registry.site.add(&to, &[&bundle], &more).await.ok();
+    assert_ne!(raw().await, before);
+    let args = ["index", "rollback", &index];
+    registry.site.iib(&args).await.ok();
+    assert_eq!(raw().await, before);
+}

@@ -122,8 +122,10 @@ impl ImageDiff {
         }
         for (number, (name, sides)) in self.labels.iter().enumerate() {
             lines.push(format!(
-                "{:<10} {name}: {} → {}",
+                "{:<10} {}: {} → {}",
                 if number == 0 { "labels" } else { "" },
+                // What somebody puts into a label shall not look like lines of ours.
+                name.escape_debug(),
                 label_text(sides.before.as_deref()),
                 label_text(sides.after.as_deref())
             ));
@@ -147,7 +149,6 @@ fn arch_text(sides: &Sides<Option<Digest>>) -> String {
 }
 
 fn label_text(value: Option<&str>) -> String {
-    // What somebody puts into a label shall not look like lines of ours.
     value.map_or_else(|| "none".to_owned(), |value| format!("{value:?}"))
 }
 
