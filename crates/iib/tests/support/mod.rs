@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
+pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod indexes;
 pub(crate) mod service;

@@ -28,13 +28,9 @@ pub(crate) struct DockerRegistry {
     reason = "a skipped test must be seen to be skipped"
 )]
 pub(crate) fn available(programs: &[&str]) -> bool {
-    let installed = |program: &str| {
-        PATH.split(':')
-            .any(|dir| Path::new(dir).join(program).exists())
-    };
     let mut missing: Vec<String> = programs
         .iter()
-        .filter(|program| !installed(program))
+        .filter(|program| !is_installed(program))
         .map(|program| format!("`{program}` is not installed"))
         .collect();
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
@@ -48,6 +44,11 @@ pub(crate) fn available(programs: &[&str]) -> bool {
     assert!(!in_ci(), "{missing}; run `.ci/install` as root");
     eprintln!("skipped: {missing}; run `.ci/install` as root");
     false
+}
+
+pub(crate) fn is_installed(program: &str) -> bool {
+    PATH.split(':')
+        .any(|dir| Path::new(dir).join(program).exists())
 }
 
 #[expect(

@@ -24,7 +24,7 @@ pub(super) fn apply(name: &str, scenario: &mut Scenario) -> Option<&'static str>
             scenario.ours = Some(ours(State::Complete, &[Part::Updates]));
             Some(
                 "replayed with the bundles in reverse: the reference tool takes them in random order, \
-                 and in the request's own order it refuses them as ours does",
+                 and in the request's own order the graph is refused (index-db 5.3)",
             )
         }
         _ => None,
