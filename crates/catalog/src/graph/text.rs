@@ -9,7 +9,7 @@ const LISTED: usize = 20;
 
 /// A name of at most `longest` characters. Too long a name loses its middle: names differ at their ends.
 ///
-/// Control characters and marks that turn the direction of writing are replaced, as in [`cut`].
+/// Control characters and marks that turn the direction of writing are replaced, as in everything that is drawn.
 pub fn shorten(name: &str, longest: usize) -> String {
     if name.chars().nth(longest).is_none() {
         return name.chars().map(plain).collect();
