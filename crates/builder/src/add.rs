@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::AddRequest;
 use crate::run::{Built, Run};
-use crate::stages::prepare;
+use crate::stages::bundles;
 use crate::work_dir::WorkDir;
 
 /// What an add made.
@@ -52,7 +52,7 @@ async fn add(mut run: Run<'_>, request: &AddRequest) -> Result<Added, Error> {
     run.reporter
         .phase(&Phase::ResolvingBundles, &Facts::default())
         .await?;
-    let bundles = prepare::find_bundles(
+    let bundles = bundles::find_bundles(
         &run.client,
         &run.blobs,
         config,
@@ -60,9 +60,9 @@ async fn add(mut run: Run<'_>, request: &AddRequest) -> Result<Added, Error> {
         run.known(),
     )
     .await?;
-    prepare::check_required_labels(&bundles, &config.required_labels)?;
+    bundles::check_required_labels(&bundles, &config.required_labels)?;
     let mut prepared = run.prepare().await?;
-    prepared.facts.bundle_mapping = prepare::bundle_mapping(&bundles);
+    prepared.facts.bundle_mapping = bundles::bundle_mapping(&bundles);
     let digests = bundles
         .iter()
         .map(|bundle| bundle.image.digest().clone())

@@ -11,7 +11,7 @@ use crate::blocking::blocking;
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::image::{FoundImage, PlatformImage};
-use crate::stages::prepare::{FoundBundle, find_bundle};
+use crate::stages::bundles::{FoundBundle, find_bundle};
 
 /// The directories of a bundle image.
 const MANIFESTS: &str = "/manifests";

@@ -21,7 +21,8 @@ use crate::request::GraphUpdateMode;
 use crate::run::Run;
 use crate::scope::Scope;
 use crate::stages::assemble::IndexKind;
-use crate::stages::prepare::{FoundBundle, FoundIndex, FoundKind, Prepared};
+use crate::stages::bundles::FoundBundle;
+use crate::stages::prepare::{FoundIndex, FoundKind, Prepared};
 
 /// The finished catalog.
 pub(super) struct Edited {
