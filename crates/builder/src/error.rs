@@ -302,9 +302,6 @@ pub enum Error {
     /// The blob cache failed.
     #[error("the blob cache cannot be used")]
     BlobCache(#[source] oci::CacheError),
-    /// A layer that was just written could not be kept for later requests.
-    #[error("a new layer could not be kept in the blob cache")]
-    KeepLayer(#[source] Box<oci::Error>),
     /// The image would have too many layers.
     #[error(
         "the binary image `{image}` has {layers} layers, and {limit} is all that an index image can be built upon; squash it"

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Reference, Usage};
+use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Layer, Reference, Usage};
 
 use crate::Builder;
 use crate::error::Error;
-use crate::index_image::source::Changed;
-use crate::index_image::stack::LayerKind;
+use crate::index_image::source::{Changed, warn_unkept};
+use crate::index_image::stack::{LayerKind, Source};
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
@@ -136,8 +136,10 @@ impl<'run> Run<'run> {
             binary_image: &prepared.binary_image.repository,
             from_index: from_index.map(|index| &index.image.repository),
         };
-        let mut published =
-            publish::publish(client, config, output, &sources, &assembled, self.reporter).await?;
+        // The layer of a large database is kept while it is uploaded. On the heap: every request would carry their size.
+        let publish = publish::publish(client, config, output, &sources, &assembled, self.reporter);
+        let (published, ()) = futures::join!(Box::pin(publish), Box::pin(self.keep(&assembled)));
+        let mut published = published?;
         let name = overwritten_index(self.index);
         let mut overwritten = None;
         if let (Some(name), Some(index)) = (name, from_index) {
@@ -156,7 +158,6 @@ impl<'run> Run<'run> {
             overwritten = Some((name, moved.digest));
         }
         published.kept.iter().for_each(Kept::warn);
-        self.keep(&assembled).await?;
         Ok(Built {
             facts: publish::result_facts(
                 config,
@@ -190,21 +191,26 @@ impl<'run> Run<'run> {
 }
 
 impl Run<'_> {
-    /// Keeps what the next request reads first if it starts from this one's result.
-    async fn keep(&self, assembled: &Assembled) -> Result<(), Error> {
-        let failed = |source| Error::KeepLayer(Box::new(source));
+    /// Keeps what the next request reads first if it starts from this one's result. If that fails, it is fetched then.
+    async fn keep(&self, assembled: &Assembled) {
+        let blobs = &self.blobs;
         for image in assembled.images.values() {
-            let blobs = &self.blobs;
-            blobs
-                .adopt_manifest(&image.manifest)
-                .await
-                .map_err(failed)?;
+            warn_unkept(blobs.adopt_manifest(&image.manifest).await);
             let (descriptor, source) = &image.config;
             if let BlobSource::Bytes(bytes) = source {
-                blobs.adopt_blob(descriptor, bytes).await.map_err(failed)?;
+                warn_unkept(blobs.adopt_blob(descriptor, bytes).await);
             }
         }
-        Ok(())
+        if let Some(database) = assembled.stack.database()
+            && let Source::New(source) = &database.source
+        {
+            let layer = Layer {
+                descriptor: database.descriptor.clone(),
+                diff_id: database.diff_id.clone(),
+                source: source.clone(),
+            };
+            warn_unkept(blobs.adopt_layer(&layer).await);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ async fn sqlite(
     let (added, read) = read_candidates(run, candidates).await?;
     add_to(&file, read, mode, prepared.scope, config.epoch).await?;
     let path = labels::DATABASE_PATH;
-    let layer = database::layer(&run.blobs, config, path, &file, directory).await?;
+    let layer = database::layer(config, path, &file, directory).await?;
     Ok(Edited {
         kind: IndexKind::Database,
         changed: Changed {

@@ -10,7 +10,6 @@ use indexdb::IndexDb;
 use oci::{BlobCache, BlobSource, EntryKind, Layer, LayerBuilder, Limits, OpenLayer, Owner};
 
 use super::facts::{from_json, to_json};
-use super::source::adopt;
 use super::stack::StackLayer;
 use crate::blocking::blocking;
 use crate::config::BuilderConfig;
@@ -20,9 +19,8 @@ use crate::image::FoundImage;
 /// The note beside a database layer: the names of the packages in it.
 const PACKAGES_NOTE: &str = "packages.1.json";
 
-/// Writes the layer that has the database `file` at `path`, and keeps it for the next request.
+/// Writes the layer that has the database `file` at `path`.
 pub(crate) async fn layer(
-    blobs: &BlobCache,
     config: &BuilderConfig,
     path: &str,
     file: &Path,
@@ -34,9 +32,7 @@ pub(crate) async fn layer(
         .map_err(Error::Layer)?;
     let target = directory.join("database.tar.gz");
     let format = config.format;
-    let layer = blocking(move || builder.write(&target, format).map_err(Error::Layer)).await?;
-    adopt(blobs, &layer).await?;
-    Ok(layer)
+    blocking(move || builder.write(&target, format).map_err(Error::Layer)).await
 }
 
 /// The database in a layer of ours.

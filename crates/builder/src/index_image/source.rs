@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use catalog::fbc::Catalog;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{BlobCache, ImageRepository, Layer, Layout, Limits, OpenLayer};
+use oci::{BlobCache, ImageRepository, Layout, Limits};
 
 use super::change::{self, Changes};
 use super::database::{self, StoredDatabase};
@@ -292,8 +292,7 @@ impl<'run> CatalogSource<'run> {
         };
         if let Some(file) = file {
             let path = labels::HIDDEN_DATABASE_PATH;
-            let layer =
-                database::layer(self.blobs, self.config, path, &file, self.directory).await?;
+            let layer = database::layer(self.config, path, &file, self.directory).await?;
             let layer = StackLayer::new(LayerKind::Database, &layer);
             made.stack.set_database(layer);
         }
@@ -328,8 +327,9 @@ impl<'run> CatalogSource<'run> {
             Outcome::Nothing => {}
             Outcome::TooMuch => return Ok(None),
             Outcome::Delta(delta) => {
-                let open = self.adopt(&delta.layer).await?;
-                view::keep(self.blobs, open, delta.found).await?;
+                if let Some(open) = warn_unkept(self.blobs.adopt_layer(&delta.layer).await) {
+                    warn_unkept(view::keep(self.blobs, open, delta.found).await);
+                }
                 let layer = StackLayer::new(LayerKind::Delta, &delta.layer);
                 made.stack.0.push(layer);
                 made.serve_cache = Some(delta.serve_cache);
@@ -357,8 +357,8 @@ impl<'run> CatalogSource<'run> {
             whole::whole(&config, &origin, &configs, &directory)
         })
         .await?;
-        self.adopt(&whole.base).await?;
-        self.adopt(&whole.cache).await?;
+        warn_unkept(self.blobs.adopt_layer(&whole.base).await);
+        warn_unkept(self.blobs.adopt_layer(&whole.cache).await);
         let mut layers = vec![
             StackLayer::new(LayerKind::Base, &whole.base),
             StackLayer::new(LayerKind::Cache, &whole.cache),
@@ -369,18 +369,12 @@ impl<'run> CatalogSource<'run> {
             serve_cache: None,
         })
     }
-
-    async fn adopt(&self, layer: &Layer) -> Result<OpenLayer, Error> {
-        adopt(self.blobs, layer).await
-    }
 }
 
-/// Keeps a layer of ours, so that the next request finds it here.
-pub(crate) async fn adopt(blobs: &BlobCache, layer: &Layer) -> Result<OpenLayer, Error> {
-    blobs
-        .adopt_layer(layer)
-        .await
-        .map_err(|source| Error::KeepLayer(Box::new(source)))
+/// What was kept for later requests. A request does not fail because it was not: they fetch it again.
+pub(crate) fn warn_unkept<T, E: std::error::Error>(kept: Result<T, E>) -> Option<T> {
+    kept.inspect_err(|error| tracing::warn!("the blob cache keeps less than it could: {error}"))
+        .ok()
 }
 
 /// The layers of an image in a layout on disk: catalog and database are looked for in all of them, and each is fetched once.
