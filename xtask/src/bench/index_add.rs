@@ -31,11 +31,10 @@ pub(crate) struct Args {
     /// The iib program to measure; build it with --release
     #[arg(long, default_value = "target/release/iib")]
     iib: PathBuf,
-    /// Runs of each
+    /// Runs of each: the first starts from an index of another tool, the others each from the result before
     #[arg(long, default_value_t = 5)]
     runs: u32,
-    /// Put the databases behind file-based indexes: the first run starts from an index of another tool, the others each from the
-    /// result before
+    /// Put the databases behind file-based indexes
     #[arg(long)]
     file_based: bool,
     /// Bytes of incompressible data in the binary image, per architecture
@@ -105,7 +104,7 @@ impl Bench {
         let mut times = Vec::new();
         for run in 0..args.runs {
             // Another bundle each time: one that is there already would cost nothing.
-            let before = run.checked_sub(1).filter(|_| args.file_based);
+            let before = run.checked_sub(1);
             let replaces = before.map(|before| format!("bench-operator.v1.0.{before}"));
             let version = format!("1.0.{run}");
             let bundle = Bundle::simple("bench-operator", &version, "stable", replaces.as_deref());
@@ -113,14 +112,12 @@ impl Bench {
                 samples::push_bundle(&self.client, &self.repository("bundle")?, &bundle).await?;
             self.registry.log().clear();
             let time = self.add(args, &index, &bundle, run)?;
-            if args.file_based {
-                index = format!("{}/out:{run}", self.registry.addr()).parse()?;
-                if run == 0 {
-                    self.row(path, ", first contact", size, time);
-                    continue;
-                }
+            index = format!("{}/out:{run}", self.registry.addr()).parse()?;
+            if run == 0 {
+                self.row(path, ", first contact", size, time);
+            } else {
+                times.push(time);
             }
-            times.push(time);
         }
         times.sort();
         if let Some(median) = times.get(times.len() / 2) {
