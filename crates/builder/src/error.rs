@@ -1,5 +1,8 @@
 //! Why a request failed.
 
+mod report;
+mod role;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -8,6 +11,8 @@ use oci::{Arch, Digest, EntryName, ImageName, MediaType, MergeError, PullSpec};
 
 use crate::progress::Stopped;
 use crate::scope::Scope;
+
+pub use role::Role;
 
 /// Why a request could not be done. Every text names the image or bundle and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -505,62 +510,6 @@ pub enum Error {
     /// The request is not ours any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-}
-
-/// What an image is to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A bundle to add.
-    Bundle,
-    /// A catalog fragment to add.
-    Fragment,
-    /// The index to start from.
-    FromIndex,
-    /// The image to build on.
-    BinaryImage,
-    /// An image to look into, whatever it holds.
-    Image,
-    /// The result.
-    Result,
-}
-
-impl Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Bundle => "bundle",
-            Self::Fragment => "fragment",
-            Self::FromIndex => "from-index",
-            Self::BinaryImage => "binary image",
-            Self::Image => "image",
-            Self::Result => "published image",
-        })
-    }
-}
-
-impl Error {
-    /// Whether the same request may succeed when tried again later: the network or the registry, not the request, is at fault.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Read { source, .. } | Self::Publish { source, .. } => source.is_transient(),
-            _ => false,
-        }
-    }
-
-    /// The error and its causes in one line, for people: `what: why: why that`.
-    pub fn report(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            // Some libraries repeat their cause in their own text.
-            if !text.ends_with(&cause_text) {
-                text.push_str(": ");
-                text.push_str(&cause_text);
-            }
-            source = cause.source();
-        }
-        text
-    }
 }
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {

@@ -1,0 +1,33 @@
+//! What images are to requests.
+
+use std::fmt::{self, Display};
+
+/// What an image is to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A bundle to add.
+    Bundle,
+    /// A catalog fragment to add.
+    Fragment,
+    /// The index to start from.
+    FromIndex,
+    /// The image to build on.
+    BinaryImage,
+    /// An image to look into, whatever it holds.
+    Image,
+    /// The result.
+    Result,
+}
+
+impl Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bundle => "bundle",
+            Self::Fragment => "fragment",
+            Self::FromIndex => "from-index",
+            Self::BinaryImage => "binary image",
+            Self::Image => "image",
+            Self::Result => "published image",
+        })
+    }
+}
