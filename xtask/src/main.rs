@@ -27,6 +27,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Conformance {
+    /// The REST contract, case by case, against `iib serve`
+    Api(conformance::api::Args),
     /// `iib index add`, one bundle after the other and all at once, against the databases that the real tool made
     IndexAdd(conformance::index_add::Args),
     /// The operations on catalogs and index databases, step by step, against what opm made of the same inputs
@@ -50,6 +52,7 @@ enum Bench {
 
 fn main() -> ExitCode {
     let passed = match Cli::parse().command {
+        Command::Conformance(Conformance::Api(args)) => conformance::api::run(&args),
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Conformance(Conformance::Workflows(args)) => conformance::workflows::run(&args),

@@ -1,5 +1,7 @@
 //! The service's configuration: one TOML file; flags and their environment variables win over it.
 
+mod queues;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -7,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use oci::{LossPolicy, RegistryHost};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::cli::RegistryArgs;
+use crate::config::queues::QueuesSection;
 
 /// Everything that can be configured. Unknown keys are errors.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -19,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) server: ServerSection,
     pub(crate) build: BuildSection,
+    pub(crate) queues: QueuesSection,
+    pub(crate) store: StoreSection,
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
 }
@@ -33,6 +39,8 @@ pub(crate) struct ServerSection {
     pub(crate) login_disabled: bool,
     /// Addresses of proxies whose user header is believed.
     pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// The header in which they name the user.
+    pub(crate) user_header: String,
     /// Users that are workers.
     pub(crate) worker_usernames: BTreeSet<String>,
     /// The largest page of a list.
@@ -53,6 +61,7 @@ impl Default for ServerSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8320)),
             login_disabled: false,
             trusted_proxies: Vec::new(),
+            user_header: "X-Remote-User".to_owned(),
             worker_usernames: BTreeSet::new(),
             max_per_page: 20,
             request_data_days_to_live: 3,
@@ -103,10 +112,20 @@ impl Default for BuildSection {
     }
 }
 
+/// `[store]`: where the state of requests is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreSection {
+    /// The database: `sqlite:PATH` or `postgres://…`. Default: a file in the data directory. It may hold a password.
+    pub(crate) database: Option<SecretString>,
+}
+
 /// `[worker]`: how jobs are held.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WorkerSection {
+    /// How many requests this process works on at the same time; 0 makes it a server of the API alone.
+    pub(crate) jobs: usize,
     /// Seconds a job stays a worker's without a sign of life. After a crash a job waits this long at most.
     pub(crate) lease_seconds: u64,
     /// Seconds between looks for work that nobody announced.
@@ -120,6 +139,7 @@ pub(crate) struct WorkerSection {
 impl Default for WorkerSection {
     fn default() -> Self {
         Self {
+            jobs: 1,
             lease_seconds: 30,
             poll_seconds: 2,
             drain_seconds: 20,

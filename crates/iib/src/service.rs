@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use builder::{BinaryImage, Builder, BuilderConfig, Scope};
 use oci::{CacheConfig, RegistryHost};
+use secrecy::ExposeSecret as _;
 use server::ServerConfig;
 use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
@@ -119,28 +120,31 @@ impl Service {
         }
         let sealing_key = SealingKey::load_or_generate(&data.sealing_key())
             .context("the key that seals requests' secrets could not be read or made")?;
-        let store = Store::open(&store_config(data.database(), sealing_key))
+        let database = database(config, data)?;
+        let place = database.to_string();
+        let store = Store::open(&store_config(database, sealing_key))
             .await
-            .with_context(|| {
-                format!(
-                    "the state in `{}` could not be opened",
-                    data.database().display()
-                )
-            })?;
+            .with_context(|| format!("the state in `{place}` could not be opened"))?;
 
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let worker = Worker::new(
-            worker_config,
-            store.clone(),
-            builder.clone(),
-            Some(Arc::new(logs)),
-        );
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            worker.run(stop).await;
-            Ok(())
-        });
+        let logs = Arc::new(logs);
+        for _ in 0..config.worker.jobs {
+            let worker = Worker::new(
+                WorkerConfig {
+                    id: WorkerId::random(),
+                    ..worker_config.clone()
+                },
+                store.clone(),
+                builder.clone(),
+                Some(Arc::clone(&logs)),
+            );
+            let stop = shutdown.clone();
+            tasks.spawn(async move {
+                worker.run(stop).await;
+                Ok(())
+            });
+        }
         let stop = shutdown.clone();
         tasks.spawn(async move {
             server::serve(listener, server_config, store, stop)
@@ -205,10 +209,22 @@ pub(crate) fn termination() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn store_config(path: PathBuf, sealing_key: SealingKey) -> StoreConfig {
+/// Where the state is kept: the configured database, or a file in the data directory.
+fn database(config: &Config, data: &DataDir) -> anyhow::Result<Database> {
+    match &config.store.database {
+        None => Ok(Database::Sqlite(data.database())),
+        Some(address) => address
+            .expose_secret()
+            .parse()
+            .context("`store.database` is wrong"),
+    }
+}
+
+/// A file is this process's own and brought up to date by it; a server may be in use by others, so `iib db migrate` does that.
+fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
     StoreConfig {
-        migrate: true,
-        ..StoreConfig::new(Database::Sqlite(path), sealing_key)
+        migrate: matches!(database, Database::Sqlite(_)),
+        ..StoreConfig::new(database, sealing_key)
     }
 }
 
@@ -282,6 +298,10 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         listen: section.listen,
         login_disabled: section.login_disabled,
         trusted_proxies: section.trusted_proxies.clone(),
+        user_header: section
+            .user_header
+            .parse()
+            .with_context(|| format!("`server.user_header` is `{}`, which is no name of a header", section.user_header))?,
         worker_usernames: section.worker_usernames.clone(),
         binary_image_config: configured_binary_images(&config.build)?,
         graph_mode_options: section.graph_mode_options.clone(),
@@ -289,6 +309,7 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         max_per_page: section.max_per_page,
         request_data_days_to_live: section.request_data_days_to_live,
         request_logs_dir: Some(data.logs()),
+        queues: config.queues.queues(),
         drain_timeout: Duration::from_secs(section.drain_seconds),
         ..ServerConfig::default()
     })

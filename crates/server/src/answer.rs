@@ -76,7 +76,10 @@ impl IntoResponse for ApiError {
 impl From<store::Error> for ApiError {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::UnknownImage { .. } => Self::bad_request(error.to_string()),
+            store::Error::UnknownImage { .. } | store::Error::Final { .. } => {
+                Self::bad_request(error.to_string())
+            }
+            store::Error::NoSuchRequest { .. } => crate::router::no_such_request(),
             _ => Self::internal(&error),
         }
     }

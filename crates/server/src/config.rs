@@ -8,6 +8,8 @@ use std::time::Duration;
 use api::Scope;
 use http::HeaderName;
 
+use crate::queues::Queues;
+
 /// Settings of the server. Names in brackets are those of section 12.1 of the contract.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -34,6 +36,10 @@ pub struct ServerConfig {
     pub request_data_days_to_live: u32,
     /// Where the workers write `{id}.log` (`IIB_REQUEST_LOGS_DIR`). Default none: logs are not offered.
     pub request_logs_dir: Option<PathBuf>,
+    /// Where the workers write `{id}_related_bundles.json` (`IIB_REQUEST_RELATED_BUNDLES_DIR`). Default none: they are not offered.
+    pub request_related_bundles_dir: Option<PathBuf>,
+    /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
+    pub queues: Queues,
     /// The longest body that is read, in bytes. Default 4 MiB, which has room for some 30,000 bundles.
     pub max_body_bytes: usize,
     /// How long a request may take from its header to the start of its answer. Default 60 seconds.
@@ -65,6 +71,8 @@ impl Default for ServerConfig {
             max_per_page: 20,
             request_data_days_to_live: 3,
             request_logs_dir: None,
+            request_related_bundles_dir: None,
+            queues: Queues::default(),
             max_body_bytes: 4 * 1024 * 1024,
             request_timeout: Duration::from_mins(1),
             header_timeout: Duration::from_secs(30),

@@ -1,8 +1,11 @@
 //! One module per endpoint.
 
-pub(crate) mod add;
+pub(crate) mod artefacts;
+pub(crate) mod deprecation_schema;
 pub(crate) mod front_page;
 pub(crate) mod healthcheck;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod patch;
 pub(crate) mod show;
+pub(crate) mod submit;

@@ -30,9 +30,13 @@ mod caller;
 mod config;
 mod endpoint;
 mod observe;
+mod pattern;
+mod queues;
 mod router;
 mod run;
 mod unread;
 
 pub use config::ServerConfig;
+pub use pattern::{EmptyPattern, Pattern};
+pub use queues::{Queues, Target};
 pub use run::{Error, serve};

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use api::RequestType;
+use api::batch::BatchKind;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
 use http::StatusCode;
 use store::Store;
@@ -43,14 +45,40 @@ fn routes() -> Router<App> {
         .route("/", get(endpoint::front_page::show))
         .route("/api/v1/healthcheck", get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
-        .route("/api/v1/builds/add", post(endpoint::add::submit))
-        .route("/api/v1/builds/{id}", of_request(get(endpoint::show::show)))
+        .merge(submits())
+        .route(
+            "/api/v1/builds/{id}",
+            of_request(get(endpoint::show::show).patch(endpoint::patch::patch)),
+        )
+        .route(
+            "/api/v1/builds/{id}/deprecation-schema",
+            of_request(get(endpoint::deprecation_schema::show)),
+        )
         .route(
             "/api/v1/builds/{id}/logs",
             of_request(get(endpoint::logs::show)),
         )
         .method_not_allowed_fallback(async || method_not_allowed())
         .fallback(async || ApiError::not_found("there is nothing at this path"))
+}
+
+fn submits() -> Router<App> {
+    let batches = Router::new()
+        .route(
+            "/api/v1/builds/add-rm-batch",
+            endpoint::submit::batch(BatchKind::AddRm),
+        )
+        .route(
+            "/api/v1/builds/regenerate-bundle-batch",
+            endpoint::submit::batch(BatchKind::RegenerateBundle),
+        );
+    RequestType::ALL
+        .into_iter()
+        .filter(|kind| *kind != RequestType::Generic)
+        .fold(batches, |router, kind| {
+            let path = format!("/api/v1/builds/{}", kind.name());
+            router.route(&path, endpoint::submit::single(kind))
+        })
 }
 
 /// A path with an id is known only when the id is one; the wrong method on anything else is an unknown path.

@@ -1,8 +1,8 @@
-//! `GET builds/{id}/logs` (section 5.3), and the link to it in other answers (section 4.1).
+//! `GET builds/{id}/logs` (section 5.3).
 
 use std::io::ErrorKind;
 
-use api::{Artefact, RequestView, timestamp};
+use api::timestamp;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -11,17 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use crate::answer::ApiError;
-use crate::base_url::BaseUrl;
 use crate::router::{App, RequestId, no_such_request};
-
-/// The link to the logs of a request; none where logs are not kept.
-pub(crate) fn artefact(app: &App, base: &BaseUrl, view: &RequestView) -> Option<Artefact> {
-    app.config.request_logs_dir.as_ref()?;
-    Some(Artefact {
-        expiration: timestamp::expiration(view.updated, app.config.request_data_days_to_live),
-        url: base.join(&format!("/api/v1/builds/{}/logs", view.id)),
-    })
-}
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {
     let directory = app
