@@ -10,6 +10,7 @@
 //!   and gives its [`Secret`]s apart; [`batch`] reads many of them at once;
 //! - [`Patch`]: what a worker reports with `PATCH builds/{id}`;
 //! - [`RequestView`]: everything an answer shows of a request, printed short or verbose by [`RequestView::short`] and [`RequestView::verbose`];
+//! - [`ProblemCode`]: the stable names of what can go wrong;
 //! - [`RequestType`] and [`State`], with the names on the wire and the numbers in the database.
 //!
 //! ```
@@ -38,6 +39,7 @@ mod kind;
 mod page;
 mod patch;
 mod payload;
+mod problem;
 mod refusal;
 mod result_fields;
 mod rules;
@@ -53,6 +55,7 @@ pub use payload::{
     IndexParameters, MergeIndexImagePayload, Payload, RecursiveRelatedBundlesPayload,
     RegenerateBundlePayload, RmPayload, Secret, StoredPayloadError,
 };
+pub use problem::{PROBLEM_JSON, ProblemCode, ProblemDetails};
 pub use refusal::{Problem, Refusal, RefusalKind};
 pub use result_fields::ResultFields;
 pub use rules::{Overwriter, Rules};

@@ -1,5 +1,6 @@
 //! The address under which the caller sees this service, for absolute URLs in answers (section 1.4).
 
+use api::ProblemCode;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::uri::Authority;
@@ -66,7 +67,8 @@ fn host_and_port(authority: &Authority) -> Option<String> {
 }
 
 fn bad_host() -> ApiError {
-    ApiError::bad_request(
+    ApiError::of(
+        ProblemCode::MalformedRequest,
         "the host of the request must be given once, as a host with an optional port",
     )
 }

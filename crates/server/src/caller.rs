@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use api::Overwriter;
+use api::{Overwriter, ProblemCode};
+use http::Extensions;
 use http::request::Parts;
-use http::{Extensions, StatusCode};
 
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
@@ -43,8 +43,8 @@ impl Caller {
 /// The user of a request that may need one: none only where login is disabled.
 pub(crate) fn require_user(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
     match user(parts, config)? {
-        None if !config.login_disabled => Err(ApiError::new(
-            StatusCode::UNAUTHORIZED,
+        None if !config.login_disabled => Err(ApiError::of(
+            ProblemCode::Unauthenticated,
             "this endpoint needs a user; log in and try again",
         )),
         user => Ok(Caller(user)),
@@ -55,8 +55,8 @@ pub(crate) fn require_user(parts: &Parts, config: &ServerConfig) -> Result<Calle
 pub(crate) fn require_worker(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
     let caller = require_user(parts, config)?;
     match caller.name() {
-        Some(name) if !config.worker_usernames.contains(name) => Err(ApiError::new(
-            StatusCode::FORBIDDEN,
+        Some(name) if !config.worker_usernames.contains(name) => Err(ApiError::of(
+            ProblemCode::Forbidden,
             "only workers may change requests; the service's operator lists them",
         )),
         Some(_) | None => Ok(caller),
@@ -74,15 +74,18 @@ fn user(parts: &Parts, config: &ServerConfig) -> Result<Option<String>, ApiError
     };
     // A proxy that adds its own header to one the client sent would otherwise let the client choose who it is.
     if values.next().is_some() {
-        return Err(ApiError::bad_request(format!(
+        return Err(malformed(format!(
             "the header {} must be sent once",
             config.user_header
         )));
     }
-    let name = std::str::from_utf8(value.as_bytes()).map_err(|_| {
-        ApiError::bad_request(format!("the header {} must be UTF-8", config.user_header))
-    })?;
+    let name = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| malformed(format!("the header {} must be UTF-8", config.user_header)))?;
     Ok(Some(name.trim())
         .filter(|name| !name.is_empty())
         .map(ToOwned::to_owned))
+}
+
+fn malformed(text: String) -> ApiError {
+    ApiError::of(ProblemCode::MalformedRequest, text)
 }

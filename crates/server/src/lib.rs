@@ -2,7 +2,7 @@
 //!
 //! This crate answers: *what does the service say over HTTP?* It checks who is calling, hands the body to the types of `api`, asks
 //! `store`, and prints the answer with exactly the keys of the contract. Every error answer is an object with the single key
-//! `error`; what the caller need not know goes to the log under the same `X-Request-Id`.
+//! `error`, or a problem of RFC 9457 for callers that name `application/problem+json`; what the caller need not know goes to the log under the same `X-Request-Id`.
 //!
 //! The names to know:
 //!

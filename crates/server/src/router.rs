@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::RequestType;
 use api::batch::BatchKind;
+use api::{ProblemCode, RequestType};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
-use http::StatusCode;
 use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -59,7 +58,7 @@ fn routes() -> Router<App> {
             of_request(get(endpoint::logs::show)),
         )
         .method_not_allowed_fallback(async || method_not_allowed())
-        .fallback(async || ApiError::not_found("there is nothing at this path"))
+        .fallback(async || unknown_path())
 }
 
 fn submits() -> Router<App> {
@@ -85,16 +84,20 @@ fn submits() -> Router<App> {
 fn of_request(methods: MethodRouter<App>) -> MethodRouter<App> {
     methods.fallback(async |id: RequestId| match id {
         RequestId(Some(_)) => method_not_allowed(),
-        RequestId(None) => ApiError::not_found("there is nothing at this path").into_response(),
+        RequestId(None) => unknown_path(),
     })
 }
 
 fn method_not_allowed() -> Response {
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
+    ApiError::of(
+        ProblemCode::MethodNotAllowed,
         "this path does not take that method",
     )
     .into_response()
+}
+
+fn unknown_path() -> Response {
+    ApiError::of(ProblemCode::UnknownPath, "there is nothing at this path").into_response()
 }
 
 /// The `{id}` of a path: a run of digits that is a number of a request, or not (section 1.1).
@@ -109,7 +112,10 @@ impl RequestId {
 
 /// The answer to an id nobody has.
 pub(crate) fn no_such_request() -> ApiError {
-    ApiError::not_found("there is no request with this id")
+    ApiError::of(
+        ProblemCode::UnknownRequest,
+        "there is no request with this id",
+    )
 }
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for RequestId {

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use api::timestamp;
+use api::{ProblemCode, timestamp};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -14,17 +14,19 @@ use crate::answer::ApiError;
 use crate::router::{App, RequestId, no_such_request};
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {
-    let directory = app
-        .config
-        .request_logs_dir
-        .as_ref()
-        .ok_or_else(|| ApiError::not_found("this service does not keep logs of requests"))?;
+    let directory = app.config.request_logs_dir.as_ref().ok_or_else(|| {
+        ApiError::of(
+            ProblemCode::NotKept,
+            "this service does not keep logs of requests",
+        )
+    })?;
     let id = id.required()?;
     let view = app.store.request(id).await?.ok_or_else(no_such_request)?;
     if !view.state.is_final() {
-        return Err(ApiError::bad_request(format!(
-            "request {id} is not finished; its logs can be read when it is"
-        )));
+        return Err(ApiError::of(
+            ProblemCode::NotFinished,
+            format!("request {id} is not finished; its logs can be read when it is"),
+        ));
     }
     match open(&directory.join(format!("{id}.log"))).await {
         Ok((file, size_bytes)) => {
@@ -42,8 +44,8 @@ pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Respon
             let expiration =
                 timestamp::expiration(view.updated, app.config.request_data_days_to_live);
             if expiration < app.store.now() {
-                return Err(ApiError::new(
-                    StatusCode::GONE,
+                return Err(ApiError::of(
+                    ProblemCode::Expired,
                     format!("the logs of request {id} have expired and are gone"),
                 ));
             }

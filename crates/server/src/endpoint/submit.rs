@@ -1,7 +1,7 @@
 //! The submits: `POST builds/<type>` and the two batches (sections 6 and 7).
 
 use api::batch::{Batch, BatchKind};
-use api::{Payload, RequestType, RequestView, Rules};
+use api::{Payload, ProblemCode, RequestType, RequestView, Rules};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, post};
@@ -25,7 +25,10 @@ pub(crate) fn single(kind: RequestType) -> MethodRouter<App> {
                     request: Request| {
             let accepted = Accepted::read(&app, request, |object, rules| {
                 let payload = Payload::parse(kind, object, rules)?.ok_or_else(|| {
-                    ApiError::not_found("there are no requests of this type to submit")
+                    ApiError::of(
+                        ProblemCode::UnknownPath,
+                        "there are no requests of this type to submit",
+                    )
                 })?;
                 Ok((vec![payload], None))
             })
