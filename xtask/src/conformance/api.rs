@@ -1,18 +1,16 @@
 //! The recorded cases of the REST contract, replayed against `iib serve`: one server per profile, each with a database of its own.
 
-mod database;
 mod profile;
-mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 
-use crate::conformance::api::database::Database;
 use crate::conformance::api::profile::Profile;
-use crate::conformance::api::service::Service;
+use crate::service::Service;
+use crate::service::database::{Choice, Database};
 use crate::terminal::say;
 
 #[derive(Debug, ClapArgs)]
@@ -23,12 +21,8 @@ pub(crate) struct Args {
     /// A file or directory of cases (repeatable) [default: those of the battery]
     #[arg(long)]
     cases: Vec<PathBuf>,
-    /// Where the servers keep their state
-    #[arg(long, value_enum, default_value = "sqlite")]
-    database: Kind,
-    /// The PostgreSQL server, for `--database postgres`; each profile gets a database of its own there, dropped at the end
-    #[arg(long, default_value = "postgres://postgres@127.0.0.1:5432/postgres")]
-    postgres: String,
+    #[command(flatten)]
+    database: Choice,
     /// The iib program to test [default: built from this checkout]
     #[arg(long)]
     iib: Option<PathBuf>,
@@ -38,12 +32,6 @@ pub(crate) struct Args {
     /// Refuse the sane answers that the battery accepts where the recorded one is a defect
     #[arg(long)]
     strict: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Sqlite,
-    Postgres,
 }
 
 /// Runs the battery; whether all passed.
@@ -59,11 +47,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         let directory = work.path().join(&profile.name);
         std::fs::create_dir(&directory)
             .with_context(|| format!("`{}` could not be made", directory.display()))?;
-        let database = match args.database {
-            Kind::Sqlite => Database::sqlite(&directory),
-            Kind::Postgres => Database::create(&args.postgres, &profile.name)?,
-        };
-        let service = Service::start(&iib, profile, &directory, &database)?;
+        let database = Database::new(&args.database, &directory, &profile.name)?;
+        let configuration = profile.configuration(&directory, database.address())?;
+        let service = Service::start(&iib, &configuration, &directory, &database)
+            .with_context(|| format!("the profile `{}`", profile.name))?;
         running.push((profile, directory, service, database));
     }
     let mut battery = Battery::new(args);

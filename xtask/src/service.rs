@@ -1,15 +1,17 @@
-//! `iib serve` as a process.
+//! `iib serve` as a process, for checks and measurements.
+
+pub(crate) mod database;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::conformance::api::database::Database;
-use crate::conformance::api::profile::Profile;
+use self::database::Database;
 
 /// A running server; killed when it is dropped.
 pub(crate) struct Service {
@@ -19,19 +21,19 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a server of `profile` on a free port and waits until it listens.
+    /// Starts a server with this configuration and its files in `directory`, on a free port, and waits until it listens.
     #[expect(
         clippy::disallowed_methods,
         reason = "the service is tested as its users run it"
     )]
     pub(crate) fn start(
         iib: &Path,
-        profile: &Profile,
+        configuration: &str,
         directory: &Path,
         database: &Database,
     ) -> anyhow::Result<Self> {
         let path = directory.join("iib.toml");
-        std::fs::write(&path, profile.configuration(directory, database.address())?)
+        std::fs::write(&path, configuration)
             .with_context(|| format!("`{}` could not be written", path.display()))?;
         if database.needs_migration() {
             let migrated = Command::new(iib)
@@ -61,7 +63,7 @@ impl Service {
             let mut line = String::new();
             if lines.read_line(&mut line).unwrap_or(0) == 0 {
                 let _ = process.wait();
-                anyhow::bail!("the server of profile `{}` ended: {seen}", profile.name);
+                bail!("the server ended: {seen}");
             }
             if let Some(rest) = line.trim_end().strip_prefix("serving ")
                 && let Some((url, _)) = rest.split_once("/api/v1")
@@ -73,6 +75,20 @@ impl Service {
         // What it logs must not fill the pipe.
         std::thread::spawn(move || lines.lines().for_each(drop));
         Ok(Self { process, url })
+    }
+
+    /// The memory it holds now, in MiB.
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.process.id());
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("`{path}` cannot be read; has the server ended?"))?;
+        let kib: f64 = text
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.trim().strip_suffix(" kB"))
+            .context("the system tells no resident memory")?
+            .parse()?;
+        Ok(kib / 1024.0)
     }
 
     /// Asks it to end, and waits until it did so well.

@@ -4,6 +4,27 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use clap::{Args as ClapArgs, ValueEnum};
+
+/// Which kind of database to use, on the command line.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Choice {
+    /// Where the servers keep their state
+    #[arg(long, value_enum, default_value = "sqlite")]
+    pub(crate) database: Kind,
+    /// The PostgreSQL server, for `--database postgres`; each iib gets a database of its own there, dropped at the end
+    #[arg(long, default_value = "postgres://postgres@127.0.0.1:5432/postgres")]
+    pub(crate) postgres: String,
+}
+
+/// The kinds of databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
 
 /// A database of its own for one server.
 pub(crate) struct Database {
@@ -13,23 +34,29 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// A file in `directory`.
-    pub(crate) fn sqlite(directory: &Path) -> Self {
+    fn sqlite(directory: &Path) -> Self {
         Self {
             address: format!("sqlite:{}", directory.join("iib.db").display()),
             on_server: None,
         }
     }
 
-    /// A new database on the PostgreSQL server at `address`, which names a database to connect to.
-    pub(crate) fn create(address: &str, profile: &str) -> anyhow::Result<Self> {
+    /// A new database of kind `kind` for the purpose that `label` names, in `directory` if it is a file.
+    pub(crate) fn new(choice: &Choice, directory: &Path, label: &str) -> anyhow::Result<Self> {
+        match choice.database {
+            Kind::Sqlite => Ok(Self::sqlite(directory)),
+            Kind::Postgres => Self::create(&choice.postgres, label),
+        }
+    }
+
+    fn create(address: &str, label: &str) -> anyhow::Result<Self> {
         let (server, _) = address
             .rsplit_once('/')
             .context("the address of PostgreSQL names a database")?;
         let name = format!(
-            "iib_conformance_{}_{}",
+            "iib_xtask_{}_{}",
             std::process::id(),
-            profile.replace('-', "_")
+            label.replace('-', "_")
         );
         psql(address, &format!("CREATE DATABASE {name}"))?;
         Ok(Self {
