@@ -7,7 +7,7 @@
 //! The names to know:
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
-//! - [`ServerConfig`]: everything it has to be told;
+//! - [`ServerConfig`]: everything it has to be told, and [`LiveConfig`], which replaces it while the server runs;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -29,10 +29,12 @@ mod body;
 mod caller;
 mod config;
 mod endpoint;
+mod live_config;
 mod observe;
 mod router;
 mod run;
 mod unread;
 
 pub use config::ServerConfig;
+pub use live_config::LiveConfig;
 pub use run::{Error, serve};

@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
 use crate::endpoint;
+use crate::live_config::LiveConfig;
 use crate::observe;
 
 /// What every endpoint can reach.
@@ -22,10 +23,17 @@ pub(crate) type App = Arc<AppState>;
 
 #[derive(Debug)]
 pub(crate) struct AppState {
-    pub(crate) config: ServerConfig,
+    pub(crate) config: LiveConfig,
     pub(crate) store: Store,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
+}
+
+impl AppState {
+    /// The configuration of this moment. A request asks once and keeps it.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.snapshot()
+    }
 }
 
 pub(crate) fn router(app: App) -> Router {

@@ -16,15 +16,17 @@ use crate::router::{App, RequestId, no_such_request};
 
 /// The link to the logs of a request; none where logs are not kept.
 pub(crate) fn artefact(app: &App, base: &BaseUrl, view: &RequestView) -> Option<Artefact> {
-    app.config.request_logs_dir.as_ref()?;
+    let config = app.config();
+    config.request_logs_dir.as_ref()?;
     Some(Artefact {
-        expiration: timestamp::expiration(view.updated, app.config.request_data_days_to_live),
+        expiration: timestamp::expiration(view.updated, config.request_data_days_to_live),
         url: base.join(&format!("/api/v1/builds/{}/logs", view.id)),
     })
 }
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {
-    let directory = app.config.request_logs_dir.as_ref().ok_or_else(|| {
+    let config = app.config();
+    let directory = config.request_logs_dir.as_ref().ok_or_else(|| {
         ApiError::of(
             ProblemCode::NotKept,
             "this service does not keep logs of requests",
@@ -51,8 +53,7 @@ pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Respon
             Ok((StatusCode::OK, headers, Body::from_stream(content)).into_response())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let expiration =
-                timestamp::expiration(view.updated, app.config.request_data_days_to_live);
+            let expiration = timestamp::expiration(view.updated, config.request_data_days_to_live);
             if expiration < app.store.now() {
                 return Err(ApiError::of(
                     ProblemCode::Expired,
