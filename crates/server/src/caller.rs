@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use api::ProblemCode;
-use http::Extensions;
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
@@ -24,7 +24,7 @@ pub(crate) fn require_user(
     parts: &Parts,
     config: &ServerConfig,
 ) -> Result<Option<String>, ApiError> {
-    match user(parts, config)? {
+    match proxied_user(&parts.headers, Peer::of(&parts.extensions), config)? {
         None if !config.login_disabled => Err(ApiError::of(
             ProblemCode::Unauthenticated,
             "this endpoint needs a user; log in and try again",
@@ -34,11 +34,15 @@ pub(crate) fn require_user(
 }
 
 /// The user a trusted proxy vouches for. From anybody else the header means nothing.
-fn user(parts: &Parts, config: &ServerConfig) -> Result<Option<String>, ApiError> {
-    if !Peer::of(&parts.extensions).is_some_and(|peer| config.trusts(peer.0)) {
+pub(crate) fn proxied_user(
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    config: &ServerConfig,
+) -> Result<Option<String>, ApiError> {
+    if !peer.is_some_and(|peer| config.trusts(peer.0)) {
         return Ok(None);
     }
-    let mut values = parts.headers.get_all(&config.user_header).iter();
+    let mut values = headers.get_all(&config.user_header).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };

@@ -22,6 +22,7 @@ use tower::ServiceExt as _;
 use crate::caller::Peer;
 use crate::config::ServerConfig;
 use crate::live_config::LiveConfig;
+use crate::rate::Rates;
 use crate::router::{AppState, router};
 use crate::unread::CutWhenUnread;
 
@@ -59,6 +60,7 @@ pub async fn serve(
     let app = router(Arc::new(AppState {
         config: config.clone(),
         store,
+        rates: Rates::default(),
         local,
     }));
     let graceful = GracefulShutdown::new();
