@@ -1,6 +1,7 @@
 //! The service's configuration: one TOML file; flags and their environment variables win over it.
 
 mod build;
+mod limits;
 mod registries;
 mod server;
 mod words;

@@ -53,6 +53,8 @@ pub struct ServerConfig {
     pub max_json_depth: usize,
     /// How long a request may take from its header to the start of its answer. Default 60 seconds.
     pub request_timeout: Duration,
+    /// How long a caller may take to agree on TLS. Default 10 seconds.
+    pub handshake_timeout: Duration,
     /// How long a connection may take to send a header, and to stay idle between requests. Default 30 seconds.
     pub header_timeout: Duration,
     /// How long a caller may leave an answer unread before the connection is cut; every byte it takes starts the time anew. Default 30
@@ -86,6 +88,7 @@ impl Default for ServerConfig {
             max_body_bytes: 4 * 1024 * 1024,
             max_json_depth: 64,
             request_timeout: Duration::from_mins(1),
+            handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             max_connections: 1024,

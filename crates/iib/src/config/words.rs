@@ -2,6 +2,7 @@
 
 use oci::{LossPolicy, RegistryHost};
 use serde::Deserialize;
+use server::Origin;
 
 /// A registry host in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -23,6 +24,19 @@ pub(crate) struct LossPolicyText(pub(crate) LossPolicy);
 
 impl TryFrom<String> for LossPolicyText {
     type Error = oci::ParseLossPolicyError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// A site in the file, such as `https://console.example`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct OriginText(pub(crate) Origin);
+
+impl TryFrom<String> for OriginText {
+    type Error = server::ParseOriginError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(Self)
