@@ -27,7 +27,7 @@ impl FromRequestParts<App> for BaseUrl {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config.trusts(peer.0));
+        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config().trusts(peer.0));
         let https = trusted
             && parts
                 .headers
