@@ -38,6 +38,7 @@ mod rate;
 mod router;
 mod run;
 mod security_headers;
+mod tls;
 mod unread;
 
 pub use config::{MAX_JSON_DEPTH, ServerConfig};
@@ -47,3 +48,4 @@ pub use pattern::{EmptyPattern, Pattern};
 pub use queues::{Queues, Target};
 pub use rate::RequestRate;
 pub use run::{Error, serve};
+pub use tls::{TlsError, TlsFiles};
