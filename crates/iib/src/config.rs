@@ -1,6 +1,7 @@
 //! The service's configuration: one TOML file; flags and their environment variables win over it.
 
 mod build;
+mod files;
 mod limits;
 mod registries;
 mod server;
@@ -13,6 +14,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 pub(crate) use self::build::BuildSection;
+pub(crate) use self::files::FilesSection;
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
 pub(crate) use self::words::RegistryHostText;
@@ -26,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) server: ServerSection,
     pub(crate) build: BuildSection,
+    pub(crate) files: FilesSection,
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
 }
