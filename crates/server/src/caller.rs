@@ -13,6 +13,10 @@ use crate::config::ServerConfig;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
+/// The connection is encrypted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;
+
 impl Peer {
     pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get().copied()

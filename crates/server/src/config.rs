@@ -10,6 +10,7 @@ use http::HeaderName;
 
 use crate::cors::Origin;
 use crate::rate::RequestRate;
+use crate::tls::TlsFiles;
 
 /// The deepest nesting that can be configured: what the parser takes.
 pub const MAX_JSON_DEPTH: usize = 127;
@@ -19,6 +20,8 @@ pub const MAX_JSON_DEPTH: usize = 127;
 pub struct ServerConfig {
     /// Where to listen; the caller of [`crate::serve`] binds it. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// Certificate and key to serve TLS with. Default none: plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
     pub login_disabled: bool,
     /// The hosts whose word on the user and on the scheme is believed. Default none: on a shared machine loopback is everybody.
@@ -71,6 +74,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: None,
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: HeaderName::from_static("x-remote-user"),

@@ -37,6 +37,7 @@ mod rate;
 mod router;
 mod run;
 mod security_headers;
+mod tls;
 mod unread;
 
 pub use config::{MAX_JSON_DEPTH, ServerConfig};
@@ -44,3 +45,4 @@ pub use cors::{Origin, ParseOriginError};
 pub use live_config::LiveConfig;
 pub use rate::RequestRate;
 pub use run::{Error, serve};
+pub use tls::{TlsError, TlsFiles};
