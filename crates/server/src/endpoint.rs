@@ -6,6 +6,11 @@ pub(crate) mod front_page;
 pub(crate) mod healthcheck;
 pub(crate) mod list;
 pub(crate) mod logs;
+<<<<<<< HEAD
 pub(crate) mod patch;
+=======
+pub(crate) mod nested_bundles;
+pub(crate) mod related_bundles;
+>>>>>>> main
 pub(crate) mod show;
 pub(crate) mod submit;
