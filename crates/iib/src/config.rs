@@ -16,11 +16,8 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 pub(crate) use self::build::BuildSection;
-<<<<<<< HEAD
-pub(crate) use self::queues::QueuesSection;
-=======
 pub(crate) use self::files::FilesSection;
->>>>>>> main
+pub(crate) use self::queues::QueuesSection;
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
 pub(crate) use self::store::StoreSection;
@@ -35,12 +32,9 @@ pub(crate) struct Config {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) server: ServerSection,
     pub(crate) build: BuildSection,
-<<<<<<< HEAD
     pub(crate) queues: QueuesSection,
     pub(crate) store: StoreSection,
-=======
     pub(crate) files: FilesSection,
->>>>>>> main
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
 }

@@ -1,5 +1,6 @@
 //! The files of requests: where they are, as configuration and environment say, and who tidies them up.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -19,10 +20,13 @@ const LEFTOVERS_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The files of a service with its data in `data`.
 pub(crate) fn open(section: &FilesSection, data: &DataDir) -> anyhow::Result<Files> {
+    let place = |chosen: &Option<PathBuf>, usual: PathBuf| chosen.clone().unwrap_or(usual);
     let directories = Directories {
-        log: Some(data.logs()),
-        related_bundles: Some(data.related_bundles()),
-        nested_bundles: Some(data.nested_bundles()),
+        log: section.logs.then(|| place(&section.logs_dir, data.logs())),
+        related_bundles: section
+            .related_bundles
+            .then(|| place(&section.related_bundles_dir, data.related_bundles())),
+        nested_bundles: Some(place(&section.nested_bundles_dir, data.nested_bundles())),
     };
     let Some(name) = &section.bucket else {
         if section.endpoint.is_some() || section.region.is_some() || !section.ca.is_empty() {

@@ -143,7 +143,6 @@ impl Service {
 
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-<<<<<<< HEAD
         let logs = Arc::new(logs);
         for _ in 0..config.worker.jobs {
             let worker = Worker::new(
@@ -161,18 +160,6 @@ impl Service {
                 Ok(())
             });
         }
-=======
-        let worker = Worker::new(
-            worker_config,
-            store.clone(),
-            builder.clone(),
-            Some(Arc::new(logs)),
-        );
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            worker.run(stop).await;
-            Ok(())
-        });
         let hours = u64::from(config.files.sweep_hours);
         let tidy_up = request_files::tidy_up(
             files,
@@ -185,7 +172,6 @@ impl Service {
             tidy_up.await;
             Ok(())
         });
->>>>>>> main
         let stop = shutdown.clone();
         tasks.spawn(async move {
             server::serve(listener, server_config, store, stop)
@@ -351,12 +337,8 @@ fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> 
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
         max_per_page: section.max_per_page,
         request_data_days_to_live: section.request_data_days_to_live,
-<<<<<<< HEAD
-        request_logs_dir: Some(data.logs()),
         queues: config.queues.queues(),
-=======
         files,
->>>>>>> main
         cors_origins: section
             .cors_origins
             .iter()

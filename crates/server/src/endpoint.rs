@@ -6,11 +6,8 @@ pub(crate) mod front_page;
 pub(crate) mod healthcheck;
 pub(crate) mod list;
 pub(crate) mod logs;
-<<<<<<< HEAD
-pub(crate) mod patch;
-=======
 pub(crate) mod nested_bundles;
+pub(crate) mod patch;
 pub(crate) mod related_bundles;
->>>>>>> main
 pub(crate) mod show;
 pub(crate) mod submit;
