@@ -28,6 +28,18 @@ pub(crate) fn open(section: &FilesSection, data: &DataDir) -> anyhow::Result<Fil
             .then(|| place(&section.related_bundles_dir, data.related_bundles())),
         nested_bundles: Some(place(&section.nested_bundles_dir, data.nested_bundles())),
     };
+    for directory in [
+        &section.logs_dir,
+        &section.related_bundles_dir,
+        &section.nested_bundles_dir,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        std::fs::create_dir_all(directory).with_context(|| {
+            format!("the directory `{}` could not be made", directory.display())
+        })?;
+    }
     let Some(name) = &section.bucket else {
         if section.endpoint.is_some() || section.region.is_some() || !section.ca.is_empty() {
             bail!(

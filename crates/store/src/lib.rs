@@ -37,6 +37,7 @@ mod read;
 mod report;
 mod sealing;
 mod submit;
+mod waiting;
 
 pub use api::{Payload, RequestView, ResultFields, State};
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
@@ -46,3 +47,4 @@ pub use job::{Job, Lease, Secrets, Update, WorkerId};
 pub use open::Store;
 pub use sealing::SealingKey;
 pub use submit::{NewRequest, Submission};
+pub use waiting::Waiting;
