@@ -122,7 +122,7 @@ impl Service {
         registry_args: &RegistryArgs,
         data: &DataDir,
         files: Files,
-        logs: RequestLogs,
+        logs: Option<RequestLogs>,
         listener: TcpListener,
         measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
@@ -148,7 +148,7 @@ impl Service {
 
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let logs = Arc::new(logs);
+        let logs = logs.map(Arc::new);
         for _ in 0..config.worker.jobs {
             let worker = Worker::new(
                 WorkerConfig {
@@ -157,7 +157,7 @@ impl Service {
                 },
                 store.clone(),
                 builder.clone(),
-                Some(Arc::clone(&logs)),
+                logs.clone(),
             );
             let stop = shutdown.clone();
             tasks.spawn(async move {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use files::Kind;
 use telemetry::Metrics;
 use worker::RequestLogs;
 
@@ -22,9 +23,14 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
         .unwrap_or_else(|| PathBuf::from("iib-data"));
     let data = DataDir::create(&root)?;
     let files = request_files::open(&config.files, &data)?;
-    let (logs, layer) =
-        RequestLogs::start(files.clone()).context("request logs could not be started")?;
-    logging::for_service(log, Some(layer))?;
+    let (logs, layer) = if files.keeps(Kind::Log) {
+        let started = RequestLogs::start(files.clone());
+        let (logs, layer) = started.context("request logs could not be started")?;
+        (Some(logs), Some(layer))
+    } else {
+        (None, None)
+    };
+    logging::for_service(log, layer)?;
     let measuring = Measuring {
         metrics: Metrics::install()?,
         listener: match config.server.metrics_listen {
