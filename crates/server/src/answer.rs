@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use api::{ErrorBody, Refusal, RefusalKind};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// A JSON answer.
@@ -28,6 +28,7 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     text: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
@@ -35,7 +36,14 @@ impl ApiError {
         Self {
             status,
             text: text.into(),
+            headers: Vec::new(),
         }
+    }
+
+    /// The same with one more header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     pub(crate) fn bad_request(text: impl Into<String>) -> Self {
@@ -69,7 +77,11 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        json(self.status, &ErrorBody { error: self.text })
+        let mut response = json(self.status, &ErrorBody { error: self.text });
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
+        }
+        response
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is calling (section 2).
+//! Who is calling (section 2), and what they may do.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,9 @@ use http::request::Parts;
 use http::{Extensions, StatusCode};
 
 use crate::answer::ApiError;
+use crate::auth::{Identity, UserName};
 use crate::config::ServerConfig;
+use crate::router::AppState;
 
 /// The host at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
@@ -18,40 +20,78 @@ impl Peer {
     }
 }
 
-/// The user of a request that may need one: none only where login is disabled.
-pub(crate) fn require_user(
-    parts: &Parts,
-    config: &ServerConfig,
-) -> Result<Option<String>, ApiError> {
-    match user(parts, config)? {
-        None if !config.login_disabled => Err(ApiError::new(
-            StatusCode::UNAUTHORIZED,
-            "this endpoint needs a user; log in and try again",
-        )),
-        user => Ok(user),
+/// Who sent a request, and what they may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    user: Option<UserName>,
+    privileged: bool,
+    overwrites_always: bool,
+}
+
+impl Caller {
+    fn new(identity: Option<Identity>, config: &ServerConfig) -> Self {
+        let listed = |users: &std::collections::BTreeSet<String>| {
+            let user = identity.as_ref().map(|identity| identity.user.as_str());
+            user.is_some_and(|user| users.contains(user))
+        };
+        Self {
+            privileged: listed(&config.auth.privileged_usernames),
+            overwrites_always: listed(&config.auth.forced_overwrite_usernames),
+            user: identity.map(|identity| identity.user),
+        }
+    }
+
+    /// The user; none only where login is disabled.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.user.as_ref().map(UserName::as_str)
+    }
+
+    /// Whether they need a token of their own to overwrite an index (section 6.2). Privileged users use the service's credentials, and
+    /// so does everybody in particular where login is disabled.
+    pub(crate) fn must_bring_token(&self) -> bool {
+        self.user.is_some() && !self.privileged
+    }
+
+    /// Whether their requests overwrite the from-index even when they do not say so.
+    #[allow(
+        dead_code,
+        reason = "submits that know `overwrite_from_index` are being added"
+    )]
+    pub(crate) fn overwrites_always(&self) -> bool {
+        self.overwrites_always
     }
 }
 
-/// The user a trusted proxy vouches for. From anybody else the header means nothing.
-fn user(parts: &Parts, config: &ServerConfig) -> Result<Option<String>, ApiError> {
-    if !Peer::of(&parts.extensions).is_some_and(|peer| config.trusts(peer.0)) {
-        return Ok(None);
-    }
-    let mut values = parts.headers.get_all(&config.user_header).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    // A proxy that adds its own header to one the client sent would otherwise let the client choose who it is.
-    if values.next().is_some() {
-        return Err(ApiError::bad_request(format!(
-            "the header {} must be sent once",
-            config.user_header
+/// The caller of a request that may need a user: nobody in particular only where login is disabled. A credential that is there is judged
+/// there too.
+pub(crate) async fn require_user(parts: &Parts, app: &AppState) -> Result<Caller, ApiError> {
+    let config = &app.config;
+    let ways = app.auth.ways(config);
+    let identified = app.auth.identify(parts, config).await;
+    let identity = identified.map_err(|refused| refused.answer(ways))?;
+    if let Some(identity) = &identity {
+        tracing::debug!(user = %identity.user, proof = %identity.proof, "{} is calling", identity.user);
+    } else if !config.login_disabled {
+        return Err(ways.challenge(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "this endpoint needs a user; log in and try again",
         )));
     }
-    let name = std::str::from_utf8(value.as_bytes()).map_err(|_| {
-        ApiError::bad_request(format!("the header {} must be UTF-8", config.user_header))
-    })?;
-    Ok(Some(name.trim())
-        .filter(|name| !name.is_empty())
-        .map(ToOwned::to_owned))
+    Ok(Caller::new(identity, config))
+}
+
+/// The caller of a request that only workers may send. Where login is disabled, nobody in particular may do so too (section 2).
+#[allow(
+    dead_code,
+    reason = "the endpoint that workers report to is being added"
+)]
+pub(crate) async fn require_worker(parts: &Parts, app: &AppState) -> Result<Caller, ApiError> {
+    let caller = require_user(parts, app).await?;
+    match caller.name() {
+        Some(name) if !app.config.worker_usernames.contains(name) => Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "only workers may change requests; the service's operator lists them",
+        )),
+        Some(_) | None => Ok(caller),
+    }
 }

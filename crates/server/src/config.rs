@@ -8,6 +8,8 @@ use std::time::Duration;
 use api::Scope;
 use http::HeaderName;
 
+use crate::auth::{AuthConfig, ProxyNetwork};
+
 /// Settings of the server. Names in brackets are those of section 12.1 of the contract.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -16,9 +18,11 @@ pub struct ServerConfig {
     /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
     pub login_disabled: bool,
     /// The hosts whose word on the user and on the scheme is believed. Default none: on a shared machine loopback is everybody.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<ProxyNetwork>,
     /// The header in which they name the user. Default `X-Remote-User`.
     pub user_header: HeaderName,
+    /// How else callers may prove who they are, and who has more rights than others. Default: no other way, nobody.
+    pub auth: AuthConfig,
     /// Users that may report results (`IIB_WORKER_USERNAMES`). Default none.
     pub worker_usernames: BTreeSet<String>,
     /// The binary image by scope and version label, for requests that name none (`IIB_BINARY_IMAGE_CONFIG`). Default empty: requests
@@ -56,6 +60,7 @@ impl Default for ServerConfig {
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: HeaderName::from_static("x-remote-user"),
+            auth: AuthConfig::default(),
             worker_usernames: BTreeSet::new(),
             binary_image_config: BTreeMap::new(),
             graph_mode_options: ["replaces", "semver", "semver-skippatch"]
@@ -78,10 +83,8 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Whether what `peer` says about its users is believed.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        // A dual-stack socket shows IPv4 peers as mapped IPv6 addresses.
-        let peer = peer.to_canonical();
         self.trusted_proxies
             .iter()
-            .any(|proxy| proxy.to_canonical() == peer)
+            .any(|proxies| proxies.contains(peer))
     }
 }

@@ -7,7 +7,7 @@
 //! The names to know:
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
-//! - [`ServerConfig`]: everything it has to be told;
+//! - [`ServerConfig`]: everything it has to be told; [`AuthConfig`]: how callers prove who they are;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -24,6 +24,7 @@
 //! What it deliberately does not know: what a request does, how a worker gets hold of it, and SQL. There is one file per endpoint.
 
 mod answer;
+mod auth;
 mod base_url;
 mod body;
 mod caller;
@@ -34,5 +35,10 @@ mod router;
 mod run;
 mod unread;
 
+pub use auth::{
+    AuthConfig, AuthError, BadAlgorithm, BadKeyUrl, BadNetwork, BadTokenHash, BadUserName,
+    JwtAlgorithm, KerberosConfig, KeyUrl, NoRandomness, OidcConfig, ProxyNetwork, StaticToken,
+    TokenHash, UserName, new_token,
+};
 pub use config::ServerConfig;
 pub use run::{Error, serve};

@@ -13,6 +13,7 @@ use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
+use crate::auth::{self, Authenticator};
 use crate::config::ServerConfig;
 use crate::endpoint;
 use crate::observe;
@@ -23,13 +24,14 @@ pub(crate) type App = Arc<AppState>;
 #[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) config: ServerConfig,
+    pub(crate) auth: Authenticator,
     pub(crate) store: Store,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
 }
 
 pub(crate) fn router(app: App) -> Router {
-    routes()
+    auth::return_answer_token(routes())
         .layer(CatchPanicLayer::custom(observe::after_panic))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),

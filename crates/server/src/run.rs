@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::auth::{AuthError, Authenticator};
 use crate::caller::Peer;
 use crate::config::ServerConfig;
 use crate::router::{AppState, router};
@@ -34,13 +35,16 @@ pub enum Error {
     /// The socket is not usable.
     #[error("the listening socket does not tell its address; was it closed?")]
     Listener(#[source] std::io::Error),
+    /// Callers could not prove who they are.
+    #[error("callers could not prove who they are")]
+    Auth(#[from] AuthError),
 }
 
 /// Answers HTTP/1.1 on `listener` until `shutdown` is cancelled. Then no connection is accepted any more, idle ones are closed, and
 /// running requests have [`ServerConfig::drain_timeout`] to end.
 ///
 /// # Errors
-/// [`Error::Listener`] when the socket is unusable from the start. Trouble with single connections is logged and survived.
+/// [`Error::Listener`] when the socket is unusable from the start, [`Error::Auth`] when what is configured about callers is. Trouble with single connections is logged and survived.
 pub async fn serve(
     listener: TcpListener,
     config: ServerConfig,
@@ -48,6 +52,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let local = listener.local_addr().map_err(Error::Listener)?;
+    let auth = Authenticator::new(&config.auth).await?;
     let limit = Arc::new(Semaphore::new(
         config.max_connections.clamp(1, Semaphore::MAX_PERMITS),
     ));
@@ -58,6 +63,7 @@ pub async fn serve(
     let drain_timeout = config.drain_timeout;
     let app = router(Arc::new(AppState {
         config,
+        auth,
         store,
         local,
     }));

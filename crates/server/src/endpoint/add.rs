@@ -19,18 +19,18 @@ pub(crate) async fn submit(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     // The order is part of the contract: who calls, then the form of the body, then its rules (section 1.2).
-    let user = require_user(&parts, &app.config)?;
+    let caller = require_user(&parts, &app).await?;
     let object = json_object(&parts.headers, body, app.config.max_body_bytes).await?;
     let rules = AddRules {
         binary_image_configured: !app.config.binary_image_config.is_empty(),
         graph_mode_options: &app.config.graph_mode_options,
         graph_mode_index_allow_list: &app.config.graph_mode_index_allow_list,
-        user_given: user.is_some(),
+        user_given: caller.must_bring_token(),
     };
     let payload = AddPayload::parse(&object, &rules)?;
     // Before the submit: a request whose answer cannot be written must not be accepted.
     let base = base?;
-    let view = app.store.submit_add(&payload, user.as_deref()).await?;
+    let view = app.store.submit_add(&payload, caller.name()).await?;
     tracing::info!(
         request.id = view.id,
         kind = view.request_type().name(),
