@@ -9,6 +9,7 @@
 //! - [`AddPayload`]: `POST builds/add`, parsed with [`AddPayload::parse`]; [`Payload`] is the same for any request type, and
 //!   knows its stored form, which holds no secret;
 //! - [`RequestView`]: everything an answer shows of a request, printed short or verbose by [`RequestView::short`] and [`RequestView::verbose`];
+//! - [`ProblemCode`]: the stable names of what can go wrong;
 //! - [`RequestType`] and [`State`], with the names on the wire and the numbers in the database.
 //!
 //! ```
@@ -36,6 +37,7 @@ mod image_ref;
 mod kind;
 mod page;
 mod payload;
+mod problem;
 mod refusal;
 mod result_fields;
 pub mod timestamp;
@@ -46,6 +48,7 @@ pub use image_ref::names_tag_or_digest;
 pub use kind::{RequestType, Scope, State};
 pub use page::{ErrorBody, Health, Meta};
 pub use payload::{Payload, StoredPayloadError};
+pub use problem::{PROBLEM_JSON, ProblemCode, ProblemDetails};
 pub use refusal::{Problem, Refusal, RefusalKind};
 pub use result_fields::ResultFields;
 pub use view::{AddDetails, Artefact, Details, Rendered, RequestView, StateEntry};

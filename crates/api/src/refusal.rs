@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One thing wrong with a payload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The parameter it is about.
     pub field: String,

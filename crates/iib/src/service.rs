@@ -281,7 +281,8 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
     Ok(ServerConfig {
         listen: section.listen,
         login_disabled: section.login_disabled,
-        trusted_proxies: section.trusted_proxies.clone(),
+        trusted_proxies: section.trusted_proxies.iter().map(|text| text.0).collect(),
+        auth: config.auth.for_server()?,
         worker_usernames: section.worker_usernames.clone(),
         binary_image_config: configured_binary_images(&config.build)?,
         graph_mode_options: section.graph_mode_options.clone(),

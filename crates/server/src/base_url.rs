@@ -1,5 +1,6 @@
 //! The address under which the caller sees this service, for absolute URLs in answers (section 1.4).
 
+use api::ProblemCode;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::uri::Authority;
@@ -26,7 +27,7 @@ impl FromRequestParts<App> for BaseUrl {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config.trusts(peer.0));
+        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config().trusts(peer.0));
         let https = trusted
             && parts
                 .headers
@@ -66,7 +67,8 @@ fn host_and_port(authority: &Authority) -> Option<String> {
 }
 
 fn bad_host() -> ApiError {
-    ApiError::bad_request(
+    ApiError::of(
+        ProblemCode::MalformedRequest,
         "the host of the request must be given once, as a host with an optional port",
     )
 }

@@ -1,7 +1,8 @@
 //! Bodies that have to be JSON objects (section 1.2).
 
+use api::ProblemCode;
 use axum::body::Body;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
@@ -14,32 +15,35 @@ pub(crate) async fn json_object(
     limit: usize,
 ) -> Result<Map<String, Value>, ApiError> {
     if !is_json(headers) {
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        return Err(ApiError::of(
+            ProblemCode::UnsupportedMediaType,
             "the body must be sent with the content type application/json",
         ));
     }
     let bytes = match Limited::new(body, limit).collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
+            return Err(ApiError::of(
+                ProblemCode::BodyTooLarge,
                 format!("the body must not be longer than {limit} bytes"),
             ));
         }
         Err(_) => {
-            return Err(ApiError::bad_request(
+            return Err(ApiError::of(
+                ProblemCode::MalformedRequest,
                 "the body could not be read to its end",
             ));
         }
     };
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(ApiError::bad_request("the body must be a JSON object")),
-        Err(error) => Err(ApiError::bad_request(format!(
-            "the body must be JSON: {error}"
-        ))),
+        Ok(_) => Err(malformed("the body must be a JSON object")),
+        Err(error) => Err(malformed(format!("the body must be JSON: {error}"))),
     }
+}
+
+fn malformed(text: impl Into<String>) -> ApiError {
+    ApiError::of(ProblemCode::MalformedBody, text)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use api::ProblemCode;
+use http::Extensions;
 use http::request::Parts;
-use http::{Extensions, StatusCode};
 
 use crate::answer::ApiError;
 use crate::auth::{Identity, UserName};
@@ -47,7 +48,7 @@ impl Caller {
     }
 
     /// Whether they need a token of their own to overwrite an index (section 6.2). Privileged users use the service's credentials, and
-    /// so does everybody in particular where login is disabled.
+    /// so does nobody in particular where login is disabled.
     pub(crate) fn must_bring_token(&self) -> bool {
         self.user.is_some() && !self.privileged
     }
@@ -64,16 +65,19 @@ impl Caller {
 
 /// The caller of a request that may need a user: nobody in particular only where login is disabled. A credential that is there is judged
 /// there too.
-pub(crate) async fn require_user(parts: &Parts, app: &AppState) -> Result<Caller, ApiError> {
-    let config = &app.config;
+pub(crate) async fn require_user(
+    parts: &Parts,
+    app: &AppState,
+    config: &ServerConfig,
+) -> Result<Caller, ApiError> {
     let ways = app.auth.ways(config);
     let identified = app.auth.identify(parts, config).await;
     let identity = identified.map_err(|refused| refused.answer(ways))?;
     if let Some(identity) = &identity {
         tracing::debug!(user = %identity.user, proof = %identity.proof, "{} is calling", identity.user);
     } else if !config.login_disabled {
-        return Err(ways.challenge(ApiError::new(
-            StatusCode::UNAUTHORIZED,
+        return Err(ways.challenge(ApiError::of(
+            ProblemCode::Unauthenticated,
             "this endpoint needs a user; log in and try again",
         )));
     }
@@ -85,11 +89,15 @@ pub(crate) async fn require_user(parts: &Parts, app: &AppState) -> Result<Caller
     dead_code,
     reason = "the endpoint that workers report to is being added"
 )]
-pub(crate) async fn require_worker(parts: &Parts, app: &AppState) -> Result<Caller, ApiError> {
-    let caller = require_user(parts, app).await?;
+pub(crate) async fn require_worker(
+    parts: &Parts,
+    app: &AppState,
+    config: &ServerConfig,
+) -> Result<Caller, ApiError> {
+    let caller = require_user(parts, app, config).await?;
     match caller.name() {
-        Some(name) if !app.config.worker_usernames.contains(name) => Err(ApiError::new(
-            StatusCode::FORBIDDEN,
+        Some(name) if !config.worker_usernames.contains(name) => Err(ApiError::of(
+            ProblemCode::Forbidden,
             "only workers may change requests; the service's operator lists them",
         )),
         Some(_) | None => Ok(caller),

@@ -2,12 +2,13 @@
 //!
 //! This crate answers: *what does the service say over HTTP?* It checks who is calling, hands the body to the types of `api`, asks
 //! `store`, and prints the answer with exactly the keys of the contract. Every error answer is an object with the single key
-//! `error`; what the caller need not know goes to the log under the same `X-Request-Id`.
+//! `error`, or a problem of RFC 9457 for callers that name `application/problem+json`; what the caller need not know goes to the log under the same `X-Request-Id`.
 //!
 //! The names to know:
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
-//! - [`ServerConfig`]: everything it has to be told; [`AuthConfig`]: how callers prove who they are;
+//! - [`ServerConfig`]: everything it has to be told, and [`LiveConfig`], which replaces it while the server runs;
+//! - [`AuthConfig`]: how callers prove who they are;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -30,6 +31,7 @@ mod body;
 mod caller;
 mod config;
 mod endpoint;
+mod live_config;
 mod observe;
 mod router;
 mod run;
@@ -41,4 +43,5 @@ pub use auth::{
     TokenHash, UserName, new_token,
 };
 pub use config::ServerConfig;
+pub use live_config::LiveConfig;
 pub use run::{Error, serve};

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use api::ProblemCode;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
-use http::StatusCode;
 use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -16,6 +16,7 @@ use crate::answer::ApiError;
 use crate::auth::{self, Authenticator};
 use crate::config::ServerConfig;
 use crate::endpoint;
+use crate::live_config::LiveConfig;
 use crate::observe;
 
 /// What every endpoint can reach.
@@ -23,11 +24,18 @@ pub(crate) type App = Arc<AppState>;
 
 #[derive(Debug)]
 pub(crate) struct AppState {
-    pub(crate) config: ServerConfig,
+    pub(crate) config: LiveConfig,
     pub(crate) auth: Authenticator,
     pub(crate) store: Store,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
+}
+
+impl AppState {
+    /// The configuration of this moment. A request asks once and keeps it.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.snapshot()
+    }
 }
 
 pub(crate) fn router(app: App) -> Router {
@@ -52,23 +60,27 @@ fn routes() -> Router<App> {
             of_request(get(endpoint::logs::show)),
         )
         .method_not_allowed_fallback(async || method_not_allowed())
-        .fallback(async || ApiError::not_found("there is nothing at this path"))
+        .fallback(async || unknown_path())
 }
 
 /// A path with an id is known only when the id is one; the wrong method on anything else is an unknown path.
 fn of_request(methods: MethodRouter<App>) -> MethodRouter<App> {
     methods.fallback(async |id: RequestId| match id {
         RequestId(Some(_)) => method_not_allowed(),
-        RequestId(None) => ApiError::not_found("there is nothing at this path").into_response(),
+        RequestId(None) => unknown_path(),
     })
 }
 
 fn method_not_allowed() -> Response {
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
+    ApiError::of(
+        ProblemCode::MethodNotAllowed,
         "this path does not take that method",
     )
     .into_response()
+}
+
+fn unknown_path() -> Response {
+    ApiError::of(ProblemCode::UnknownPath, "there is nothing at this path").into_response()
 }
 
 /// The `{id}` of a path: a run of digits that is a number of a request, or not (section 1.1).
@@ -83,7 +95,10 @@ impl RequestId {
 
 /// The answer to an id nobody has.
 pub(crate) fn no_such_request() -> ApiError {
-    ApiError::not_found("there is no request with this id")
+    ApiError::of(
+        ProblemCode::UnknownRequest,
+        "there is no request with this id",
+    )
 }
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for RequestId {

@@ -22,6 +22,7 @@ use tower::ServiceExt as _;
 use crate::auth::{AuthError, Authenticator};
 use crate::caller::Peer;
 use crate::config::ServerConfig;
+use crate::live_config::LiveConfig;
 use crate::router::{AppState, router};
 use crate::unread::CutWhenUnread;
 
@@ -44,25 +45,25 @@ pub enum Error {
 /// running requests have [`ServerConfig::drain_timeout`] to end.
 ///
 /// # Errors
-/// [`Error::Listener`] when the socket is unusable from the start, [`Error::Auth`] when what is configured about callers is. Trouble with single connections is logged and survived.
+/// [`Error::Listener`] when the socket is unusable from the start, [`Error::Auth`] when what is configured about callers is. Trouble with
+/// single connections is logged and survived.
 pub async fn serve(
     listener: TcpListener,
-    config: ServerConfig,
+    config: impl Into<LiveConfig>,
     store: Store,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let local = listener.local_addr().map_err(Error::Listener)?;
-    let auth = Authenticator::new(&config.auth).await?;
+    let config = config.into();
+    let auth = Authenticator::new(&config.snapshot().auth).await?;
     let limit = Arc::new(Semaphore::new(
-        config.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+        config
+            .snapshot()
+            .max_connections
+            .clamp(1, Semaphore::MAX_PERMITS),
     ));
-    let patience = Patience {
-        header: config.header_timeout,
-        write: config.write_timeout,
-    };
-    let drain_timeout = config.drain_timeout;
     let app = router(Arc::new(AppState {
-        config,
+        config: config.clone(),
         auth,
         store,
         local,
@@ -72,7 +73,7 @@ pub async fn serve(
     tracing::info!(listen = %local, "serving on {local}");
     while let Some((stream, peer, permit)) = next_connection(&listener, &limit, &shutdown).await {
         let watcher = graceful.watcher();
-        let connection = connection(stream, peer, app.clone(), patience);
+        let connection = connection(stream, peer, app.clone(), &config.snapshot());
         connections.spawn(async move {
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%peer, %error, "a connection ended early");
@@ -83,7 +84,7 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
-    if tokio::time::timeout(drain_timeout, graceful.shutdown())
+    if tokio::time::timeout(config.snapshot().drain_timeout, graceful.shutdown())
         .await
         .is_err()
     {
@@ -121,19 +122,12 @@ async fn next_connection(
     }
 }
 
-/// How long a connection may keep its place without moving.
-#[derive(Clone, Copy)]
-struct Patience {
-    header: Duration,
-    write: Duration,
-}
-
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
-    patience: Patience,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
+    config: &ServerConfig,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + use<> {
     // Answers are written in one go; waiting for more of them only delays.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "the connection keeps its delay");
@@ -152,9 +146,9 @@ fn connection(
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.header)
+        .header_read_timeout(config.header_timeout)
         .serve_connection(
-            TokioIo::new(CutWhenUnread::new(stream, patience.write)),
+            TokioIo::new(CutWhenUnread::new(stream, config.write_timeout)),
             service,
         )
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use api::ProblemCode;
+use http::{HeaderName, HeaderValue, header};
 
 use super::Ways;
 use crate::answer::ApiError;
@@ -58,15 +59,13 @@ pub(crate) enum TicketProblem {
 
 impl Refused {
     pub(crate) fn answer(self, ways: Ways) -> ApiError {
-        let unauthorized = |text| ways.challenge(ApiError::new(StatusCode::UNAUTHORIZED, text));
+        let unauthorized = |text| ways.challenge(ApiError::of(ProblemCode::Unauthenticated, text));
         match self {
-            Self::AuthorizationTwice => {
-                ApiError::bad_request("the header Authorization must be sent once")
-            }
+            Self::AuthorizationTwice => malformed("the header Authorization must be sent once"),
             Self::ProxyHeader(header, problem) => {
-                ApiError::bad_request(format!("the header {header} {problem}"))
+                malformed(format!("the header {header} {problem}"))
             }
-            Self::Several(header) => ApiError::bad_request(format!(
+            Self::Several(header) => malformed(format!(
                 "the request names its user twice, in the header {header} and in the header Authorization; send one of them"
             )),
             Self::UnknownScheme => unauthorized(
@@ -81,7 +80,7 @@ impl Refused {
                     TokenProblem::NotYet => "the bearer token is not valid yet; compare the clocks",
                     TokenProblem::NotForUs(text) => text,
                 };
-                ways.challenge_bearer(ApiError::new(StatusCode::UNAUTHORIZED, text))
+                ways.challenge_bearer(ApiError::of(ProblemCode::Unauthenticated, text))
             }
             Self::Ticket(TicketProblem::Invalid) => unauthorized(
                 "the Kerberos ticket is not valid here; get a new one with kinit, and call the service by the name its keytab has",
@@ -89,16 +88,17 @@ impl Refused {
             Self::Ticket(TicketProblem::SeveralRounds) => unauthorized(
                 "the negotiation needs more than one round, which is not offered; let the client send a Kerberos ticket at once",
             ),
-            Self::CannotJudge(pause) => {
-                let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
-                ApiError::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the credential cannot be checked at the moment; try again later",
-                )
-                .with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
-            }
+            Self::CannotJudge(pause) => ApiError::of(
+                ProblemCode::Unavailable,
+                "the credential cannot be checked at the moment; try again later",
+            )
+            .retry_after(pause),
         }
     }
+}
+
+fn malformed(text: impl Into<String>) -> ApiError {
+    ApiError::of(ProblemCode::MalformedRequest, text)
 }
 
 impl Ways {

@@ -19,12 +19,13 @@ pub(crate) async fn submit(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     // The order is part of the contract: who calls, then the form of the body, then its rules (section 1.2).
-    let caller = require_user(&parts, &app).await?;
-    let object = json_object(&parts.headers, body, app.config.max_body_bytes).await?;
+    let config = app.config();
+    let caller = require_user(&parts, &app, &config).await?;
+    let object = json_object(&parts.headers, body, config.max_body_bytes).await?;
     let rules = AddRules {
-        binary_image_configured: !app.config.binary_image_config.is_empty(),
-        graph_mode_options: &app.config.graph_mode_options,
-        graph_mode_index_allow_list: &app.config.graph_mode_index_allow_list,
+        binary_image_configured: !config.binary_image_config.is_empty(),
+        graph_mode_options: &config.graph_mode_options,
+        graph_mode_index_allow_list: &config.graph_mode_index_allow_list,
         user_given: caller.must_bring_token(),
     };
     let payload = AddPayload::parse(&object, &rules)?;

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use api::{Artefact, RequestView, timestamp};
+use api::{Artefact, ProblemCode, RequestView, timestamp};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -16,25 +16,29 @@ use crate::router::{App, RequestId, no_such_request};
 
 /// The link to the logs of a request; none where logs are not kept.
 pub(crate) fn artefact(app: &App, base: &BaseUrl, view: &RequestView) -> Option<Artefact> {
-    app.config.request_logs_dir.as_ref()?;
+    let config = app.config();
+    config.request_logs_dir.as_ref()?;
     Some(Artefact {
-        expiration: timestamp::expiration(view.updated, app.config.request_data_days_to_live),
+        expiration: timestamp::expiration(view.updated, config.request_data_days_to_live),
         url: base.join(&format!("/api/v1/builds/{}/logs", view.id)),
     })
 }
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {
-    let directory = app
-        .config
-        .request_logs_dir
-        .as_ref()
-        .ok_or_else(|| ApiError::not_found("this service does not keep logs of requests"))?;
+    let config = app.config();
+    let directory = config.request_logs_dir.as_ref().ok_or_else(|| {
+        ApiError::of(
+            ProblemCode::NotKept,
+            "this service does not keep logs of requests",
+        )
+    })?;
     let id = id.required()?;
     let view = app.store.request(id).await?.ok_or_else(no_such_request)?;
     if !view.state.is_final() {
-        return Err(ApiError::bad_request(format!(
-            "request {id} is not finished; its logs can be read when it is"
-        )));
+        return Err(ApiError::of(
+            ProblemCode::NotFinished,
+            format!("request {id} is not finished; its logs can be read when it is"),
+        ));
     }
     match open(&directory.join(format!("{id}.log"))).await {
         Ok((file, size_bytes)) => {
@@ -49,11 +53,10 @@ pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Respon
             Ok((StatusCode::OK, headers, Body::from_stream(content)).into_response())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let expiration =
-                timestamp::expiration(view.updated, app.config.request_data_days_to_live);
+            let expiration = timestamp::expiration(view.updated, config.request_data_days_to_live);
             if expiration < app.store.now() {
-                return Err(ApiError::new(
-                    StatusCode::GONE,
+                return Err(ApiError::of(
+                    ProblemCode::Expired,
                     format!("the logs of request {id} have expired and are gone"),
                 ));
             }
