@@ -2,6 +2,7 @@
 
 mod auth;
 mod build;
+mod limits;
 mod registries;
 mod server;
 mod words;

@@ -290,8 +290,13 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         max_per_page: section.max_per_page,
         request_data_days_to_live: section.request_data_days_to_live,
         request_logs_dir: Some(data.logs()),
+        cors_origins: section
+            .cors_origins
+            .iter()
+            .map(|origin| origin.0.clone())
+            .collect(),
         drain_timeout: Duration::from_secs(section.drain_seconds),
-        ..ServerConfig::default()
+        ..section.limits.apply(ServerConfig::default())
     })
 }
 

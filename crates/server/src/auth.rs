@@ -13,6 +13,7 @@ mod user_name;
 
 use std::fmt;
 
+use http::HeaderMap;
 use http::request::Parts;
 use secrecy::ExposeSecret as _;
 
@@ -30,6 +31,7 @@ use self::credential::{Credential, Scheme};
 use self::negotiate::Acceptor;
 use self::oidc::Issuer;
 use self::refusal::TokenProblem;
+use crate::caller::Peer;
 use crate::config::ServerConfig;
 
 /// Why no caller could prove anything: the server does not start.
@@ -56,6 +58,23 @@ pub enum AuthError {
         /// What the Kerberos library says.
         reason: String,
     },
+}
+
+/// The user of a request as far as that costs nothing to find out: without asking an issuer, and without looking at tickets. For counting,
+/// not for letting anybody in.
+pub(crate) fn known_user(
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    config: &ServerConfig,
+) -> Option<UserName> {
+    if let Some(user) = proxy::user(headers, peer, config).ok()? {
+        return Some(user);
+    }
+    let credential = Credential::of(headers).ok()??;
+    let bearer = credential.scheme == Scheme::Bearer;
+    bearer
+        .then(|| token::user_of(&config.auth.tokens, &credential.secret))?
+        .cloned()
 }
 
 /// What is needed to judge credentials and outlives a request.
@@ -141,7 +160,7 @@ impl Authenticator {
         parts: &Parts,
         config: &ServerConfig,
     ) -> Result<Option<Identity>, Refused> {
-        let proxied = proxy::user(parts, config)?;
+        let proxied = proxy::user(&parts.headers, Peer::of(&parts.extensions), config)?;
         let credential = Credential::of(&parts.headers)?;
         match (proxied, credential) {
             (None, None) => Ok(None),

@@ -15,6 +15,10 @@ use crate::router::AppState;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
+/// The connection is encrypted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;
+
 impl Peer {
     pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get().copied()

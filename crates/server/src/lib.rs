@@ -30,11 +30,15 @@ mod base_url;
 mod body;
 mod caller;
 mod config;
+mod cors;
 mod endpoint;
 mod live_config;
 mod observe;
+mod rate;
 mod router;
 mod run;
+mod security_headers;
+mod tls;
 mod unread;
 
 pub use auth::{
@@ -42,6 +46,9 @@ pub use auth::{
     JwtAlgorithm, KerberosConfig, KeyUrl, NoRandomness, OidcConfig, ProxyNetwork, StaticToken,
     TokenHash, UserName, new_token,
 };
-pub use config::ServerConfig;
+pub use config::{MAX_JSON_DEPTH, ServerConfig};
+pub use cors::{Origin, ParseOriginError};
 pub use live_config::LiveConfig;
+pub use rate::RequestRate;
 pub use run::{Error, serve};
+pub use tls::{TlsError, TlsFiles};

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use crate::answer::{ApiError, accepts_problems, in_words_of_caller};
 use crate::router::App;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer ids are replaced: they are printed into every log line.
 const MAX_ID_LENGTH: usize = 64;

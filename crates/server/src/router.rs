@@ -17,7 +17,11 @@ use crate::auth::{self, Authenticator};
 use crate::config::ServerConfig;
 use crate::endpoint;
 use crate::live_config::LiveConfig;
-use crate::observe;
+use crate::rate::{self, Rates};
+use crate::{cors, observe, security_headers};
+
+/// The path that tells whether the service works.
+pub(crate) const HEALTHCHECK: &str = "/api/v1/healthcheck";
 
 /// What every endpoint can reach.
 pub(crate) type App = Arc<AppState>;
@@ -27,6 +31,7 @@ pub(crate) struct AppState {
     pub(crate) config: LiveConfig,
     pub(crate) auth: Authenticator,
     pub(crate) store: Store,
+    pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
 }
@@ -40,7 +45,16 @@ impl AppState {
 
 pub(crate) fn router(app: App) -> Router {
     auth::return_answer_token(routes())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            rate::limit,
+        ))
         .layer(CatchPanicLayer::custom(observe::after_panic))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            cors::answer,
+        ))
+        .layer(middleware::map_response(security_headers::add))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             observe::observe,
@@ -51,7 +65,7 @@ pub(crate) fn router(app: App) -> Router {
 fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
-        .route("/api/v1/healthcheck", get(endpoint::healthcheck::check))
+        .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
         .route("/api/v1/builds/add", post(endpoint::add::submit))
         .route("/api/v1/builds/{id}", of_request(get(endpoint::show::show)))

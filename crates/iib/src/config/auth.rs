@@ -230,6 +230,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_whole() {
+        let text = include_str!("../../../../docs/iib.example.toml");
+        let config: crate::config::Config = toml::from_str(text).unwrap();
+        let config = config.auth.for_server().unwrap();
+        assert_eq!(config.tokens.len(), 1);
+        assert!(config.oidc.is_some() && config.kerberos.is_some());
+    }
+
+    #[test]
     fn every_key_reaches_the_server() {
         let hash = "ab".repeat(32);
         let config = read(&format!(

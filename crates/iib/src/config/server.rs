@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
-use super::words::ProxyNetworkText;
+use super::limits::LimitsSection;
+use super::words::{OriginText, ProxyNetworkText};
 
 /// `[server]`: the REST API.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +28,9 @@ pub(crate) struct ServerSection {
     pub(crate) graph_mode_options: Vec<String>,
     /// The indexes they may be asked for on: in full, or without tag.
     pub(crate) graph_mode_index_allow_list: Vec<String>,
+    /// Pages of other sites that may call the API from a browser.
+    pub(crate) cors_origins: BTreeSet<OriginText>,
+    pub(crate) limits: LimitsSection,
     /// Seconds to let running answers end at shutdown.
     pub(crate) drain_seconds: u64,
 }
@@ -44,6 +48,8 @@ impl Default for ServerSection {
                 .map(str::to_owned)
                 .to_vec(),
             graph_mode_index_allow_list: Vec::new(),
+            cors_origins: BTreeSet::new(),
+            limits: LimitsSection::default(),
             drain_seconds: 10,
         }
     }

@@ -2,7 +2,7 @@
 
 use oci::{LossPolicy, RegistryHost};
 use serde::Deserialize;
-use server::ProxyNetwork;
+use server::{Origin, ProxyNetwork};
 
 /// A registry host in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -37,6 +37,19 @@ pub(crate) struct ProxyNetworkText(pub(crate) ProxyNetwork);
 
 impl TryFrom<String> for ProxyNetworkText {
     type Error = server::BadNetwork;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// A site in the file, such as `https://console.example`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct OriginText(pub(crate) Origin);
+
+impl TryFrom<String> for OriginText {
+    type Error = server::ParseOriginError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(Self)

@@ -1,17 +1,21 @@
 //! The user that a trusted proxy names. From anybody else the header means nothing.
 
-use http::request::Parts;
+use http::HeaderMap;
 
 use super::UserName;
 use super::refusal::Refused;
 use crate::caller::Peer;
 use crate::config::ServerConfig;
 
-pub(super) fn user(parts: &Parts, config: &ServerConfig) -> Result<Option<UserName>, Refused> {
-    if !Peer::of(&parts.extensions).is_some_and(|peer| config.trusts(peer.0)) {
+pub(super) fn user(
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    config: &ServerConfig,
+) -> Result<Option<UserName>, Refused> {
+    if !peer.is_some_and(|peer| config.trusts(peer.0)) {
         return Ok(None);
     }
-    let mut values = parts.headers.get_all(&config.user_header).iter();
+    let mut values = headers.get_all(&config.user_header).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };

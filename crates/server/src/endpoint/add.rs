@@ -21,7 +21,7 @@ pub(crate) async fn submit(
     // The order is part of the contract: who calls, then the form of the body, then its rules (section 1.2).
     let config = app.config();
     let caller = require_user(&parts, &app, &config).await?;
-    let object = json_object(&parts.headers, body, config.max_body_bytes).await?;
+    let object = json_object(&parts.headers, body, &config).await?;
     let rules = AddRules {
         binary_image_configured: !config.binary_image_config.is_empty(),
         graph_mode_options: &config.graph_mode_options,
