@@ -26,7 +26,8 @@ async fn a_new_token_opens_a_service_that_knows_its_entry() {
     let setup = Setup::new(&world);
     setup.configure(entry);
     let service = setup.start().await;
-    let payload = json!({"bundles": ["r/bundle:1"], "binary_image": "r/opm:1"});
+    let payload =
+        json!({"bundles": ["r/bundle:1"], "binary_image": "r/opm:1", "add_arches": ["amd64"]});
     let add = async |token: &str| {
         let answer = reqwest::Client::builder()
             .no_proxy()
@@ -58,9 +59,12 @@ fn everything_in(directory: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(directory).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths
-        .flat_map(|path| match path.is_dir() {
-            true => everything_in(&path),
-            false => std::fs::read(path).unwrap(),
+        .flat_map(|path| {
+            if path.is_dir() {
+                everything_in(&path)
+            } else {
+                std::fs::read(path).unwrap()
+            }
         })
         .collect()
 }

@@ -76,7 +76,10 @@ impl Acceptor {
         let invalid = Refused::Ticket(TicketProblem::Invalid);
         let ticket = STANDARD
             .decode(ticket.expose_secret())
-            .map_err(|_| invalid.clone())?;
+            .ok()
+            // The library would take an empty one for a question, and answer with what it offers.
+            .filter(|ticket| !ticket.is_empty())
+            .ok_or_else(|| invalid.clone())?;
         let judged = tokio::time::timeout(PATIENCE, self.judge(ticket)).await;
         let Ok(Some(verdict)) = judged else {
             tracing::error!("a Kerberos ticket could not be looked at in time");
