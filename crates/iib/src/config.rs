@@ -2,9 +2,12 @@
 
 mod auth;
 mod build;
+mod files;
 mod limits;
+mod queues;
 mod registries;
 mod server;
+mod store;
 mod words;
 mod worker;
 
@@ -15,8 +18,11 @@ use serde::Deserialize;
 
 pub(crate) use self::auth::AuthSection;
 pub(crate) use self::build::BuildSection;
+pub(crate) use self::files::FilesSection;
+pub(crate) use self::queues::QueuesSection;
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
+pub(crate) use self::store::StoreSection;
 pub(crate) use self::words::RegistryHostText;
 pub(crate) use self::worker::WorkerSection;
 
@@ -29,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) auth: AuthSection,
     pub(crate) build: BuildSection,
+    pub(crate) queues: QueuesSection,
+    pub(crate) store: StoreSection,
+    pub(crate) files: FilesSection,
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
 }

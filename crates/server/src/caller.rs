@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use api::ProblemCode;
+use api::{Overwriter, ProblemCode};
 use http::Extensions;
 use http::request::Parts;
 
@@ -51,17 +51,16 @@ impl Caller {
         self.user.as_ref().map(UserName::as_str)
     }
 
-    /// Whether they need a token of their own to overwrite an index (section 6.2). Privileged users use the service's credentials, and
-    /// so does nobody in particular where login is disabled.
-    pub(crate) fn must_bring_token(&self) -> bool {
-        self.user.is_some() && !self.privileged
+    /// What they need to overwrite an index (section 6.2).
+    pub(crate) fn overwriter(&self) -> Overwriter {
+        match self.user {
+            None => Overwriter::Anonymous,
+            Some(_) if self.privileged => Overwriter::Privileged,
+            Some(_) => Overwriter::User,
+        }
     }
 
     /// Whether their requests overwrite the from-index even when they do not say so.
-    #[allow(
-        dead_code,
-        reason = "submits that know `overwrite_from_index` are being added"
-    )]
     pub(crate) fn overwrites_always(&self) -> bool {
         self.overwrites_always
     }
@@ -89,10 +88,6 @@ pub(crate) async fn require_user(
 }
 
 /// The caller of a request that only workers may send. Where login is disabled, nobody in particular may do so too (section 2).
-#[allow(
-    dead_code,
-    reason = "the endpoint that workers report to is being added"
-)]
 pub(crate) async fn require_worker(
     parts: &Parts,
     app: &AppState,

@@ -18,6 +18,8 @@ pub(crate) struct ServerSection {
     pub(crate) login_disabled: bool,
     /// Addresses and networks of proxies whose user header is believed.
     pub(crate) trusted_proxies: Vec<ProxyNetworkText>,
+    /// The header in which they name the user.
+    pub(crate) user_header: String,
     /// Users that are workers.
     pub(crate) worker_usernames: BTreeSet<String>,
     /// The largest page of a list.
@@ -41,6 +43,7 @@ impl Default for ServerSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8320)),
             login_disabled: false,
             trusted_proxies: Vec::new(),
+            user_header: "X-Remote-User".to_owned(),
             worker_usernames: BTreeSet::new(),
             max_per_page: 20,
             request_data_days_to_live: 3,

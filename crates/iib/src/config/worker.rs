@@ -6,6 +6,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WorkerSection {
+    /// How many requests this process works on at the same time; 0 makes it a server of the API alone.
+    pub(crate) jobs: usize,
     /// Seconds a job stays a worker's without a sign of life. After a crash a job waits this long at most.
     pub(crate) lease_seconds: u64,
     /// Seconds between looks for work that nobody announced.
@@ -19,6 +21,7 @@ pub(crate) struct WorkerSection {
 impl Default for WorkerSection {
     fn default() -> Self {
         Self {
+            jobs: 1,
             lease_seconds: 30,
             poll_seconds: 2,
             drain_seconds: 20,

@@ -6,6 +6,7 @@ mod issuer;
 mod log;
 mod oidc;
 mod oidc_claims;
+mod rights;
 mod tokens;
 
 #[path = "../support/mod.rs"]

@@ -1,7 +1,7 @@
 //! Static tokens, and what holds for every credential.
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::Value;
 use server::{AuthConfig, ServerConfig, StaticToken, TokenHash, new_token};
 
 use crate::log::Log;
@@ -182,23 +182,18 @@ async fn a_network_of_proxies_is_believed() {
         .is_error(401);
 }
 
+#[cfg(not(feature = "kerberos"))]
 #[tokio::test]
-async fn privileged_users_overwrite_without_a_token_of_their_own() {
-    let privileged_usernames = ["root".to_owned()].into();
-    let server = Server::start(ServerConfig {
-        auth: AuthConfig {
-            privileged_usernames,
-            ..AuthConfig::default()
-        },
-        ..proxied()
-    })
-    .await;
-    let mut body = payload("r/index:1");
-    body["overwrite_from_index"] = json!(true);
-    server.post_as("alice", ADD, &body).await.is_error(403);
-    server.post_as("Root", ADD, &body).await.is_error(403);
-    let answer = server.post_as("root", ADD, &body).await;
-    assert_eq!(user(&answer), "root");
+async fn a_program_without_kerberos_says_so_at_the_start() {
+    let kerberos = Some(server::KerberosConfig::default());
+    let auth = AuthConfig {
+        kerberos,
+        ..AuthConfig::default()
+    };
+    let server = Server::start(ServerConfig { auth, ..open() }).await;
+    let error = server.running.await.unwrap().unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("--features kerberos"), "{cause}");
 }
 
 #[tokio::test]
