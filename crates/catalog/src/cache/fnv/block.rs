@@ -140,7 +140,7 @@ fn planes(block: &[u8; BLOCK]) -> [Plane; 8] {
             u64::from_le_bytes(words[part])
         };
         // Eight places of all lanes.
-        let mut places = [[NONE; 8]; 8];
+        let mut columns = [[NONE; 8]; 8];
         for group in 0..8 {
             let mut words: [Bits; 8] = std::array::from_fn(|row| {
                 std::array::from_fn(|word| word_of(64 * word + 8 * row + group))
@@ -149,11 +149,11 @@ fn planes(block: &[u8; BLOCK]) -> [Plane; 8] {
             transpose(&mut words, 4, 32, 0x0000_0000_ffff_ffff);
             transpose(&mut words, 2, 16, 0x0000_ffff_0000_ffff);
             transpose(&mut words, 1, 8, 0x00ff_00ff_00ff_00ff);
-            for (place, word) in places.iter_mut().zip(words) {
-                place[group] = word;
+            for (column, word) in columns.iter_mut().zip(words) {
+                column[group] = word;
             }
         }
-        for (at, mut words) in (8 * part..).zip(places) {
+        for (at, mut words) in (8 * part..).zip(columns) {
             // Eight bits of eight groups become eight groups of eight bits.
             transpose(&mut words, 4, 4, 0x0f0f_0f0f_0f0f_0f0f);
             transpose(&mut words, 2, 2, 0x3333_3333_3333_3333);
@@ -170,11 +170,11 @@ fn planes(block: &[u8; BLOCK]) -> [Plane; 8] {
 /// change places.
 fn transpose(words: &mut [Bits; 8], distance: usize, shift: u32, mask: u64) {
     for row in (0..8).filter(|row| row & distance == 0) {
-        for word in 0..WIDTH {
-            let (upper, lower) = (words[row][word], words[row + distance][word]);
-            let change = ((upper >> shift) ^ lower) & mask;
-            words[row][word] = upper ^ (change << shift);
-            words[row + distance][word] = lower ^ change;
+        let (above, below) = words.split_at_mut(row + distance);
+        for (one, other) in above[row].iter_mut().zip(&mut below[0]) {
+            let change = ((*one >> shift) ^ *other) & mask;
+            *one ^= change << shift;
+            *other ^= change;
         }
     }
 }
