@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One thing wrong with a payload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The parameter it is about.
     pub field: String,
@@ -71,6 +71,14 @@ impl Findings {
             field: field.to_owned(),
             message: message.into(),
         });
+    }
+
+    /// Whether a problem of this field was noted.
+    pub(crate) fn mention(&self, field: &str) -> bool {
+        self.invalid
+            .iter()
+            .chain(&self.forbidden)
+            .any(|problem| problem.field == field)
     }
 
     /// Gives `value` when nothing was found. A payload that is also malformed is answered with 400: the permission of a

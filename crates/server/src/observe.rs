@@ -3,16 +3,17 @@
 use std::any::Any;
 use std::time::Instant;
 
+use api::ProblemCode;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument as _;
 
-use crate::answer::ApiError;
+use crate::answer::{ApiError, accepts_problems, in_words_of_caller};
 use crate::router::App;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer ids are replaced: they are printed into every log line.
 const MAX_ID_LENGTH: usize = 64;
@@ -21,10 +22,12 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
     let started = Instant::now();
     let id = request_id(request.headers());
     let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path());
-    let limit = app.config.request_timeout;
+    let accepts_problems = accepts_problems(request.headers());
+    let limit = app.config().request_timeout;
     let answer = async move {
         let ran = tokio::time::timeout(limit, next.run(request)).await;
-        let mut response = ran.unwrap_or_else(|_| out_of_time());
+        let response = ran.unwrap_or_else(|_| out_of_time());
+        let mut response = in_words_of_caller(response, accepts_problems, &id);
         let status = response.status().as_u16();
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(http.status = status, elapsed_ms, "answered with {status}");
@@ -39,7 +42,7 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
 
 fn out_of_time() -> Response {
     let text = "the request took too long and was given up; its outcome is unknown, so look before trying again";
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+    ApiError::of(ProblemCode::TimedOut, text).into_response()
 }
 
 /// The caller's id when it is harmless, so that it can be followed across services; else a fresh one.

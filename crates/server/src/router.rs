@@ -3,34 +3,57 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use api::batch::BatchKind;
+use api::{ProblemCode, RequestType};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
-use http::StatusCode;
 use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
 use crate::endpoint;
-use crate::observe;
+use crate::live_config::LiveConfig;
+use crate::rate::{self, Rates};
+use crate::{cors, observe, security_headers};
+
+/// The path that tells whether the service works.
+pub(crate) const HEALTHCHECK: &str = "/api/v1/healthcheck";
 
 /// What every endpoint can reach.
 pub(crate) type App = Arc<AppState>;
 
 #[derive(Debug)]
 pub(crate) struct AppState {
-    pub(crate) config: ServerConfig,
+    pub(crate) config: LiveConfig,
     pub(crate) store: Store,
+    pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
 }
 
+impl AppState {
+    /// The configuration of this moment. A request asks once and keeps it.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.snapshot()
+    }
+}
+
 pub(crate) fn router(app: App) -> Router {
     routes()
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            rate::limit,
+        ))
         .layer(CatchPanicLayer::custom(observe::after_panic))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            cors::answer,
+        ))
+        .layer(middleware::map_response(security_headers::add))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             observe::observe,
@@ -41,32 +64,70 @@ pub(crate) fn router(app: App) -> Router {
 fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
-        .route("/api/v1/healthcheck", get(endpoint::healthcheck::check))
+        .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
-        .route("/api/v1/builds/add", post(endpoint::add::submit))
-        .route("/api/v1/builds/{id}", of_request(get(endpoint::show::show)))
+        .merge(submits())
+        .route(
+            "/api/v1/builds/{id}",
+            of_request(get(endpoint::show::show).patch(endpoint::patch::patch)),
+        )
+        .route(
+            "/api/v1/builds/{id}/deprecation-schema",
+            of_request(get(endpoint::deprecation_schema::show)),
+        )
         .route(
             "/api/v1/builds/{id}/logs",
             of_request(get(endpoint::logs::show)),
         )
+        .route(
+            "/api/v1/builds/{id}/related_bundles",
+            of_request(get(endpoint::related_bundles::show)),
+        )
+        .route(
+            "/api/v1/builds/{id}/nested-bundles",
+            of_request(get(endpoint::nested_bundles::show)),
+        )
         .method_not_allowed_fallback(async || method_not_allowed())
-        .fallback(async || ApiError::not_found("there is nothing at this path"))
+        .fallback(async || unknown_path())
+}
+
+fn submits() -> Router<App> {
+    let batches = Router::new()
+        .route(
+            "/api/v1/builds/add-rm-batch",
+            endpoint::submit::batch(BatchKind::AddRm),
+        )
+        .route(
+            "/api/v1/builds/regenerate-bundle-batch",
+            endpoint::submit::batch(BatchKind::RegenerateBundle),
+        );
+    RequestType::ALL
+        .into_iter()
+        .filter(|kind| *kind != RequestType::Generic)
+        .fold(batches, |router, kind| {
+            let path = format!("/api/v1/builds/{}", kind.name());
+            router.route(&path, endpoint::submit::single(kind))
+        })
 }
 
 /// A path with an id is known only when the id is one; the wrong method on anything else is an unknown path.
 fn of_request(methods: MethodRouter<App>) -> MethodRouter<App> {
     methods.fallback(async |id: RequestId| match id {
         RequestId(Some(_)) => method_not_allowed(),
-        RequestId(None) => ApiError::not_found("there is nothing at this path").into_response(),
+        RequestId(None) => unknown_path(),
     })
 }
 
 fn method_not_allowed() -> Response {
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
+    ApiError::of(
+        ProblemCode::MethodNotAllowed,
         "this path does not take that method",
     )
     .into_response()
+}
+
+fn unknown_path() -> Response {
+    ApiError::of(ProblemCode::UnknownPath, "there is nothing at this path").into_response()
 }
 
 /// The `{id}` of a path: a run of digits that is a number of a request, or not (section 1.1).
@@ -81,7 +142,10 @@ impl RequestId {
 
 /// The answer to an id nobody has.
 pub(crate) fn no_such_request() -> ApiError {
-    ApiError::not_found("there is no request with this id")
+    ApiError::of(
+        ProblemCode::UnknownRequest,
+        "there is no request with this id",
+    )
 }
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for RequestId {

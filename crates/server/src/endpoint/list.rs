@@ -1,6 +1,6 @@
 //! `GET builds` (section 5.2).
 
-use api::{Meta, Rendered, RequestType, State as RequestState};
+use api::{Meta, ProblemCode, Rendered, RequestType, State as RequestState};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::answer::{ApiError, json};
 use crate::base_url::BaseUrl;
-use crate::endpoint::logs;
+use crate::endpoint::artefacts;
 use crate::router::App;
 
 /// The size of a page nobody asked for, before the service's limit.
@@ -39,25 +39,29 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref().unwrap_or_default());
-    let page = query.page(app.config.max_per_page)?;
+    let page = query.page(app.config().max_per_page)?;
     let filter = query.filter()?;
     let listing = app.store.list(&filter, page).await?;
     let meta = Meta::new(page.number, page.per_page, listing.total, |number| {
         query.link(&base, number, page.per_page)
     })
     .ok_or_else(|| {
-        ApiError::not_found(
+        ApiError::of(
+            ProblemCode::UnknownPage,
             "there is no such page; `meta.last` of the first page names the last one",
         )
     })?;
-    let render = |view| match page.form {
-        Form::Short => api::RequestView::short(view),
-        Form::Verbose => view.verbose(logs::artefact(&app, &base, view)),
-    };
+    let items = listing.items.iter().map(|view| {
+        let artefacts = artefacts::of(&app, &base, view);
+        match page.form {
+            Form::Short => view.short(artefacts),
+            Form::Verbose => view.verbose(artefacts),
+        }
+    });
     Ok(json(
         StatusCode::OK,
         &Answer {
-            items: listing.items.iter().map(render).collect(),
+            items: items.collect(),
             meta,
         },
     ))
@@ -89,8 +93,12 @@ impl Query {
     fn page(&self, max_per_page: u64) -> Result<Page, ApiError> {
         let at_least_one = |name, default| match self.get(name) {
             None => Ok(default),
-            Some(text) => natural(text)
-                .ok_or_else(|| ApiError::not_found(format!("`{name}` must be a number from 1"))),
+            Some(text) => natural(text).ok_or_else(|| {
+                ApiError::of(
+                    ProblemCode::UnknownPage,
+                    format!("`{name}` must be a number from 1"),
+                )
+            }),
         };
         let verbose = self
             .get("verbose")
@@ -104,7 +112,7 @@ impl Query {
 
     fn filter(&self) -> Result<ListFilter, ApiError> {
         let unknown = |name: &str, known: String| {
-            ApiError::bad_request(format!("`{name}` must be one of: {known}; or leave it out"))
+            unfit(format!("`{name}` must be one of: {known}; or leave it out"))
         };
         let state = self.get_non_empty("state").map(|name| {
             RequestState::from_name(name).ok_or_else(|| {
@@ -123,8 +131,7 @@ impl Query {
             })
         });
         let batch = self.get("batch").map(|text| {
-            let number = natural(text)
-                .ok_or_else(|| ApiError::bad_request("`batch` must be a number from 1"))?;
+            let number = natural(text).ok_or_else(|| unfit("`batch` must be a number from 1"))?;
             // A number the database cannot hold is a batch that does not exist.
             Ok::<i64, ApiError>(i64::try_from(number).unwrap_or(i64::MAX))
         });
@@ -154,6 +161,10 @@ impl Query {
         }
         base.join(&format!("/api/v1/builds?{}", query.finish()))
     }
+}
+
+fn unfit(text: impl Into<String>) -> ApiError {
+    ApiError::of(ProblemCode::InvalidParameter, text)
 }
 
 /// A number from 1, written in digits alone. One too large to count is the largest there is.
