@@ -12,6 +12,7 @@ mod registries;
 mod request_files;
 mod service;
 mod terminal;
+mod traces;
 mod user_dirs;
 
 use std::fmt;
@@ -85,7 +86,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             commands::auth_new_token::run(&args)
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
-            logging::for_service(&cli.log, None)?;
+            logging::for_service(&cli.log, None, None)?;
             commands::registry_serve::run(args).await
         }
     }

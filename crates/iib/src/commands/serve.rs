@@ -10,7 +10,7 @@ use crate::cli::{LogArgs, ServeArgs};
 use crate::config::Config;
 use crate::measuring::Measuring;
 use crate::service::{DataDir, Service, listen, termination};
-use crate::{logging, request_files, terminal};
+use crate::{logging, request_files, terminal, traces};
 
 /// Runs until asked to end.
 pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
@@ -24,7 +24,8 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
     let files = request_files::open(&config.files, &data)?;
     let (logs, layer) =
         RequestLogs::start(files.clone()).context("request logs could not be started")?;
-    logging::for_service(log, Some(layer))?;
+    let traces = traces::start(&config.telemetry)?;
+    logging::for_service(log, Some(layer), traces.as_ref())?;
     let measuring = Measuring {
         metrics: Metrics::install()?,
         listener: match config.server.metrics_listen {
@@ -55,5 +56,9 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
         asked_to_end.await;
         Ok(())
     };
-    service.run_until(end).await
+    let ended = service.run_until(end).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    ended
 }
