@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// What callers of a service prove themselves with
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

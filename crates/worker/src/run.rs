@@ -8,6 +8,7 @@ use api::{Secret, State};
 use builder::{Builder, Built, Checkpoint};
 use futures::FutureExt as _;
 use store::{Job, Payload, ResultFields, Store, Update, WorkerId};
+use telemetry::TraceContext;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -102,7 +103,14 @@ impl Worker {
 
     async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
-        let span = tracing::info_span!("request", id, attempt = job.attempt);
+        let span = tracing::info_span!(
+            "request",
+            id,
+            attempt = job.attempt,
+            kind = job.payload.request_type().name(),
+            trace_id = tracing::field::Empty
+        );
+        TraceContext::begin(&span, job.trace_context.as_deref());
         if let Some(logs) = &self.logs {
             logs.begin(id).await;
         }

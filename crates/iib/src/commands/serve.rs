@@ -11,7 +11,7 @@ use crate::cli::{LogArgs, ServeArgs};
 use crate::config::Config;
 use crate::measuring::Measuring;
 use crate::service::{DataDir, Service, listen, termination};
-use crate::{logging, request_files, terminal};
+use crate::{logging, request_files, terminal, traces};
 
 /// Runs until asked to end.
 pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
@@ -30,7 +30,8 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
     } else {
         (None, None)
     };
-    logging::for_service(log, layer)?;
+    let traces = traces::start(&config.telemetry)?;
+    logging::for_service(log, layer, traces.as_ref())?;
     let measuring = Measuring {
         metrics: Metrics::install()?,
         listener: match config.server.metrics_listen {
@@ -61,5 +62,9 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
         asked_to_end.await;
         Ok(())
     };
-    service.run_until(end).await
+    let ended = service.run_until(end).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    ended
 }
