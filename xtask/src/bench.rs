@@ -1,5 +1,6 @@
 //! Measurements of the program as its users run it.
 
+pub(crate) mod api;
 pub(crate) mod catalog;
 pub(crate) mod image;
 pub(crate) mod index_add;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod service;
 mod terminal;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Conformance {
+    /// The REST contract, case by case, against `iib serve`
+    Api(conformance::api::Args),
     /// `iib index add`, one bundle after the other and all at once, against the databases that the real tool made
     IndexAdd(conformance::index_add::Args),
     /// The operations on catalogs and index databases, step by step, against what opm made of the same inputs
@@ -37,6 +40,8 @@ enum Conformance {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// `iib serve` under load: requests per second, latency and memory
+    Api(bench::api::Args),
     /// `iib index add` of one bundle to existing SQLite indexes: time, requests, bytes
     IndexAdd(bench::index_add::Args),
     /// `iib catalog` on whole indexes and catalogs, beside opm: time and memory
@@ -50,9 +55,11 @@ enum Bench {
 
 fn main() -> ExitCode {
     let passed = match Cli::parse().command {
+        Command::Conformance(Conformance::Api(args)) => conformance::api::run(&args),
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Conformance(Conformance::Workflows(args)) => conformance::workflows::run(&args),
+        Command::Bench(Bench::Api(args)) => bench::api::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
         Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),
         Command::Bench(Bench::Image(args)) => bench::image::run(&args).map(|()| true),

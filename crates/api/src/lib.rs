@@ -6,14 +6,15 @@
 //!
 //! The types to know:
 //!
-//! - [`AddPayload`]: `POST builds/add`, parsed with [`AddPayload::parse`]; [`Payload`] is the same for any request type, and
-//!   knows its stored form, which holds no secret;
+//! - [`Payload`]: what a submit asks for, of any type, parsed with [`Payload::parse`]; it knows its stored form, which holds no secret,
+//!   and gives its [`Secret`]s apart; [`batch`] reads many of them at once;
+//! - [`Patch`]: what a worker reports with `PATCH builds/{id}`;
 //! - [`RequestView`]: everything an answer shows of a request, printed short or verbose by [`RequestView::short`] and [`RequestView::verbose`];
 //! - [`ProblemCode`]: the stable names of what can go wrong;
 //! - [`RequestType`] and [`State`], with the names on the wire and the numbers in the database.
 //!
 //! ```
-//! use api::{AddPayload, AddRules};
+//! use api::{AddPayload, Rules};
 //!
 //! let body = serde_json::json!({
 //!     "bundles": ["quay.example/team/operator-bundle:v1"],
@@ -21,34 +22,41 @@
 //!     "binary_image": "quay.example/team/opm:v4.20",
 //! });
 //! let object = body.as_object().expect("the literal above is an object");
-//! let payload = AddPayload::parse(object, &AddRules::default()).expect("the literal above obeys the rules");
+//! let payload = AddPayload::parse(object, &Rules::default()).expect("the literal above obeys the rules");
 //! assert_eq!(payload.bundles, ["quay.example/team/operator-bundle:v1"]);
 //!
-//! let refusal = AddPayload::parse(&serde_json::Map::new(), &AddRules::default()).unwrap_err();
+//! let refusal = AddPayload::parse(&serde_json::Map::new(), &Rules::default()).unwrap_err();
 //! assert!(refusal.to_string().contains("from_index"));
 //! ```
 //!
 //! What it deliberately does not know: HTTP frameworks, storage, queues, and what an image reference resolves to. An image reference
 //! is a string here that names a tag or a digest (section 1 of the contract); the worker parses it properly.
 
-mod add;
+pub mod batch;
 mod fields;
 mod image_ref;
 mod kind;
 mod page;
+mod patch;
 mod payload;
 mod problem;
 mod refusal;
 mod result_fields;
+mod rules;
 pub mod timestamp;
 mod view;
 
-pub use add::{AddPayload, AddRules};
 pub use image_ref::names_tag_or_digest;
 pub use kind::{RequestType, Scope, State};
 pub use page::{ErrorBody, Health, Meta};
-pub use payload::{Payload, StoredPayloadError};
+pub use patch::Patch;
+pub use payload::{
+    AddDeprecationsPayload, AddPayload, CreateEmptyIndexPayload, FbcOperationsPayload, Fragments,
+    IndexParameters, MergeIndexImagePayload, Payload, RecursiveRelatedBundlesPayload,
+    RegenerateBundlePayload, RmPayload, Secret, StoredPayloadError,
+};
 pub use problem::{PROBLEM_JSON, ProblemCode, ProblemDetails};
 pub use refusal::{Problem, Refusal, RefusalKind};
 pub use result_fields::ResultFields;
-pub use view::{AddDetails, Artefact, Details, Rendered, RequestView, StateEntry};
+pub use rules::{Overwriter, Rules};
+pub use view::{Artefact, Artefacts, Rendered, RequestView, StateEntry};

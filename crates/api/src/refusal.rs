@@ -73,6 +73,14 @@ impl Findings {
         });
     }
 
+    /// Whether a problem of this field was noted.
+    pub(crate) fn mention(&self, field: &str) -> bool {
+        self.invalid
+            .iter()
+            .chain(&self.forbidden)
+            .any(|problem| problem.field == field)
+    }
+
     /// Gives `value` when nothing was found. A payload that is also malformed is answered with 400: the permission of a
     /// request nobody could carry out is beside the point.
     pub(crate) fn accept<T>(self, value: T) -> Result<T, Refusal> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::ser::SerializeMap as _;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::add::AddPayload;
 use crate::kind::{RequestType, State};
+use crate::payload::{Fragments, IndexParameters, Payload};
 use crate::result_fields::ResultFields;
 use crate::timestamp;
 
@@ -31,8 +31,12 @@ pub struct RequestView {
     pub updated: Timestamp,
     /// Every state entry, newest first; empty when only the short form was asked for.
     pub state_history: Vec<StateEntry>,
-    /// What the request's type adds.
-    pub details: Details,
+    /// What was asked for, without secrets.
+    pub payload: Payload,
+    /// What came out of it so far.
+    pub result: ResultFields,
+    /// Operator name to bundles of this request, in payload order; bundles whose operator is unknown are missing.
+    pub bundle_mapping: BTreeMap<String, Vec<String>>,
 }
 
 /// One entry of the state history.
@@ -46,24 +50,6 @@ pub struct StateEntry {
     pub updated: Timestamp,
 }
 
-/// What each request type adds to a view (section 4.3).
-#[derive(Clone, Debug)]
-pub enum Details {
-    /// An addition.
-    Add(AddDetails),
-}
-
-/// What an addition shows.
-#[derive(Clone, Debug)]
-pub struct AddDetails {
-    /// What was asked for.
-    pub payload: AddPayload,
-    /// What came out of it so far.
-    pub result: ResultFields,
-    /// Operator name to bundles of this request, in payload order; bundles whose operator is unknown are missing.
-    pub bundle_mapping: BTreeMap<String, Vec<String>>,
-}
-
 /// A file kept for a limited time (`logs` and its like).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Artefact {
@@ -74,47 +60,49 @@ pub struct Artefact {
     pub url: String,
 }
 
+/// The files of a request that answers point to; none is not shown. Each is shown only with the types of requests that have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Artefacts {
+    /// What was logged; shown in the verbose form.
+    pub logs: Option<Artefact>,
+    /// Of `regenerate-bundle`.
+    pub related_bundles: Option<Artefact>,
+    /// Of `recursive-related-bundles`.
+    pub nested_bundles: Option<Artefact>,
+    /// The address of what `add-deprecations` was given.
+    pub deprecation_schema_url: Option<String>,
+}
+
 /// A view with the choice of its form made; serializes to exactly the keys of the contract, in a fixed order.
 #[derive(Debug)]
 pub struct Rendered<'a> {
     view: &'a RequestView,
-    form: Form,
-}
-
-#[derive(Debug)]
-enum Form {
-    Short,
-    Verbose { logs: Option<Artefact> },
+    artefacts: Artefacts,
+    verbose: bool,
 }
 
 impl RequestView {
     /// The short form: lists and messages.
-    pub fn short(&self) -> Rendered<'_> {
+    pub const fn short(&self, artefacts: Artefacts) -> Rendered<'_> {
         Rendered {
             view: self,
-            form: Form::Short,
+            artefacts,
+            verbose: false,
         }
     }
 
-    /// The verbose form: single requests and verbose lists. `logs` is shown only where logs are kept.
-    pub fn verbose(&self, logs: Option<Artefact>) -> Rendered<'_> {
+    /// The verbose form: single requests and verbose lists.
+    pub const fn verbose(&self, artefacts: Artefacts) -> Rendered<'_> {
         Rendered {
             view: self,
-            form: Form::Verbose { logs },
+            artefacts,
+            verbose: true,
         }
     }
 
     /// The type of the request.
     pub const fn request_type(&self) -> RequestType {
-        match self.details {
-            Details::Add(_) => RequestType::Add,
-        }
-    }
-
-    const fn result(&self) -> &ResultFields {
-        match &self.details {
-            Details::Add(add) => &add.result,
-        }
+        self.payload.request_type()
     }
 }
 
@@ -133,12 +121,9 @@ impl Serialize for Rendered<'_> {
         let view = self.view;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &view.id)?;
-        map.serialize_entry(
-            "arches",
-            view.result().arches.as_deref().unwrap_or_default(),
-        )?;
+        map.serialize_entry("arches", view.result.arches.as_deref().unwrap_or_default())?;
         map.serialize_entry("batch", &view.batch)?;
-        if let Form::Verbose { .. } = self.form {
+        if self.verbose {
             map.serialize_entry("batch_annotations", &view.batch_annotations)?;
         }
         map.serialize_entry("request_type", view.request_type().name())?;
@@ -146,63 +131,180 @@ impl Serialize for Rendered<'_> {
         map.serialize_entry("state", view.state.name())?;
         map.serialize_entry("state_reason", &view.state_reason)?;
         map.serialize_entry("updated", &timestamp::format(view.updated))?;
-        if let Form::Verbose { logs } = &self.form {
+        if self.verbose {
             map.serialize_entry("state_history", &view.state_history)?;
-            if let Some(logs) = logs {
+            if let Some(logs) = &self.artefacts.logs {
                 map.serialize_entry("logs", logs)?;
             }
         }
-        match &view.details {
-            Details::Add(add) => add.serialize_entries(&mut map)?,
-        }
+        view.serialize_details(&self.artefacts, &mut map)?;
         map.end()
     }
 }
 
-impl AddDetails {
-    fn serialize_entries<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        const NOTHING: [&str; 0] = [];
-        let Self {
-            payload,
-            result,
-            bundle_mapping,
-        } = self;
-        let requested_scope = payload.distribution_scope.map(crate::Scope::name);
-        map.serialize_entry(
-            "binary_image",
-            &result
-                .binary_image
-                .as_ref()
-                .or(payload.binary_image.as_ref()),
-        )?;
-        map.serialize_entry("binary_image_resolved", &result.binary_image_resolved)?;
-        map.serialize_entry("from_index", &payload.from_index)?;
-        map.serialize_entry("from_index_resolved", &result.from_index_resolved)?;
-        map.serialize_entry("index_image", &result.index_image)?;
-        map.serialize_entry("index_image_resolved", &result.index_image_resolved)?;
+const NOTHING: [&str; 0] = [];
+
+/// The keys that each type adds (section 4.3).
+impl RequestView {
+    fn serialize_details<M: SerializeMap>(
+        &self,
+        artefacts: &Artefacts,
+        map: &mut M,
+    ) -> Result<(), M::Error> {
+        let result = &self.result;
+        match &self.payload {
+            Payload::Add(payload) => {
+                self.serialize_index(map)?;
+                self.serialize_index_copy(map)?;
+                self.serialize_scope(map)?;
+                map.serialize_entry("organization", &payload.organization)?;
+                map.serialize_entry("bundles", &payload.bundles)?;
+                map.serialize_entry("bundle_mapping", &self.bundle_mapping)?;
+                map.serialize_entry("deprecation_list", &payload.deprecation_list)?;
+                map.serialize_entry("removed_operators", &NOTHING)?;
+                serialize_tags(&payload.index, map)?;
+                let no_versions = Value::Object(Map::new());
+                let versions = result
+                    .omps_operator_version
+                    .as_ref()
+                    .unwrap_or(&no_versions);
+                map.serialize_entry("omps_operator_version", versions)?;
+                map.serialize_entry("graph_update_mode", &payload.graph_update_mode)?;
+                map.serialize_entry("check_related_images", &payload.check_related_images)
+            }
+            Payload::Rm(payload) => {
+                self.serialize_index(map)?;
+                self.serialize_index_copy(map)?;
+                self.serialize_scope(map)?;
+                map.serialize_entry("organization", &None::<&str>)?;
+                map.serialize_entry("bundles", &NOTHING)?;
+                map.serialize_entry("bundle_mapping", &Map::new())?;
+                map.serialize_entry("deprecation_list", &NOTHING)?;
+                map.serialize_entry("removed_operators", &payload.operators)?;
+                serialize_tags(&payload.index, map)
+            }
+            Payload::RegenerateBundle(payload) => {
+                map.serialize_entry("bundle_image", &result.bundle_image)?;
+                map.serialize_entry("from_bundle_image", &payload.from_bundle_image)?;
+                map.serialize_entry(
+                    "from_bundle_image_resolved",
+                    &result.from_bundle_image_resolved,
+                )?;
+                map.serialize_entry("organization", &payload.organization)?;
+                map.serialize_entry("bundle_replacements", &payload.bundle_replacements)?;
+                match &artefacts.related_bundles {
+                    Some(related) => map.serialize_entry("related_bundles", related),
+                    None => Ok(()),
+                }
+            }
+            Payload::MergeIndexImage(payload) => {
+                self.serialize_binary_image(map)?;
+                map.serialize_entry("deprecation_list", &payload.deprecation_list)?;
+                map.serialize_entry("graph_update_mode", &payload.graph_update_mode)?;
+                map.serialize_entry(
+                    "ignore_bundle_ocp_version",
+                    &payload.ignore_bundle_ocp_version,
+                )?;
+                map.serialize_entry("index_image", &result.index_image)?;
+                map.serialize_entry("source_from_index", &payload.source_from_index)?;
+                map.serialize_entry(
+                    "source_from_index_resolved",
+                    &result.source_from_index_resolved,
+                )?;
+                map.serialize_entry("target_index", &payload.target_index)?;
+                map.serialize_entry("target_index_resolved", &result.target_index_resolved)?;
+                self.serialize_scope(map)?;
+                map.serialize_entry("build_tags", &payload.build_tags)
+            }
+            Payload::CreateEmptyIndex(payload) => {
+                self.serialize_index(map)?;
+                self.serialize_scope(map)?;
+                let labels = result.labels.as_ref().or(payload.labels.as_ref());
+                map.serialize_entry("labels", &labels)
+            }
+            Payload::RecursiveRelatedBundles(payload) => {
+                map.serialize_entry("parent_bundle_image", &payload.parent_bundle_image)?;
+                map.serialize_entry(
+                    "parent_bundle_image_resolved",
+                    &result.parent_bundle_image_resolved,
+                )?;
+                map.serialize_entry("organization", &payload.organization)?;
+                map.serialize_entry("nested_bundles", &artefacts.nested_bundles)
+            }
+            Payload::FbcOperations(payload) => {
+                self.serialize_index(map)?;
+                self.serialize_index_copy(map)?;
+                self.serialize_scope(map)?;
+                serialize_tags(&payload.index, map)?;
+                self.serialize_fragments(&payload.fragments, map)
+            }
+            Payload::AddDeprecations(payload) => {
+                self.serialize_index(map)?;
+                self.serialize_index_copy(map)?;
+                serialize_tags(&payload.index, map)?;
+                map.serialize_entry("operator_package", &payload.operator_package)?;
+                map.serialize_entry("deprecation_schema_url", &artefacts.deprecation_schema_url)
+            }
+        }
+    }
+
+    fn serialize_binary_image<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let picked = self.result.binary_image.as_deref();
+        map.serialize_entry("binary_image", &picked.or(self.payload.binary_image()))?;
+        map.serialize_entry("binary_image_resolved", &self.result.binary_image_resolved)
+    }
+
+    fn serialize_index<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.serialize_binary_image(map)?;
+        map.serialize_entry("from_index", &self.payload.from_index())?;
+        map.serialize_entry("from_index_resolved", &self.result.from_index_resolved)?;
+        map.serialize_entry("index_image", &self.result.index_image)?;
+        map.serialize_entry("index_image_resolved", &self.result.index_image_resolved)
+    }
+
+    fn serialize_index_copy<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry(
             "internal_index_image_copy",
-            &result.internal_index_image_copy,
+            &self.result.internal_index_image_copy,
         )?;
         map.serialize_entry(
             "internal_index_image_copy_resolved",
-            &result.internal_index_image_copy_resolved,
-        )?;
-        map.serialize_entry(
-            "distribution_scope",
-            &result.distribution_scope.as_deref().or(requested_scope),
-        )?;
-        map.serialize_entry("organization", &payload.organization)?;
-        map.serialize_entry("bundles", &payload.bundles)?;
-        map.serialize_entry("bundle_mapping", bundle_mapping)?;
-        map.serialize_entry("deprecation_list", &payload.deprecation_list)?;
-        map.serialize_entry("removed_operators", &NOTHING)?;
-        map.serialize_entry("build_tags", &payload.build_tags)?;
-        // Only workers of the retired registry ever set it; nothing in this service does.
-        map.serialize_entry("omps_operator_version", &Map::new())?;
-        map.serialize_entry("graph_update_mode", &payload.graph_update_mode)?;
-        map.serialize_entry("check_related_images", &payload.check_related_images)
+            &self.result.internal_index_image_copy_resolved,
+        )
     }
+
+    fn serialize_scope<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let asked = self.payload.distribution_scope().map(crate::Scope::name);
+        let in_effect = self.result.distribution_scope.as_deref();
+        map.serialize_entry("distribution_scope", &in_effect.or(asked))
+    }
+
+    /// In the form in which they were given; the keys of the other form are empty (section 7.7).
+    fn serialize_fragments<M: SerializeMap>(
+        &self,
+        fragments: &Fragments,
+        map: &mut M,
+    ) -> Result<(), M::Error> {
+        let result = &self.result;
+        let listed = result.fbc_fragments_resolved.as_deref().unwrap_or_default();
+        let (single, single_resolved, list, list_resolved) = match fragments {
+            Fragments::Single(fragment) => (
+                Some(result.fbc_fragment.as_ref().unwrap_or(fragment)),
+                result.fbc_fragment_resolved.as_ref().or(listed.first()),
+                &[][..],
+                &[][..],
+            ),
+            Fragments::List(fragments) => (None, None, fragments.as_slice(), listed),
+        };
+        map.serialize_entry("fbc_fragment", &single)?;
+        map.serialize_entry("fbc_fragment_resolved", &single_resolved)?;
+        map.serialize_entry("fbc_fragments", list)?;
+        map.serialize_entry("fbc_fragments_resolved", list_resolved)
+    }
+}
+
+fn serialize_tags<M: SerializeMap>(index: &IndexParameters, map: &mut M) -> Result<(), M::Error> {
+    map.serialize_entry("build_tags", &index.build_tags)
 }
 
 #[cfg(test)]
@@ -211,8 +313,8 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{AddDetails, Artefact, Details, RequestView, StateEntry};
-    use crate::{AddPayload, ResultFields, State};
+    use super::{Artefact, Artefacts, RequestView, StateEntry};
+    use crate::{AddPayload, Payload, ResultFields, State};
 
     fn view() -> RequestView {
         let updated = Timestamp::from_second(1_714_564_800).unwrap();
@@ -229,11 +331,9 @@ mod tests {
                 state_reason: "working".into(),
                 updated,
             }],
-            details: Details::Add(AddDetails {
-                payload: AddPayload::default(),
-                result: ResultFields::default(),
-                bundle_mapping: BTreeMap::new(),
-            }),
+            payload: Payload::Add(AddPayload::default()),
+            result: ResultFields::default(),
+            bundle_mapping: BTreeMap::new(),
         }
     }
 
@@ -247,18 +347,25 @@ mod tests {
             r#""bundle_mapping":{},"deprecation_list":[],"removed_operators":[],"build_tags":[],"omps_operator_version":{},"#,
             r#""graph_update_mode":null,"check_related_images":null}"#,
         );
-        assert_eq!(serde_json::to_string(&view().short()).unwrap(), expected);
+        assert_eq!(
+            serde_json::to_string(&view().short(Artefacts::default())).unwrap(),
+            expected
+        );
     }
 
     #[test]
     fn the_verbose_form_adds_annotations_history_and_logs_where_kept() {
         let view = view();
-        let short = serde_json::to_value(view.short()).unwrap();
+        let short = serde_json::to_value(view.short(Artefacts::default())).unwrap();
         let logs = Artefact {
             expiration: view.updated,
             url: "http://x/logs".into(),
         };
-        let verbose = serde_json::to_value(view.verbose(Some(logs))).unwrap();
+        let kept = Artefacts {
+            logs: Some(logs),
+            ..Artefacts::default()
+        };
+        let verbose = serde_json::to_value(view.verbose(kept)).unwrap();
         let added: Vec<_> = verbose
             .as_object()
             .unwrap()
@@ -267,7 +374,7 @@ mod tests {
             .collect();
         assert_eq!(added, ["batch_annotations", "state_history", "logs"]);
         assert!(
-            serde_json::to_value(view.verbose(None))
+            serde_json::to_value(view.verbose(Artefacts::default()))
                 .unwrap()
                 .get("logs")
                 .is_none()
@@ -277,16 +384,17 @@ mod tests {
     #[test]
     fn what_the_worker_found_replaces_what_was_asked_for() {
         let mut view = view();
-        let Details::Add(add) = &mut view.details;
-        add.payload.binary_image = Some("asked:1".into());
+        let Payload::Add(add) = &mut view.payload else {
+            panic!("the view is of an addition")
+        };
+        add.index.binary_image = Some("asked:1".into());
         assert_eq!(
-            serde_json::to_value(view.short()).unwrap()["binary_image"],
+            serde_json::to_value(view.short(Artefacts::default())).unwrap()["binary_image"],
             "asked:1"
         );
-        let Details::Add(add) = &mut view.details;
-        add.result.binary_image = Some("picked:1".into());
+        view.result.binary_image = Some("picked:1".into());
         assert_eq!(
-            serde_json::to_value(view.short()).unwrap()["binary_image"],
+            serde_json::to_value(view.short(Artefacts::default())).unwrap()["binary_image"],
             "picked:1"
         );
     }

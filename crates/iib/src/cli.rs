@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod config;
 pub(crate) mod index;
 pub(crate) mod manifest;
 
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// The service's configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

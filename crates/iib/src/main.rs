@@ -8,6 +8,8 @@ mod config;
 mod ledger;
 mod logging;
 mod registries;
+mod reload;
+mod request_files;
 mod service;
 mod terminal;
 mod user_dirs;
@@ -76,6 +78,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Manifest(command) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::manifest::run(command)).await
+        }
+        Command::Config(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::config::run(command).await
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None)?;

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use builder::{BinaryImage, Builder, BuilderConfig, Scope};
+use builder::{BinaryImage, Builder, BuilderConfig, LiveBuilder, Scope};
+use files::Files;
 use oci::{CacheConfig, RegistryHost};
-use server::ServerConfig;
+use secrecy::ExposeSecret as _;
+use server::{LiveConfig, ServerConfig};
 use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
 use crate::cli::RegistryArgs;
-use crate::config::{BuildSection, Config, RegistryHostText};
-use crate::registries;
+use crate::config::{BuildSection, Config, RegistryHostText, TlsSection};
+use crate::{registries, request_files};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
 #[derive(Debug)]
@@ -37,7 +39,12 @@ impl DataDir {
             root: root.to_owned(),
             _lock: lock(root)?,
         };
-        for path in [data.logs(), data.work()] {
+        for path in [
+            data.logs(),
+            data.related_bundles(),
+            data.nested_bundles(),
+            data.work(),
+        ] {
             std::fs::create_dir_all(&path)
                 .with_context(|| format!("the directory `{}` could not be made", path.display()))?;
         }
@@ -54,6 +61,14 @@ impl DataDir {
 
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
+    }
+
+    pub(crate) fn related_bundles(&self) -> PathBuf {
+        self.root.join("related_bundles")
+    }
+
+    pub(crate) fn nested_bundles(&self) -> PathBuf {
+        self.root.join("recursive_related_bundles")
     }
 
     fn cache(&self) -> PathBuf {
@@ -97,6 +112,14 @@ pub(crate) struct Service {
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     builder: Builder,
+    live: Live,
+}
+
+/// What of a running service may be replaced.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) server: LiveConfig,
+    pub(crate) builder: LiveBuilder,
 }
 
 impl Service {
@@ -105,12 +128,13 @@ impl Service {
         config: &Config,
         registry_args: &RegistryArgs,
         data: &DataDir,
+        files: Files,
         logs: RequestLogs,
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
-        let server_config = server_config(config, data)?;
+        let server_config = LiveConfig::new(server_config(config, files.clone())?);
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -119,26 +143,45 @@ impl Service {
         }
         let sealing_key = SealingKey::load_or_generate(&data.sealing_key())
             .context("the key that seals requests' secrets could not be read or made")?;
-        let store = Store::open(&store_config(data.database(), sealing_key))
+        let database = database(config, data)?;
+        let place = database.to_string();
+        let store = Store::open(&store_config(database, sealing_key))
             .await
-            .with_context(|| {
-                format!(
-                    "the state in `{}` could not be opened",
-                    data.database().display()
-                )
-            })?;
+            .with_context(|| format!("the state in `{place}` could not be opened"))?;
 
+        let live = Live {
+            server: server_config.clone(),
+            builder: LiveBuilder::from(builder.clone()),
+        };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let worker = Worker::new(
-            worker_config,
+        let logs = Arc::new(logs);
+        for _ in 0..config.worker.jobs {
+            let worker = Worker::new(
+                WorkerConfig {
+                    id: WorkerId::random(),
+                    ..worker_config.clone()
+                },
+                store.clone(),
+                live.builder.clone(),
+                Some(Arc::clone(&logs)),
+            );
+            let stop = shutdown.clone();
+            tasks.spawn(async move {
+                worker.run(stop).await;
+                Ok(())
+            });
+        }
+        let hours = u64::from(config.files.sweep_hours);
+        let tidy_up = request_files::tidy_up(
+            files,
             store.clone(),
-            builder.clone(),
-            Some(Arc::new(logs)),
+            (hours > 0).then(|| Duration::from_hours(hours)),
+            server_config.clone(),
+            shutdown.clone(),
         );
-        let stop = shutdown.clone();
         tasks.spawn(async move {
-            worker.run(stop).await;
+            tidy_up.await;
             Ok(())
         });
         let stop = shutdown.clone();
@@ -151,7 +194,13 @@ impl Service {
             shutdown,
             tasks,
             builder,
+            live,
         })
+    }
+
+    /// What may be replaced while it runs.
+    pub(crate) fn live(&self) -> Live {
+        self.live.clone()
     }
 
     /// The builder that the worker uses.
@@ -205,14 +254,26 @@ pub(crate) fn termination() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn store_config(path: PathBuf, sealing_key: SealingKey) -> StoreConfig {
-    StoreConfig {
-        migrate: true,
-        ..StoreConfig::new(Database::Sqlite(path), sealing_key)
+/// Where the state is kept: the configured database, or a file in the data directory.
+fn database(config: &Config, data: &DataDir) -> anyhow::Result<Database> {
+    match &config.store.database {
+        None => Ok(Database::Sqlite(data.database())),
+        Some(address) => address
+            .expose_secret()
+            .parse()
+            .context("`store.database` is wrong"),
     }
 }
 
-fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
+/// A file is this process's own and brought up to date by it; a server may be in use by others, so `iib db migrate` does that.
+fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
+    StoreConfig {
+        migrate: matches!(database, Database::Sqlite(_)),
+        ..StoreConfig::new(database, sealing_key)
+    }
+}
+
+pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
     let shown = config.build.index_image_output_registry.clone();
     Ok(BuilderConfig {
         shown_registry: shown.map(|RegistryHostText(host)| host),
@@ -255,12 +316,9 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         bail!("the configuration names no registry to push to; set `build.registry`");
     };
     let seconds = Duration::from_secs;
-    if config.worker.lease_seconds == 0 || config.worker.poll_seconds == 0 {
-        bail!("`worker.lease_seconds` and `worker.poll_seconds` must be at least 1");
-    }
     Ok(WorkerConfig {
-        lease: seconds(config.worker.lease_seconds),
-        poll: seconds(config.worker.poll_seconds),
+        lease: seconds(config.worker.lease_seconds.get()),
+        poll: seconds(config.worker.poll_seconds.get()),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
         ..WorkerConfig::new(
@@ -270,25 +328,33 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
     })
 }
 
-fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
+pub(crate) fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
     text.replace("{registry}", registry.as_str())
         .parse()
         .context("`build.image_push_template` is wrong")
 }
 
-fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
+pub(crate) fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
     let section = &config.server;
     Ok(ServerConfig {
         listen: section.listen,
+        tls: section.tls.as_ref().map(TlsSection::files),
         login_disabled: section.login_disabled,
         trusted_proxies: section.trusted_proxies.clone(),
+        user_header: section.user_header.parse().with_context(|| {
+            format!(
+                "`server.user_header` is `{}`, which is no name of a header",
+                section.user_header
+            )
+        })?,
         worker_usernames: section.worker_usernames.clone(),
         binary_image_config: configured_binary_images(&config.build)?,
         graph_mode_options: section.graph_mode_options.clone(),
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
-        max_per_page: section.max_per_page,
+        max_per_page: section.max_per_page.get(),
         request_data_days_to_live: section.request_data_days_to_live,
-        request_logs_dir: Some(data.logs()),
+        queues: config.queues.queues(),
+        files,
         cors_origins: section
             .cors_origins
             .iter()

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use api::ProblemCode;
+use api::{Overwriter, ProblemCode};
 use http::request::Parts;
 use http::{Extensions, HeaderMap};
 
@@ -23,17 +23,51 @@ impl Peer {
     }
 }
 
+/// Who sent a request, and what they may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller(Option<String>);
+
+impl Caller {
+    /// The user; none only where login is disabled.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// What they need to overwrite an index.
+    pub(crate) fn overwriter(&self) -> Overwriter {
+        if self.0.is_some() {
+            Overwriter::User
+        } else {
+            Overwriter::Anonymous
+        }
+    }
+
+    /// Whether their requests overwrite the from-index even when they do not say so.
+    pub(crate) fn overwrites_always(&self) -> bool {
+        false
+    }
+}
+
 /// The user of a request that may need one: none only where login is disabled.
-pub(crate) fn require_user(
-    parts: &Parts,
-    config: &ServerConfig,
-) -> Result<Option<String>, ApiError> {
+pub(crate) fn require_user(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
     match proxied_user(&parts.headers, Peer::of(&parts.extensions), config)? {
         None if !config.login_disabled => Err(ApiError::of(
             ProblemCode::Unauthenticated,
             "this endpoint needs a user; log in and try again",
         )),
-        user => Ok(user),
+        user => Ok(Caller(user)),
+    }
+}
+
+/// The caller of a request that only workers may send. Where login is disabled, nobody in particular may do so too (section 2).
+pub(crate) fn require_worker(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
+    let caller = require_user(parts, config)?;
+    match caller.name() {
+        Some(name) if !config.worker_usernames.contains(name) => Err(ApiError::of(
+            ProblemCode::Forbidden,
+            "only workers may change requests; the service's operator lists them",
+        )),
+        Some(_) | None => Ok(caller),
     }
 }
 

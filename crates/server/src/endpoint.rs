@@ -1,8 +1,13 @@
 //! One module per endpoint.
 
-pub(crate) mod add;
+pub(crate) mod artefacts;
+pub(crate) mod deprecation_schema;
 pub(crate) mod front_page;
 pub(crate) mod healthcheck;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod nested_bundles;
+pub(crate) mod patch;
+pub(crate) mod related_bundles;
 pub(crate) mod show;
+pub(crate) mod submit;

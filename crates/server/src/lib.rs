@@ -24,6 +24,7 @@
 //! What it deliberately does not know: what a request does, how a worker gets hold of it, and SQL. There is one file per endpoint.
 
 mod answer;
+mod artefact;
 mod base_url;
 mod body;
 mod caller;
@@ -32,6 +33,8 @@ mod cors;
 mod endpoint;
 mod live_config;
 mod observe;
+mod pattern;
+mod queues;
 mod rate;
 mod router;
 mod run;
@@ -42,6 +45,8 @@ mod unread;
 pub use config::{MAX_JSON_DEPTH, ServerConfig};
 pub use cors::{Origin, ParseOriginError};
 pub use live_config::LiveConfig;
+pub use pattern::{EmptyPattern, Pattern};
+pub use queues::{Queues, Target};
 pub use rate::RequestRate;
 pub use run::{Error, serve};
 pub use tls::{TlsError, TlsFiles};

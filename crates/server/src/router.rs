@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::ProblemCode;
+use api::batch::BatchKind;
+use api::{ProblemCode, RequestType};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
 use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -65,14 +66,48 @@ fn routes() -> Router<App> {
         .route("/", get(endpoint::front_page::show))
         .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
-        .route("/api/v1/builds/add", post(endpoint::add::submit))
-        .route("/api/v1/builds/{id}", of_request(get(endpoint::show::show)))
+        .merge(submits())
+        .route(
+            "/api/v1/builds/{id}",
+            of_request(get(endpoint::show::show).patch(endpoint::patch::patch)),
+        )
+        .route(
+            "/api/v1/builds/{id}/deprecation-schema",
+            of_request(get(endpoint::deprecation_schema::show)),
+        )
         .route(
             "/api/v1/builds/{id}/logs",
             of_request(get(endpoint::logs::show)),
         )
+        .route(
+            "/api/v1/builds/{id}/related_bundles",
+            of_request(get(endpoint::related_bundles::show)),
+        )
+        .route(
+            "/api/v1/builds/{id}/nested-bundles",
+            of_request(get(endpoint::nested_bundles::show)),
+        )
         .method_not_allowed_fallback(async || method_not_allowed())
         .fallback(async || unknown_path())
+}
+
+fn submits() -> Router<App> {
+    let batches = Router::new()
+        .route(
+            "/api/v1/builds/add-rm-batch",
+            endpoint::submit::batch(BatchKind::AddRm),
+        )
+        .route(
+            "/api/v1/builds/regenerate-bundle-batch",
+            endpoint::submit::batch(BatchKind::RegenerateBundle),
+        );
+    RequestType::ALL
+        .into_iter()
+        .filter(|kind| *kind != RequestType::Generic)
+        .fold(batches, |router, kind| {
+            let path = format!("/api/v1/builds/{}", kind.name());
+            router.route(&path, endpoint::submit::single(kind))
+        })
 }
 
 /// A path with an id is known only when the id is one; the wrong method on anything else is an unknown path.

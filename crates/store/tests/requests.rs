@@ -6,26 +6,26 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use api::Details;
+use api::Secret;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use store::{Error, ResultFields, SealingKey, State, Store, StoreConfig};
-use support::{Fixture, payload, update};
+use support::{Fixture, submission, update};
 
 #[tokio::test]
 async fn a_submit_is_seen_at_once_and_equals_what_is_read_back() {
     let fixture = Fixture::new().await;
     let view = fixture
-        .store
-        .submit_add(&payload(&json!({"build_tags": ["b", "a"]})), Some("alice"))
-        .await
-        .unwrap();
+        .add(&json!({"build_tags": ["b", "a"]}), Some("alice"))
+        .await;
     assert_eq!(
         (view.state, view.user.as_deref(), view.state_history.len()),
         (State::InProgress, Some("alice"), 1)
     );
     let again = fixture.store.request(view.id).await.unwrap().unwrap();
-    let print = |view: &store::RequestView| serde_json::to_string(&view.verbose(None)).unwrap();
+    let print = |view: &store::RequestView| {
+        serde_json::to_string(&view.verbose(api::Artefacts::default())).unwrap()
+    };
     assert_eq!(print(&view), print(&again));
     assert!(fixture.store.request(view.id + 1).await.unwrap().is_none());
     assert!(fixture.store.request(i64::MAX).await.unwrap().is_none());
@@ -64,9 +64,8 @@ async fn reports_add_history_newest_first_but_never_the_same_entry_twice() {
     assert_eq!(reasons[..3], ["one", "two", "one"]);
     assert_eq!(reasons.len(), 4);
     assert_eq!(view.state_reason, "one");
-    let Details::Add(add) = view.details;
     assert_eq!(
-        add.result.index_image.as_deref(),
+        view.result.index_image.as_deref(),
         Some("r/d:1"),
         "fields are taken even without a new entry"
     );
@@ -76,18 +75,8 @@ async fn reports_add_history_newest_first_but_never_the_same_entry_twice() {
 async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() {
     let fixture = Fixture::new().await;
     let bundles = json!({"bundles": ["r/b2:1", "r/b1:1", "r/b3:1"]});
-    let first = fixture
-        .store
-        .submit_add(&payload(&bundles), None)
-        .await
-        .unwrap()
-        .id;
-    let second = fixture
-        .store
-        .submit_add(&payload(&json!({"bundles": ["r/b1:1"]})), None)
-        .await
-        .unwrap()
-        .id;
+    let first = fixture.add(&bundles, None).await.id;
+    let second = fixture.add(&json!({"bundles": ["r/b1:1"]}), None).await.id;
     let job = fixture.claim().await;
     let mapping = BTreeMap::from([
         (
@@ -106,13 +95,10 @@ async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() 
         .await
         .unwrap();
 
-    let third = fixture
-        .store
-        .submit_add(&payload(&json!({"bundles": ["r/b2:1"]})), None)
-        .await
-        .unwrap();
+    let third = fixture.add(&json!({"bundles": ["r/b2:1"]}), None).await;
     let mapping_of = |view: store::RequestView| {
-        serde_json::to_value(view.short()).unwrap()["bundle_mapping"].clone()
+        serde_json::to_value(view.short(api::Artefacts::default())).unwrap()["bundle_mapping"]
+            .clone()
     };
     assert_eq!(mapping_of(third), json!({"op": ["r/b2:1"]}));
     let read = async |id| mapping_of(fixture.store.request(id).await.unwrap().unwrap());
@@ -124,12 +110,11 @@ async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() 
 async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
     const TOKEN: &str = "user:s3cr3t-t0ken";
     let fixture = Fixture::new().await;
-    let with_token =
-        payload(&json!({"overwrite_from_index": true, "overwrite_from_index_token": TOKEN}));
-    let view = fixture.store.submit_add(&with_token, None).await.unwrap();
+    let with_token = &json!({"overwrite_from_index": true, "overwrite_from_index_token": TOKEN});
+    let view = fixture.add(&with_token, None).await;
     assert!(
         !format!("{view:?}").contains("s3cr3t")
-            && !serde_json::to_string(&view.verbose(None))
+            && !serde_json::to_string(&view.verbose(api::Artefacts::default()))
                 .unwrap()
                 .contains("s3cr3t")
     );
@@ -143,8 +128,7 @@ async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
     let job = fixture.claim().await;
     assert_eq!(
         job.secrets
-            .overwrite_from_index_token
-            .as_ref()
+            .get(Secret::OverwriteFromIndexToken)
             .unwrap()
             .expose_secret(),
         TOKEN
@@ -161,14 +145,8 @@ async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
 #[tokio::test]
 async fn a_job_whose_secret_cannot_be_opened_fails_and_lets_others_pass() {
     let fixture = Fixture::new().await;
-    let with_token =
-        payload(&json!({"overwrite_from_index": true, "overwrite_from_index_token": "u:p"}));
-    let locked = fixture
-        .store
-        .submit_add(&with_token, None)
-        .await
-        .unwrap()
-        .id;
+    let with_token = json!({"overwrite_from_index": true, "overwrite_from_index_token": "u:p"});
+    let locked = fixture.add(&with_token, None).await.id;
     let open = fixture.submit("r/index:2").await;
 
     let key = SealingKey::load_or_generate(&fixture.directory.path().join("another key")).unwrap();
@@ -199,9 +177,9 @@ async fn a_job_whose_secret_cannot_be_opened_fails_and_lets_others_pass() {
 #[tokio::test]
 async fn an_abandoned_submit_leaves_nothing_or_everything() {
     let fixture = Fixture::new().await;
-    let half = payload(&json!({"from_index": "r/half:1"}));
+    let half = submission(&json!({"from_index": "r/half:1"}), None);
     for polls in 1..60 {
-        let mut submit = Box::pin(fixture.store.submit_add(&half, None));
+        let mut submit = Box::pin(fixture.store.submit(half.clone()));
         for _ in 0..polls {
             let once = std::future::poll_fn(|context| {
                 std::task::Poll::Ready(submit.as_mut().poll(context))
@@ -306,4 +284,23 @@ fn grep(fixture: &Fixture, text: &str) -> usize {
                 .any(|window| window == text.as_bytes())
         })
         .count()
+}
+
+#[tokio::test]
+async fn files_may_go_of_requests_that_ended_long_enough_ago_and_of_no_others() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let ended = fixture.submit("r/index:1").await;
+    let job = fixture.claim().await;
+    let end = update(State::Failed, "it ended", ResultFields::default());
+    store.finish(&job.lease, &end).await.unwrap();
+    let running = fixture.submit("r/index:2").await;
+    let ids = [ended, running, 999];
+    let before = |at| store.ended_before(&ids, at);
+    let at = store.now();
+    assert_eq!(before(at).await.unwrap(), [0_i64; 0]);
+    fixture.pass(std::time::Duration::from_hours(1));
+    let at = store.now();
+    assert_eq!(before(at).await.unwrap(), [ended]);
+    assert_eq!(store.ended_before(&[], at).await.unwrap(), [0_i64; 0]);
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use api::AddPayload;
+use api::{AddPayload, FbcOperationsPayload, Fragments, IndexParameters};
 use builder::{
-    AddRequest, BinaryImage, GraphUpdateMode, IndexRequest, Overwrite, OverwriteToken, Scope,
+    AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Overwrite,
+    OverwriteToken, Scope,
 };
 use oci::{Arch, PullSpec};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,6 +23,12 @@ pub enum ConvertError {
         parameter: &'static str,
         /// What is wrong and how to mend it.
         problem: String,
+    },
+    /// The whole type of request is one that this version does not do.
+    #[error("requests of type `{kind}` are not worked on by this version of iib yet")]
+    UnsupportedType {
+        /// The type.
+        kind: &'static str,
     },
     /// A parameter asks for what this version does not do.
     #[error(
@@ -52,45 +59,71 @@ pub(crate) fn add_request(
         });
     }
     Ok(AddRequest {
-        bundles: payload
-            .bundles
-            .iter()
-            .map(|text| parse("bundles", text))
-            .collect::<Result<Vec<PullSpec>, _>>()?,
+        bundles: images("bundles", &payload.bundles)?,
         graph_update_mode: graph_update_mode(payload.graph_update_mode.as_deref())?,
-        index: IndexRequest {
-            from_index: payload
-                .from_index
-                .as_deref()
-                .map(|text| registry_image("from_index", text))
-                .transpose()?,
-            binary_image: payload
-                .binary_image
-                .as_deref()
-                .map(binary_image)
-                .transpose()?,
-            add_arches: payload
-                .add_arches
-                .iter()
-                .map(|text| parse("add_arches", text))
-                .collect::<Result<BTreeSet<Arch>, _>>()?,
-            overwrite: overwrite(payload, token)?,
-            distribution_scope: payload
-                .distribution_scope
-                .map(|scope| parse::<Scope>("distribution_scope", scope.name()))
-                .transpose()?,
-            output: template
-                .output(id, &payload.build_tags)
-                .map_err(|error| problem("build_tags", &error))?,
-        },
+        index: index_request(id, &payload.index, token, template)?,
     })
 }
 
+/// Makes the builder's request of `payload`, published as `template` says for `id`.
+pub(crate) fn fragments_request(
+    id: i64,
+    payload: &FbcOperationsPayload,
+    token: Option<&SecretString>,
+    template: &PushTemplate,
+) -> Result<FragmentsRequest, ConvertError> {
+    let parameter = match payload.fragments {
+        Fragments::Single(_) => "fbc_fragment",
+        Fragments::List(_) => "fbc_fragments",
+    };
+    Ok(FragmentsRequest {
+        fragments: images(parameter, payload.fragments.as_slice())?,
+        index: index_request(id, &payload.index, token, template)?,
+    })
+}
+
+fn index_request(
+    id: i64,
+    index: &IndexParameters,
+    token: Option<&SecretString>,
+    template: &PushTemplate,
+) -> Result<IndexRequest, ConvertError> {
+    Ok(IndexRequest {
+        from_index: index
+            .from_index
+            .as_deref()
+            .map(|text| registry_image("from_index", text))
+            .transpose()?,
+        binary_image: index
+            .binary_image
+            .as_deref()
+            .map(binary_image)
+            .transpose()?,
+        add_arches: index
+            .add_arches
+            .iter()
+            .map(|text| parse("add_arches", text))
+            .collect::<Result<BTreeSet<Arch>, _>>()?,
+        overwrite: overwrite(index, token)?,
+        distribution_scope: index
+            .distribution_scope
+            .map(|scope| parse::<Scope>("distribution_scope", scope.name()))
+            .transpose()?,
+        output: template
+            .output(id, &index.build_tags)
+            .map_err(|error| problem("build_tags", &error))?,
+    })
+}
+
+fn images(parameter: &'static str, texts: &[String]) -> Result<Vec<PullSpec>, ConvertError> {
+    texts.iter().map(|text| parse(parameter, text)).collect()
+}
+
 fn overwrite(
-    payload: &AddPayload,
+    index: &IndexParameters,
     token: Option<&SecretString>,
 ) -> Result<Overwrite, ConvertError> {
-    match (payload.overwrite_from_index, token) {
+    match (index.overwrite_from_index, token) {
         (false, _) => Ok(Overwrite::No),
         (true, None) => Ok(Overwrite::Yes),
         (true, Some(token)) => OverwriteToken::parse(token.expose_secret())

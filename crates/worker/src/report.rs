@@ -70,7 +70,9 @@ pub(crate) fn fields(facts: &Facts) -> ResultFields {
         index_image_resolved: facts.index_image_resolved.clone(),
         internal_index_image_copy: facts.internal_index_image_copy.clone(),
         internal_index_image_copy_resolved: facts.internal_index_image_copy_resolved.clone(),
+        fbc_fragments_resolved: facts.fbc_fragments_resolved.clone(),
         bundle_mapping: facts.bundle_mapping.clone(),
+        ..ResultFields::default()
     }
 }
 

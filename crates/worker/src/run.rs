@@ -4,15 +4,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::State;
-use builder::{Builder, Checkpoint};
+use api::{Secret, State};
+use builder::{Built, Checkpoint, LiveBuilder};
 use futures::FutureExt as _;
 use store::{Job, Payload, ResultFields, Store, Update, WorkerId};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::convert::add_request;
+use crate::convert::{ConvertError, add_request, fragments_request};
 use crate::report::{StoreReporter, fields};
 use crate::request_log::RequestLogs;
 use crate::template::PushTemplate;
@@ -53,7 +53,7 @@ impl WorkerConfig {
 pub struct Worker {
     config: WorkerConfig,
     store: Store,
-    builder: Builder,
+    builder: LiveBuilder,
     logs: Option<Arc<RequestLogs>>,
 }
 
@@ -72,13 +72,13 @@ impl Worker {
     pub fn new(
         config: WorkerConfig,
         store: Store,
-        builder: Builder,
+        builder: impl Into<LiveBuilder>,
         logs: Option<Arc<RequestLogs>>,
     ) -> Self {
         Self {
             config,
             store,
-            builder,
+            builder: builder.into(),
             logs,
         }
     }
@@ -102,13 +102,17 @@ impl Worker {
     async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
         let span = tracing::info_span!("request", id, attempt = job.attempt);
-        self.do_job(job, shutdown).instrument(span).await;
         if let Some(logs) = &self.logs {
-            logs.close(id).await;
+            logs.begin(id).await;
+        }
+        let log_delivered = self.do_job(job, shutdown).instrument(span).await;
+        if let Some(logs) = &self.logs {
+            logs.end(id, log_delivered).await;
         }
     }
 
-    async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
+    /// Does `job` and records how it ended. Says whether that is recorded and its log where it is read.
+    async fn do_job(&self, job: Job, shutdown: &CancellationToken) -> bool {
         tracing::info!(
             "iib {} works on request {}, attempt {}",
             env!("CARGO_PKG_VERSION"),
@@ -128,12 +132,14 @@ impl Worker {
                 () = drained(shutdown, self.config.drain) => Outcome::GiveBack,
             }
         };
+        let mut log_delivered = false;
         let recorded = match outcome {
             Outcome::Final(update) => {
                 match update.state {
                     State::Complete => tracing::info!("{}", update.state_reason),
                     State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
                 }
+                log_delivered = self.deliver_log(&job).await;
                 self.store.finish(&job.lease, &update).await
             }
             Outcome::NotOurs(reason) => {
@@ -142,69 +148,93 @@ impl Worker {
             }
             Outcome::GiveBack => {
                 tracing::info!("the service shuts down; the request continues at the next start");
+                // Perhaps on another host.
+                self.deliver_log(&job).await;
                 self.store.release(&job.lease).await
             }
         };
         if let Err(error) = recorded {
             // The lease runs out and the job is claimed again, here or elsewhere: nothing is lost.
             tracing::error!(error = %report(&error), "the end of the request could not be recorded");
+            return false;
+        }
+        log_delivered
+    }
+
+    /// Takes the log to where it is read, before anybody is told that there is more to read. Says whether it is there.
+    async fn deliver_log(&self, job: &Job) -> bool {
+        let Some(logs) = &self.logs else {
+            return false;
+        };
+        tokio::select! {
+            // Safe to drop: readers then see what was delivered before, and the next look for leftovers delivers the rest.
+            delivered = logs.deliver(job.request_id) => delivered,
+            // Recording the end says what that means.
+            _ = self.keep_lease(job) => false,
         }
     }
 
     async fn build(&self, job: &Job) -> Outcome {
-        let Payload::Add(payload) = &job.payload;
-        let token = job.secrets.overwrite_from_index_token.as_ref();
-        let request = match add_request(job.request_id, payload, token, &self.config.template) {
-            Ok(request) => request,
-            Err(error) => return failed(error.to_string()),
-        };
-        let checkpoint = match job
-            .checkpoint
-            .clone()
-            .map(serde_json::from_value::<Checkpoint>)
-            .transpose()
-        {
-            Ok(checkpoint) => checkpoint.unwrap_or_default(),
-            Err(error) => {
-                // Written by a newer version: starting over is safe, only slower.
-                tracing::warn!(%error, "the checkpoint of an earlier attempt cannot be read; starting over");
-                Checkpoint::default()
+        let checkpoint = checkpoint_of(job);
+        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
+        let (template, builder) = (&self.config.template, self.builder.current());
+        let (id, token) = (
+            job.request_id,
+            job.secrets.get(Secret::OverwriteFromIndexToken),
+        );
+        let ended = match &job.payload {
+            Payload::Add(payload) => match add_request(id, payload, token, template) {
+                Ok(request) => {
+                    let added = builder.add(&request, &reporter, checkpoint).boxed();
+                    added.await.map(|added| {
+                        let (new, present) =
+                            (added.bundles_added.len(), added.bundles_present.len());
+                        tracing::info!("{new} bundle(s) added, {present} present before");
+                        (
+                            "The operator bundle(s) were successfully added to the index image",
+                            added.built,
+                        )
+                    })
+                }
+                Err(error) => return failed(error.to_string()),
+            },
+            Payload::FbcOperations(payload) => {
+                match fragments_request(id, payload, token, template) {
+                    Ok(request) => {
+                        let added = builder
+                            .add_fragments(&request, &reporter, checkpoint)
+                            .boxed();
+                        added.await.map(|added| {
+                            tracing::info!(
+                                "packages of the fragments: {}",
+                                added.packages.join(", ")
+                            );
+                            (
+                                "The FBC fragment(s) were successfully added in the index image",
+                                added.built,
+                            )
+                        })
+                    }
+                    Err(error) => return failed(error.to_string()),
+                }
+            }
+            other @ (Payload::Rm(_)
+            | Payload::RegenerateBundle(_)
+            | Payload::MergeIndexImage(_)
+            | Payload::CreateEmptyIndex(_)
+            | Payload::RecursiveRelatedBundles(_)
+            | Payload::AddDeprecations(_)) => {
+                let kind = other.request_type().name();
+                return failed(ConvertError::UnsupportedType { kind }.to_string());
             }
         };
-        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
-        match self
-            .builder
-            .add(&request, &reporter, checkpoint)
-            .boxed()
-            .await
-        {
-            Ok(added) => {
-                tracing::info!(
-                    requests = added.built.usage.requests,
-                    bytes_read = added.built.usage.bytes_read,
-                    bytes_written = added.built.usage.bytes_written,
-                    "published `{}`: {} bundle(s) added, {} present before; {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
-                    added
-                        .built
-                        .facts
-                        .index_image_resolved
-                        .as_deref()
-                        .unwrap_or_default(),
-                    added.bundles_added.len(),
-                    added.bundles_present.len(),
-                    added.built.blobs.pushed,
-                    added.built.blobs.pushed_bytes,
-                    added.built.blobs.present,
-                    added.built.blobs.mounted,
-                    added.built.blobs.copied,
-                    added.built.blobs.copied_bytes,
-                );
+        match ended {
+            Ok((reason, built)) => {
+                log_usage(&built);
                 Outcome::Final(Box::new(Update {
                     state: State::Complete,
-                    state_reason:
-                        "The operator bundle(s) were successfully added to the index image"
-                            .to_owned(),
-                    fields: fields(&added.built.facts),
+                    state_reason: reason.to_owned(),
+                    fields: fields(&built.facts),
                 }))
             }
             Err(builder::Error::Stopped(stopped)) => Outcome::NotOurs(stopped.reason),
@@ -231,6 +261,38 @@ impl Worker {
             }
         }
     }
+}
+
+/// What an earlier attempt left. One that a newer version wrote is done without: starting over is safe, only slower.
+fn checkpoint_of(job: &Job) -> Checkpoint {
+    let Some(data) = job.checkpoint.clone() else {
+        return Checkpoint::default();
+    };
+    serde_json::from_value(data).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the checkpoint of an earlier attempt cannot be read; starting over");
+        Checkpoint::default()
+    })
+}
+
+/// Says what a published image took.
+fn log_usage(built: &Built) {
+    tracing::info!(
+        requests = built.usage.requests,
+        bytes_read = built.usage.bytes_read,
+        bytes_written = built.usage.bytes_written,
+        "published `{}`: {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
+        built
+            .facts
+            .index_image_resolved
+            .as_deref()
+            .unwrap_or_default(),
+        built.blobs.pushed,
+        built.blobs.pushed_bytes,
+        built.blobs.present,
+        built.blobs.mounted,
+        built.blobs.copied,
+        built.blobs.copied_bytes,
+    );
 }
 
 /// A panic is a defect that the request meets; it must not take the worker, and with it all other requests, down.
@@ -269,7 +331,7 @@ fn failed(reason: String) -> Outcome {
 }
 
 /// An error and its causes in one line.
-fn report(error: &dyn std::error::Error) -> String {
+pub(crate) fn report(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -20,26 +21,41 @@ pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
     http: reqwest::Client,
+    log: Arc<Mutex<String>>,
 }
 
 /// Where a service keeps its state, and how it is configured.
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     config: PathBuf,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Setup {
     /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly.
     pub(crate) fn new(world: &World) -> Self {
+        Self::with(world, "", Vec::new())
+    }
+
+    /// The same with more lines of configuration, and variables in the service's environment. Keys without a table are of `[server]`.
+    pub(crate) fn with(
+        world: &World,
+        more: &str,
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let data = world.dir.path().join("data");
         let config = world.dir.path().join("iib.toml");
         let text = format!(
-            "[server]\nlogin_disabled = true\n[build]\nregistry = \"{}\"\n\
+            "[server]\nlogin_disabled = true\n{more}\n[build]\nregistry = \"{}\"\n\
              [worker]\nlease_seconds = 1\npoll_seconds = 1\ndrain_seconds = 1\n",
             world.host
         );
         std::fs::write(&config, text).unwrap();
-        Self { data, config }
+        Self {
+            data,
+            config,
+            environment,
+        }
     }
 
     /// Starts the service and waits until it listens.
@@ -51,6 +67,7 @@ impl Setup {
             .arg(&self.config)
             .arg("--data-dir")
             .arg(&self.data)
+            .envs(self.environment.iter().cloned())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -68,11 +85,20 @@ impl Setup {
             seen.push_str(&line);
         };
         // The pipe must be read on, or the service would block on it once it is full.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let log = Arc::new(Mutex::new(seen));
+        let written = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = written.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
         Service {
             child,
             address,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            log,
         }
     }
 }
@@ -117,9 +143,27 @@ impl Service {
         .await
     }
 
+    /// Waits until the service has written `part` to standard error.
+    pub(crate) async fn logged(&self, part: &str) {
+        until(part, || async {
+            self.log.lock().unwrap().contains(part).then_some(())
+        })
+        .await;
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `kill -9`: no time for anything.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Waits for the end of a service that was asked to end, and gives its exit code.
+    pub(crate) async fn ended_with(mut self) -> Option<i32> {
+        wait(&mut self.child).await
     }
 
     /// Asks the service to end, and waits for it.
@@ -130,23 +174,40 @@ impl Service {
 
 /// `kill -TERM`: asks the program to end, waits for it, and gives its exit code.
 pub(crate) async fn terminate(child: &mut Child) -> Option<i32> {
-    let id = child.id().unwrap();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the signal is sent as an operator sends it"
-    )]
-    let sent = tokio::process::Command::new("kill")
-        .arg("-TERM")
-        .arg(id.to_string())
-        .status()
-        .await
-        .unwrap();
-    assert!(sent.success());
+    send("-TERM", child).await;
+    wait(child).await
+}
+
+async fn wait(child: &mut Child) -> Option<i32> {
     tokio::time::timeout(PATIENCE, child.wait())
         .await
         .unwrap()
         .unwrap()
         .code()
+}
+
+/// `kill -HUP`: has the service read its configuration again.
+pub(crate) async fn hang_up(service: &Service) {
+    send("-HUP", &service.child).await;
+}
+
+/// `kill -TERM` without waiting for the end.
+pub(crate) async fn ask_to_end(service: &Service) {
+    send("-TERM", &service.child).await;
+}
+
+async fn send(signal: &str, child: &Child) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the signal is sent as an operator sends it"
+    )]
+    let sent = tokio::process::Command::new("kill")
+        .arg(signal)
+        .arg(child.id().unwrap().to_string())
+        .status()
+        .await
+        .unwrap();
+    assert!(sent.success());
 }
 
 /// Asks again and again until `condition` gives something.

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::answer::{ApiError, json};
 use crate::base_url::BaseUrl;
-use crate::endpoint::logs;
+use crate::endpoint::artefacts;
 use crate::router::App;
 
 /// The size of a page nobody asked for, before the service's limit.
@@ -51,14 +51,17 @@ pub(crate) async fn list(
             "there is no such page; `meta.last` of the first page names the last one",
         )
     })?;
-    let render = |view| match page.form {
-        Form::Short => api::RequestView::short(view),
-        Form::Verbose => view.verbose(logs::artefact(&app, &base, view)),
-    };
+    let items = listing.items.iter().map(|view| {
+        let artefacts = artefacts::of(&app, &base, view);
+        match page.form {
+            Form::Short => view.short(artefacts),
+            Form::Verbose => view.verbose(artefacts),
+        }
+    });
     Ok(json(
         StatusCode::OK,
         &Answer {
-            items: listing.items.iter().map(render).collect(),
+            items: items.collect(),
             meta,
         },
     ))

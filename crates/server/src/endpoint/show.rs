@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::answer::{ApiError, json};
 use crate::base_url::BaseUrl;
-use crate::endpoint::logs;
+use crate::endpoint::artefacts;
 use crate::router::{App, RequestId, no_such_request};
 
 pub(crate) async fn show(
@@ -21,6 +21,6 @@ pub(crate) async fn show(
         .ok_or_else(no_such_request)?;
     Ok(json(
         StatusCode::OK,
-        &view.verbose(logs::artefact(&app, &base, &view)),
+        &view.verbose(artefacts::of(&app, &base, &view)),
     ))
 }

@@ -1,8 +1,9 @@
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{AddPayload, AddRules};
+use super::AddPayload;
 use crate::refusal::RefusalKind;
+use crate::rules::{Overwriter, Rules};
 
 /// A payload that is fine by itself, with `change` laid over it; a change to the text `-` takes the parameter away.
 fn body(change: &Value) -> serde_json::Map<String, Value> {
@@ -20,7 +21,7 @@ fn body(change: &Value) -> serde_json::Map<String, Value> {
 }
 
 fn parse(change: &Value) -> Result<AddPayload, crate::Refusal> {
-    AddPayload::parse(&body(change), &AddRules::default())
+    AddPayload::parse(&body(change), &Rules::default())
 }
 
 #[track_caller]
@@ -140,7 +141,7 @@ fn an_index_or_architectures_are_needed() {
     refused(&json!({"from_index": null, "add_arches": []}));
     let payload = accepted(&json!({"from_index": "", "add_arches": ["amd64"]}));
     assert_eq!(
-        (payload.from_index, payload.add_arches),
+        (payload.index.from_index, payload.index.add_arches),
         (None, vec!["amd64".to_owned()])
     );
     for wrong in [json!(5), json!(["x:1"]), json!(false), json!("r/index")] {
@@ -163,6 +164,7 @@ fn architectures_are_non_empty_strings() {
     for absent in [json!(null), json!([]), json!("-")] {
         assert!(
             accepted(&json!({"add_arches": absent}))
+                .index
                 .add_arches
                 .is_empty()
         );
@@ -171,9 +173,9 @@ fn architectures_are_non_empty_strings() {
 
 #[test]
 fn the_binary_image_may_be_left_out_only_when_configured() {
-    let configured = AddRules {
+    let configured = Rules {
         binary_image_configured: true,
-        ..AddRules::default()
+        ..Rules::default()
     };
     for absent in [json!("-"), json!(""), json!(null)] {
         let change = json!({"binary_image": absent});
@@ -181,6 +183,7 @@ fn the_binary_image_may_be_left_out_only_when_configured() {
         assert_eq!(
             AddPayload::parse(&body(&change), &configured)
                 .unwrap()
+                .index
                 .binary_image,
             None
         );
@@ -195,6 +198,7 @@ fn the_binary_image_may_be_left_out_only_when_configured() {
     }
     assert_eq!(
         accepted(&json!({"binary_image": "scratch"}))
+            .index
             .binary_image
             .as_deref(),
         Some("scratch")
@@ -207,7 +211,11 @@ fn overwriting_needs_a_boolean_and_a_user_needs_a_token() {
         refused(&json!({"overwrite_from_index": wrong}));
     }
     for absent in [json!(null), json!(0), json!(""), json!(false)] {
-        assert!(!accepted(&json!({"overwrite_from_index": absent})).overwrite_from_index);
+        assert!(
+            !accepted(&json!({"overwrite_from_index": absent}))
+                .index
+                .overwrite_from_index
+        );
     }
     for wrong in [json!(5), json!(["u:p"]), json!(false)] {
         refused(&json!({"overwrite_from_index": true, "overwrite_from_index_token": wrong}));
@@ -216,12 +224,14 @@ fn overwriting_needs_a_boolean_and_a_user_needs_a_token() {
     refused(&json!({"overwrite_from_index": false, "overwrite_from_index_token": "u:p"}));
 
     assert!(
-        accepted(&json!({"overwrite_from_index": true})).overwrite_from_index,
+        accepted(&json!({"overwrite_from_index": true}))
+            .index
+            .overwrite_from_index,
         "nobody is logged in"
     );
-    let user = AddRules {
-        user_given: true,
-        ..AddRules::default()
+    let user = Rules {
+        overwriter: Overwriter::User,
+        ..Rules::default()
     };
     for absent in [json!("-"), json!(""), json!(null)] {
         let change = json!({"overwrite_from_index": true, "overwrite_from_index_token": absent});
@@ -233,16 +243,20 @@ fn overwriting_needs_a_boolean_and_a_user_needs_a_token() {
     let change = json!({"overwrite_from_index": true, "overwrite_from_index_token": "u:p"});
     let payload = AddPayload::parse(&body(&change), &user).unwrap();
     assert_eq!(
-        payload.overwrite_from_index_token.unwrap().expose_secret(),
+        payload
+            .index
+            .overwrite_from_index_token
+            .unwrap()
+            .expose_secret(),
         "u:p"
     );
 }
 
 #[test]
 fn a_malformed_payload_is_400_even_when_it_is_forbidden_too() {
-    let user = AddRules {
-        user_given: true,
-        ..AddRules::default()
+    let user = Rules {
+        overwriter: Overwriter::User,
+        ..Rules::default()
     };
     let refusal = AddPayload::parse(
         &body(&json!({"overwrite_from_index": true, "bundles": 5})),
@@ -256,6 +270,7 @@ fn a_malformed_payload_is_400_even_when_it_is_forbidden_too() {
 fn scopes_are_known_words_in_any_case() {
     assert_eq!(
         accepted(&json!({"distribution_scope": "Stage"}))
+            .index
             .distribution_scope
             .unwrap()
             .name(),
@@ -264,6 +279,7 @@ fn scopes_are_known_words_in_any_case() {
     for absent in [json!(""), json!(null), json!("-")] {
         assert!(
             accepted(&json!({"distribution_scope": absent}))
+                .index
                 .distribution_scope
                 .is_none()
         );
@@ -276,6 +292,7 @@ fn scopes_are_known_words_in_any_case() {
 #[test]
 fn build_tags_are_sorted_and_collapse() {
     let tags: Vec<_> = accepted(&json!({"build_tags": ["t2", "t1", "t2"]}))
+        .index
         .build_tags
         .into_iter()
         .collect();
@@ -335,10 +352,10 @@ fn related_images_are_checked_only_with_bundles() {
 fn graph_modes_are_for_listed_indexes_and_options_come_first() {
     let options = ["replaces".to_owned(), "semver".to_owned()];
     let allow_list = ["r/any-tag".to_owned(), "r/one-tag:v1".to_owned()];
-    let rules = AddRules {
+    let rules = Rules {
         graph_mode_options: &options,
         graph_mode_index_allow_list: &allow_list,
-        ..AddRules::default()
+        ..Rules::default()
     };
     let outcome = |index: &str, mode: Value| {
         AddPayload::parse(

@@ -1,0 +1,314 @@
+//! `PATCH builds/{id}`: what a worker reports (section 8).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::fields::{Fields, kind_of, texts_by_name};
+use crate::kind::{RequestType, State};
+use crate::refusal::Refusal;
+use crate::result_fields::ResultFields;
+
+/// The keys every type of request lets a worker change.
+const COMMON: [&str; 3] = ["arches", "state", "state_reason"];
+
+/// A report of a worker with every rule of the contract already checked, but for the state the request is in.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Patch {
+    /// The state to be in, and why; none leaves it as it is.
+    pub state: Option<(State, String)>,
+    /// What became known.
+    pub fields: ResultFields,
+}
+
+impl Patch {
+    /// Reads the body of a PATCH of a request of type `kind`.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with every rule the body breaks: 400. Nothing of it is to be applied then.
+    pub fn parse(object: &Map<String, Value>, kind: RequestType) -> Result<Self, Refusal> {
+        let mut fields = Fields::new(object);
+        let own = mutable_keys(kind);
+        fields.allow_only(&[&COMMON, own, without_effect(kind)]);
+        let mut patch = Self {
+            state: state(&mut fields),
+            fields: ResultFields::default(),
+        };
+        for (name, value) in object {
+            if name == "arches" {
+                patch.fields.arches = Some(fields.expect_strings(name, value));
+            } else if own.contains(&name.as_str()) {
+                read(&mut patch.fields, &mut fields, name, value);
+            } else if without_effect(kind).contains(&name.as_str()) {
+                check_without_effect(&mut fields, name, value);
+            }
+        }
+        fields.findings.accept(patch)
+    }
+}
+
+/// The keys a type of request has beside [`COMMON`] (section 8.1).
+const fn mutable_keys(kind: RequestType) -> &'static [&'static str] {
+    match kind {
+        RequestType::Add => &[
+            "binary_image",
+            "binary_image_resolved",
+            "bundle_mapping",
+            "distribution_scope",
+            "from_index_resolved",
+            "index_image",
+            "index_image_resolved",
+            "internal_index_image_copy",
+            "internal_index_image_copy_resolved",
+            "omps_operator_version",
+        ],
+        RequestType::Rm | RequestType::AddDeprecations => &[
+            "binary_image",
+            "binary_image_resolved",
+            "distribution_scope",
+            "from_index_resolved",
+            "index_image",
+            "index_image_resolved",
+            "internal_index_image_copy",
+            "internal_index_image_copy_resolved",
+        ],
+        RequestType::FbcOperations => &[
+            "binary_image",
+            "binary_image_resolved",
+            "distribution_scope",
+            "fbc_fragment",
+            "fbc_fragment_resolved",
+            "fbc_fragments_resolved",
+            "from_index_resolved",
+            "index_image",
+            "index_image_resolved",
+            "internal_index_image_copy",
+            "internal_index_image_copy_resolved",
+        ],
+        RequestType::CreateEmptyIndex => &[
+            "binary_image",
+            "binary_image_resolved",
+            "distribution_scope",
+            "from_index_resolved",
+            "index_image",
+            "index_image_resolved",
+            "labels",
+        ],
+        RequestType::MergeIndexImage => &[
+            "binary_image",
+            "binary_image_resolved",
+            "distribution_scope",
+            "index_image",
+            "source_from_index_resolved",
+            "target_index_resolved",
+        ],
+        RequestType::RegenerateBundle => &["bundle_image", "from_bundle_image_resolved"],
+        RequestType::RecursiveRelatedBundles => &["parent_bundle_image_resolved"],
+        RequestType::Generic => &[],
+    }
+}
+
+/// Keys that workers of the reference may send, and that change nothing there either (section 8.1, notes 1 to 3).
+const fn without_effect(kind: RequestType) -> &'static [&'static str] {
+    match kind {
+        RequestType::Add => &["bundles", "from_bundle_image_resolved"],
+        RequestType::Rm | RequestType::AddDeprecations => &["from_bundle_image_resolved"],
+        RequestType::FbcOperations => &["fbc_fragments", "from_bundle_image_resolved"],
+        RequestType::RegenerateBundle => &["bundle_replacements"],
+        RequestType::CreateEmptyIndex
+        | RequestType::MergeIndexImage
+        | RequestType::RecursiveRelatedBundles
+        | RequestType::Generic => &[],
+    }
+}
+
+/// State and reason, which go together.
+fn state(fields: &mut Fields<'_>) -> Option<(State, String)> {
+    const STATE: &str = "state";
+    const REASON: &str = "state_reason";
+    let (given, reason) = (fields.present(STATE), fields.present(REASON));
+    if given.is_none() && reason.is_none() {
+        return None;
+    }
+    let known = given.and_then(Value::as_str).and_then(State::from_name);
+    if known.is_none() {
+        let names = State::ALL.map(State::name).join(", ");
+        let message = format!("must be one of: {names}; it goes together with `{REASON}`");
+        fields.findings.invalid(STATE, message);
+    }
+    let reason = reason
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty());
+    if reason.is_none() {
+        let message =
+            format!("must be a string that is not empty; it goes together with `{STATE}`");
+        fields.findings.invalid(REASON, message);
+    }
+    Some((known?, reason?.to_owned()))
+}
+
+fn read(result: &mut ResultFields, fields: &mut Fields<'_>, name: &str, value: &Value) {
+    match name {
+        "bundle_mapping" => result.bundle_mapping = Some(bundle_mapping(fields, name, value)),
+        "fbc_fragments_resolved" => {
+            result.fbc_fragments_resolved = Some(fields.expect_images(name, value));
+        }
+        "distribution_scope" => {
+            let scope = fields.scope();
+            if scope.is_none() {
+                fields.require(name);
+            }
+            result.distribution_scope = scope.map(|scope| scope.name().to_owned());
+        }
+        "omps_operator_version" => {
+            let parsed = value.as_str().map(serde_json::from_str);
+            match parsed {
+                Some(Ok(version)) => result.omps_operator_version = Some(version),
+                Some(Err(_)) | None => fields
+                    .findings
+                    .invalid(name, "must be a string that holds a JSON document"),
+            }
+        }
+        "labels" => match texts_by_name(value) {
+            Some(labels) => result.labels = Some(labels),
+            None => fields
+                .findings
+                .invalid(name, "must be an object whose values are strings"),
+        },
+        _ => {
+            if let Some(image) = result.image_mut(name) {
+                *image = fields.image(name);
+                if image.is_none() {
+                    fields.require(name);
+                }
+            }
+        }
+    }
+}
+
+fn bundle_mapping(
+    fields: &mut Fields<'_>,
+    name: &str,
+    value: &Value,
+) -> BTreeMap<String, Vec<String>> {
+    let Value::Object(entries) = value else {
+        fields.findings.invalid(
+            name,
+            format!(
+                "must be an object that maps operators to lists of bundle images, not {}",
+                kind_of(value)
+            ),
+        );
+        return BTreeMap::new();
+    };
+    entries
+        .iter()
+        .map(|(operator, images)| (operator.clone(), fields.expect_images(name, images)))
+        .collect()
+}
+
+fn check_without_effect(fields: &mut Fields<'_>, name: &str, value: &Value) {
+    match name {
+        "bundle_replacements" => {
+            if texts_by_name(value).is_none() {
+                fields
+                    .findings
+                    .invalid(name, "must be an object whose values are strings");
+            }
+        }
+        "from_bundle_image_resolved" => {
+            if fields.image(name).is_none() {
+                fields.require(name);
+            }
+        }
+        _ => {
+            let text = value.as_str().unwrap_or_default();
+            if text.is_empty() {
+                fields.findings.invalid(
+                    name,
+                    "must be a string that is not empty, and changes nothing",
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Patch;
+    use crate::{RequestType, State};
+
+    fn parse(kind: RequestType, body: &Value) -> Result<Patch, crate::Refusal> {
+        Patch::parse(body.as_object().unwrap(), kind)
+    }
+
+    #[test]
+    fn state_and_reason_go_together() {
+        let patch = parse(
+            RequestType::Rm,
+            &json!({"state": "complete", "state_reason": "done", "arches": []}),
+        )
+        .unwrap();
+        assert_eq!(patch.state, Some((State::Complete, "done".to_owned())));
+        assert_eq!(patch.fields.arches, Some(Vec::new()));
+        for body in [
+            json!({"state": "complete"}),
+            json!({"state_reason": "x"}),
+            json!({"state": "done", "state_reason": "x"}),
+            json!({"state": "complete", "state_reason": 5}),
+            json!({"state": 2, "state_reason": "x"}),
+        ] {
+            assert!(parse(RequestType::Rm, &body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn each_type_has_its_own_keys_and_every_one_of_them_is_read() {
+        let image = "r/i@sha256:ab";
+        for kind in RequestType::ALL {
+            for name in super::mutable_keys(kind) {
+                let value = match *name {
+                    "bundle_mapping" => json!({"op": [image]}),
+                    "fbc_fragments_resolved" => json!([image]),
+                    "distribution_scope" => json!("PROD"),
+                    "omps_operator_version" => json!("{\"a\": \"1\"}"),
+                    "labels" => json!({"a": "b"}),
+                    _ => json!(image),
+                };
+                let patch = parse(kind, &json!({*name: value})).unwrap();
+                assert_ne!(
+                    patch.fields,
+                    crate::ResultFields::default(),
+                    "{kind:?} {name}"
+                );
+                assert!(parse(kind, &json!({*name: 5})).is_err(), "{kind:?} {name}");
+                assert!(
+                    parse(kind, &json!({*name: null})).is_err(),
+                    "{kind:?} {name}"
+                );
+            }
+            for name in super::without_effect(kind) {
+                assert!(
+                    parse(kind, &json!({*name: null})).is_err(),
+                    "{kind:?} {name}"
+                );
+            }
+            assert!(
+                parse(kind, &json!({"from_index": "r/i:1"})).is_err(),
+                "{kind:?}"
+            );
+        }
+        assert_eq!(
+            parse(RequestType::Add, &json!({"bundles": "text"})).unwrap(),
+            Patch::default()
+        );
+        let replacements = json!({"bundle_replacements": {"a:1": "b:1"}});
+        assert_eq!(
+            parse(RequestType::RegenerateBundle, &replacements).unwrap(),
+            Patch::default()
+        );
+    }
+}
