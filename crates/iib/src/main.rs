@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod ledger;
 mod logging;
+mod measuring;
 mod registries;
 mod reload;
 mod request_files;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use files::Files;
+use server::ServerConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::blocking::blocking;
@@ -52,7 +53,10 @@ impl Reload<'_> {
         let next = self.running.taking_over(&new);
         let changed = self.running.differences(&next)?;
         // Both are made before either is put in force.
-        let server = server_config(&next, self.files.clone())?;
+        let server = ServerConfig {
+            metrics: self.live.server.snapshot().metrics.clone(),
+            ..server_config(&next, self.files.clone())?
+        };
         let builder = builder_config(&next, self.data)?;
         self.live.server.replace(server);
         self.live.builder.replace(builder);

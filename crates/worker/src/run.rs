@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::convert::{ConvertError, add_request, fragments_request};
+use crate::measure::{self, InHand};
 use crate::report::{StoreReporter, fields};
 use crate::request_log::RequestLogs;
 use crate::template::PushTemplate;
@@ -113,6 +114,7 @@ impl Worker {
 
     /// Does `job` and records how it ended. Says whether that is recorded and its log where it is read.
     async fn do_job(&self, job: Job, shutdown: &CancellationToken) -> bool {
+        let (began, _in_hand) = (Instant::now(), InHand::begin());
         tracing::info!(
             "iib {} works on request {}, attempt {}",
             env!("CARGO_PKG_VERSION"),
@@ -140,7 +142,12 @@ impl Worker {
                     State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
                 }
                 log_delivered = self.deliver_log(&job).await;
-                self.store.finish(&job.lease, &update).await
+                let finished = self.store.finish(&job.lease, &update).await;
+                if finished.is_ok() {
+                    let kind = job.payload.request_type();
+                    measure::ended(kind, update.state, began.elapsed());
+                }
+                finished
             }
             Outcome::NotOurs(reason) => {
                 tracing::warn!("stopped working on the request: {reason}");
@@ -176,7 +183,12 @@ impl Worker {
 
     async fn build(&self, job: &Job) -> Outcome {
         let checkpoint = checkpoint_of(job);
-        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
+        let reporter = StoreReporter::new(
+            self.store.clone(),
+            job.lease.clone(),
+            self.config.lease,
+            job.payload.request_type(),
+        );
         let (template, builder) = (&self.config.template, self.builder.current());
         let (id, token) = (
             job.request_id,

@@ -1,11 +1,13 @@
 //! `iib serve`: the service.
 
 use anyhow::Context as _;
+use telemetry::Metrics;
 use worker::RequestLogs;
 
 use crate::cli::{LogArgs, ServeArgs};
 use crate::commands::config::refuse_unusable_files;
 use crate::config::Config;
+use crate::measuring::Measuring;
 use crate::reload::{self, Reload};
 use crate::service::{DataDir, Service, listen, termination};
 use crate::{logging, request_files, terminal};
@@ -22,13 +24,29 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
     let (logs, layer) =
         RequestLogs::start(files.clone()).context("request logs could not be started")?;
     logging::for_service(log, Some(layer))?;
+    let measuring = Measuring {
+        metrics: Metrics::install()?,
+        listener: match config.server.metrics_listen {
+            Some(address) => Some(listen(address, "server.metrics_listen").await?),
+            None => None,
+        },
+    };
     let listener = listen(args.listen.unwrap_or(config.server.listen), "--listen").await?;
     let address = listener
         .local_addr()
         .context("the address listened on is unknown")?;
     let registries = config.registries.with(args.registries);
     let live_files = files.clone();
-    let service = Service::start(&config, &registries, &data, files, logs, listener).await?;
+    let service = Service::start(
+        &config,
+        &registries,
+        &data,
+        files,
+        logs,
+        listener,
+        Some(measuring),
+    )
+    .await?;
     let scheme = if config.server.tls.is_some() {
         "https"
     } else {

@@ -18,6 +18,7 @@ impl Config {
             data_dir: running.data_dir,
             server: ServerSection {
                 listen: running.server.listen,
+                metrics_listen: running.server.metrics_listen,
                 tls,
                 limits: LimitsSection {
                     max_connections: running.server.limits.max_connections,
