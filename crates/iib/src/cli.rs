@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod config;
 pub(crate) mod index;
 pub(crate) mod manifest;
 
@@ -82,6 +83,9 @@ pub(crate) enum Command {
     /// What callers of a service prove themselves with
     #[command(subcommand)]
     Auth(auth::AuthCommand),
+    /// The service's configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

@@ -9,6 +9,7 @@ mod ledger;
 mod logging;
 mod measuring;
 mod registries;
+mod reload;
 mod request_files;
 mod service;
 mod terminal;
@@ -84,6 +85,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Auth(AuthCommand::NewToken(args)) => {
             logging::for_commands(&cli.log)?;
             commands::auth_new_token::run(&args)
+        }
+        Command::Config(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::config::run(command).await
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None, None)?;

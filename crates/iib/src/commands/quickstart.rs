@@ -144,7 +144,7 @@ fn config(host: &RegistryHost) -> Config {
     let mut config = Config::default();
     config.server.login_disabled = true;
     config.build.registry = Some(RegistryHostText(host.clone()));
-    config.worker.poll_seconds = 1;
+    config.worker.poll_seconds = std::num::NonZeroU64::MIN;
     // Nobody who interrupts a quickstart waits for its sample.
     config.worker.drain_seconds = 1;
     config
