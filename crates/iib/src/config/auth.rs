@@ -177,7 +177,7 @@ impl OidcSection {
             );
         };
         let mut config = OidcConfig::new(self.issuer.0.clone(), first.clone());
-        config.audiences = self.audiences.clone();
+        config.audiences.clone_from(&self.audiences);
         config.jwks_uri = self.jwks_uri.as_ref().map(|text| text.0.clone());
         if let Some(algorithms) = &self.algorithms {
             ensure!(

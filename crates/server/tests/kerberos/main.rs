@@ -1,6 +1,10 @@
 //! Kerberos tickets, against a real KDC.
 
-#![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "this is a test, helpers included"
+)]
 
 #[path = "../auth/log.rs"]
 mod log;

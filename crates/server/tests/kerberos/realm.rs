@@ -65,8 +65,8 @@ pub(crate) fn in_realm<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Pat
         .args(["--exact", name, "--nocapture"])
         .output()
         .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (text(&ran.stdout), text(&ran.stderr));
+    let readable = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (readable(&ran.stdout), readable(&ran.stderr));
     assert!(ran.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.contains("1 passed"), "the name is another: {stdout}");
 }
