@@ -298,10 +298,12 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         listen: section.listen,
         login_disabled: section.login_disabled,
         trusted_proxies: section.trusted_proxies.clone(),
-        user_header: section
-            .user_header
-            .parse()
-            .with_context(|| format!("`server.user_header` is `{}`, which is no name of a header", section.user_header))?,
+        user_header: section.user_header.parse().with_context(|| {
+            format!(
+                "`server.user_header` is `{}`, which is no name of a header",
+                section.user_header
+            )
+        })?,
         worker_usernames: section.worker_usernames.clone(),
         binary_image_config: configured_binary_images(&config.build)?,
         graph_mode_options: section.graph_mode_options.clone(),

@@ -121,7 +121,9 @@ impl From<store::Error> for ApiError {
             store::Error::UnknownImage { .. } => {
                 Self::of(ProblemCode::InvalidParameter, error.to_string())
             }
-            store::Error::Final { .. } => Self::of(ProblemCode::FinalState, error.to_string()),
+            store::Error::StateIsFinal { .. } => {
+                Self::of(ProblemCode::FinalState, error.to_string())
+            }
             store::Error::NoSuchRequest { .. } => crate::router::no_such_request(),
             _ => Self::internal(&error),
         }

@@ -31,7 +31,11 @@ impl Caller {
 
     /// What they need to overwrite an index.
     pub(crate) fn overwriter(&self) -> Overwriter {
-        if self.0.is_some() { Overwriter::User } else { Overwriter::Anonymous }
+        if self.0.is_some() {
+            Overwriter::User
+        } else {
+            Overwriter::Anonymous
+        }
     }
 
     /// Whether their requests overwrite the from-index even when they do not say so.

@@ -44,7 +44,11 @@ impl Queues {
     /// The queue for a request of `user`; none is the default queue.
     pub(crate) fn choose(&self, user: Option<&str>, payload: &Payload) -> Option<String> {
         let user = user?;
-        let pace = if payload.overwrites() { "SERIAL" } else { "PARALLEL" };
+        let pace = if payload.overwrites() {
+            "SERIAL"
+        } else {
+            "PARALLEL"
+        };
         let target = find(&self.0, &format!("{pace}:{user}")).or_else(|| find(&self.0, user))?;
         Some(target.queue(per_index_key(payload)).to_owned())
     }
@@ -54,9 +58,9 @@ impl Target {
     fn queue(&self, index: Option<&str>) -> &str {
         match self {
             Self::One(queue) => queue,
-            Self::PerIndex { by_index, all } => index
-                .and_then(|index| find(by_index, index))
-                .unwrap_or(all),
+            Self::PerIndex { by_index, all } => {
+                index.and_then(|index| find(by_index, index)).unwrap_or(all)
+            }
         }
     }
 
@@ -121,9 +125,13 @@ mod tests {
 
     fn rm(from_index: &str, overwrite: bool) -> Payload {
         let body = json!({"operators": ["op"], "from_index": from_index, "binary_image": "r/o:1", "overwrite_from_index": overwrite});
-        Payload::parse(RequestType::Rm, body.as_object().unwrap(), &Rules::default())
-            .unwrap()
-            .unwrap()
+        Payload::parse(
+            RequestType::Rm,
+            body.as_object().unwrap(),
+            &Rules::default(),
+        )
+        .unwrap()
+        .unwrap()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{ResultFields, State};
+use api::{ResultFields, Secret, State};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -16,7 +16,6 @@ use crate::job::{Job, Lease, Secrets, Update, WorkerId};
 use crate::open::Store;
 use crate::read;
 use crate::report;
-use crate::submit::OVERWRITE_FROM_INDEX_TOKEN;
 
 const CLAIMING: &str = "claiming a job";
 
@@ -97,24 +96,21 @@ impl Store {
             .during(CLAIMING)?;
         for secret in sealed {
             let value = self.0.sealing_key.open(id, &secret.name, &secret.sealed)?;
-            if secret.name == OVERWRITE_FROM_INDEX_TOKEN {
-                secrets.overwrite_from_index_token = Some(value);
-            } else {
-                let problem = format!(
+            let kind = Secret::from_name(&secret.name).ok_or_else(|| Error::Unreadable {
+                request_id: id,
+                problem: format!(
                     "it has a secret `{}`, which this release does not know",
                     secret.name
-                );
-                return Err(Error::Unreadable {
-                    request_id: id,
-                    problem,
-                });
-            }
+                ),
+            })?;
+            secrets.insert(kind, value);
         }
         Ok(Job {
             request_id: id,
             lease,
             payload: read::payload(&request)?,
             secrets,
+            queue: row.queue.clone(),
             attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
             checkpoint: row
                 .checkpoint

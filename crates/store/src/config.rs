@@ -67,6 +67,15 @@ pub enum Database {
     Sqlite(PathBuf),
 }
 
+impl fmt::Display for Database {
+    /// The address without anything secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 impl FromStr for Database {
     type Err = Error;
 

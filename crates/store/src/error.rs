@@ -58,6 +58,18 @@ pub enum Error {
         /// The state it stays in.
         state: State,
     },
+    /// The request has ended, and was to be in another state. Workers of the replaced service know these texts.
+    #[error("A {} request cannot change states", state.name())]
+    StateIsFinal {
+        /// The state it stays in.
+        state: State,
+    },
+    /// There is no request of this number.
+    #[error("there is no request `{request_id}`")]
+    NoSuchRequest {
+        /// The number.
+        request_id: i64,
+    },
     /// A job was to be finished with a state that is not final.
     #[error(
         "request `{request_id}` cannot be finished as in progress; finish it as complete or failed"
@@ -115,6 +127,8 @@ impl Error {
             | Self::SchemaTooNew { .. }
             | Self::LeaseLost { .. }
             | Self::Final { .. }
+            | Self::StateIsFinal { .. }
+            | Self::NoSuchRequest { .. }
             | Self::NotFinal { .. }
             | Self::UnknownImage { .. }
             | Self::KeyFile { .. }

@@ -1,8 +1,9 @@
 //! What a worker gets and gives back.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use api::{Payload, ResultFields, State};
+use api::{Payload, ResultFields, Secret, State};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -69,6 +70,8 @@ pub struct Job {
     pub payload: Payload,
     /// The secrets that came with it.
     pub secrets: Secrets,
+    /// The queue it waited in; none is the default queue.
+    pub queue: Option<String>,
     /// How many times it was claimed, from 1. Jobs that were released do not count.
     pub attempt: u32,
     /// What an earlier attempt left with [`crate::Store::checkpoint`].
@@ -81,9 +84,17 @@ pub struct Job {
 
 /// The secrets of a request; printing them shows a placeholder.
 #[derive(Clone, Debug, Default)]
-pub struct Secrets {
-    /// `user:password` for the repository of the index to overwrite.
-    pub overwrite_from_index_token: Option<SecretString>,
+pub struct Secrets(BTreeMap<Secret, SecretString>);
+
+impl Secrets {
+    /// The secret of this kind, if the request came with one.
+    pub fn get(&self, kind: Secret) -> Option<&SecretString> {
+        self.0.get(&kind)
+    }
+
+    pub(crate) fn insert(&mut self, kind: Secret, value: SecretString) {
+        self.0.insert(kind, value);
+    }
 }
 
 /// A state with its reason, and the result fields that became known with it.

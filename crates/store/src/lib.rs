@@ -6,7 +6,7 @@
 //!
 //! The types to know:
 //!
-//! - [`Store`]: a cheap handle; [`Store::submit_add`], [`Store::request`] and [`Store::list`] for the API side;
+//! - [`Store`]: a cheap handle; [`Store::submit`], [`Store::request`] and [`Store::list`] for the API side;
 //! - [`Job`] and [`Lease`]: what [`Store::claim`] gives to a worker. Every later call of the worker shows the lease, whose fencing number
 //!   grows with each claim, so that a worker that was presumed dead cannot write over its successor;
 //! - [`Update`]: a state change with the result fields that go with it, written together.
@@ -44,3 +44,4 @@ pub use filter::{Form, ListFilter, Listing, Page};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};
 pub use open::Store;
 pub use sealing::SealingKey;
+pub use submit::{NewRequest, Submission};

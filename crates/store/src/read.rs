@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use api::{AddDetails, Details, Payload, RequestView, State, StateEntry};
+use api::{Payload, RequestType, RequestView, State, StateEntry};
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
@@ -35,6 +35,28 @@ impl Store {
         Ok(assemble(&transaction, vec![row], Form::Verbose)
             .await?
             .pop())
+    }
+
+    /// The type of a request; none when there is none of that number.
+    ///
+    /// # Errors
+    /// As for [`Self::request`].
+    pub async fn request_type(&self, id: i64) -> Result<Option<RequestType>, Error> {
+        let number: Option<i32> = request::Entity::find_by_id(id)
+            .select_only()
+            .column(request::Column::RequestType)
+            .into_tuple()
+            .one(self.readers())
+            .await
+            .during(ACTION)?;
+        number
+            .map(|number| {
+                RequestType::from_number(number).ok_or_else(|| Error::Unreadable {
+                    request_id: id,
+                    problem: format!("there is no type `{number}`"),
+                })
+            })
+            .transpose()
     }
 
     /// One page of the requests that fit a filter, newest first.
@@ -136,7 +158,7 @@ async fn some_image<C: ConnectionTrait>(
 }
 
 /// Adds to the rows what other tables know of them, keeping their order.
-async fn assemble<C: ConnectionTrait>(
+pub(crate) async fn assemble<C: ConnectionTrait>(
     connection: &C,
     rows: Vec<request::Model>,
     form: Form,
@@ -164,26 +186,14 @@ async fn assemble<C: ConnectionTrait>(
                 state: state(id, row.state)?,
                 updated: time(id, row.updated)?,
                 state_history: histories.remove(&id).unwrap_or_default(),
-                details: details(&row, mappings.remove(&id).unwrap_or_default())?,
+                payload: payload(&row)?,
+                result: parse(id, "its result", &row.result)?,
+                bundle_mapping: mappings.remove(&id).unwrap_or_default(),
                 user: row.user_name,
                 state_reason: row.state_reason,
             })
         })
         .collect()
-}
-
-fn details(
-    row: &request::Model,
-    bundle_mapping: BTreeMap<String, Vec<String>>,
-) -> Result<Details, Error> {
-    let result = parse(row.id, "its result", &row.result)?;
-    match payload(row)? {
-        Payload::Add(payload) => Ok(Details::Add(AddDetails {
-            payload,
-            result,
-            bundle_mapping,
-        })),
-    }
 }
 
 /// The payload of a row.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api::{ResultFields, StateEntry};
+use api::{Patch, RequestView, ResultFields, State, StateEntry};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -11,6 +11,7 @@ use sea_orm::{
 
 use crate::entity::{job, request, secret};
 use crate::error::{During as _, Error};
+use crate::filter::Form;
 use crate::images;
 use crate::job::{Lease, Update};
 use crate::open::Store;
@@ -31,8 +32,47 @@ impl Store {
         let now = self.now();
         let row = require_held(&transaction, lease, now).await?;
         let result = read::parse(row.id, "its result", &row.result)?;
-        apply(&transaction, row, result, update, now).await?;
+        let state = (update.state, update.state_reason.as_str());
+        apply(&transaction, row, result, Some(state), &update.fields, now).await?;
         transaction.commit().await.during(ACTION)
+    }
+
+    /// Writes what a worker of another program reports, who holds no lease: a state if it names one, and result fields, together. A final
+    /// state may be repeated with another reason, and the other fields change whatever the state. A request that ends so is taken from the
+    /// worker who holds it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRequest`]; [`Error::StateIsFinal`] when the request would leave a final state. Nothing is written then.
+    pub async fn patch(&self, id: i64, patch: &Patch) -> Result<RequestView, Error> {
+        let transaction = self.begin_write().await?;
+        let row = request::Entity::find_by_id(id)
+            .one(&transaction)
+            .await
+            .during(ACTION)?
+            .ok_or(Error::NoSuchRequest { request_id: id })?;
+        let former = read::state(id, row.state)?;
+        let state = patch
+            .state
+            .as_ref()
+            .map(|(state, reason)| (*state, reason.as_str()));
+        if let Some((wanted, _)) = state
+            && former.is_final()
+            && wanted != former
+        {
+            return Err(Error::StateIsFinal { state: former });
+        }
+        let result = read::parse(id, "its result", &row.result)?;
+        apply(&transaction, row, result, state, &patch.fields, self.now()).await?;
+        let changed = request::Entity::find_by_id(id)
+            .all(&transaction)
+            .await
+            .during(ACTION)?;
+        let view = read::assemble(&transaction, changed, Form::Verbose)
+            .await?
+            .pop()
+            .ok_or(Error::NoSuchRequest { request_id: id })?;
+        transaction.commit().await.during(ACTION)?;
+        Ok(view)
     }
 
     /// Ends the request: the final state is written, and job and secrets are gone with it.
@@ -113,7 +153,8 @@ pub(crate) async fn end_unreadable(
     {
         Some(row) => {
             let result = serde_json::from_str(&row.result).unwrap_or_default();
-            apply(transaction, row, result, update, now).await
+            let state = (update.state, update.state_reason.as_str());
+            apply(transaction, row, result, Some(state), &update.fields, now).await
         }
         None => remove_job(transaction, request_id).await,
     }
@@ -123,33 +164,38 @@ async fn apply(
     transaction: &DatabaseTransaction,
     row: request::Model,
     mut result: ResultFields,
-    update: &Update,
+    state: Option<(State, &str)>,
+    fields: &ResultFields,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let references: BTreeSet<&str> = update.fields.image_references().collect();
+    let references: BTreeSet<&str> = fields.image_references().collect();
     let known = images::record(transaction, references).await?;
-    if let Some(mapping) = &update.fields.bundle_mapping {
+    if let Some(mapping) = &fields.bundle_mapping {
         images::set_operators(transaction, mapping).await?;
     }
-    result.merge(&update.fields);
+    result.merge(fields);
     let mut change = request::ActiveModel {
         id: Set(row.id),
         result: Set(serde_json::to_string(&result)
             .expect("result fields have string keys only and serialize without failing")),
         ..Default::default()
     };
-    if let Some(index_image) = images::id_of(&known, update.fields.index_image.as_deref()) {
+    if let Some(index_image) = images::id_of(&known, fields.index_image.as_deref())
+        && read::payload(&row).is_ok_and(|payload| payload.listed_by_index_image())
+    {
         change.index_image_id = Set(Some(index_image));
     }
-    if row.state != update.state.number() || row.state_reason != update.state_reason {
+    if let Some((state, reason)) = state
+        && (row.state != state.number() || row.state_reason != reason)
+    {
         // A clock that was set back must not make the newest entry look older than the one before.
         let updated = now.max(read::time(row.id, row.updated)?);
-        change.state = Set(update.state.number());
-        change.state_reason = Set(update.state_reason.clone());
+        change.state = Set(state.number());
+        change.state_reason = Set(reason.to_owned());
         change.updated = Set(updated.as_microsecond());
         let entry = StateEntry {
-            state: update.state,
-            state_reason: update.state_reason.clone(),
+            state,
+            state_reason: reason.to_owned(),
             updated,
         };
         record_state(transaction, row.id, &entry).await?;
@@ -160,7 +206,7 @@ async fn apply(
         .exec(transaction)
         .await
         .during(ACTION)?;
-    if update.state.is_final() {
+    if state.is_some_and(|(state, _)| state.is_final()) {
         remove_job(transaction, row.id).await?;
     }
     Ok(())

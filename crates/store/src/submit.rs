@@ -1,13 +1,11 @@
-//! Accepting a request: everything it needs to be finished is written in one transaction.
+//! Accepting requests: everything they need to be finished is written in one transaction.
 
 use std::collections::BTreeMap;
 
-use api::{
-    AddDetails, AddPayload, Details, Payload, RequestType, RequestView, ResultFields, State,
-    StateEntry,
-};
+use api::{Payload, RequestView, ResultFields, State, StateEntry};
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 
 use crate::entity::{batch, history, image, job, request, request_bundle, secret};
 use crate::error::{During as _, Error};
@@ -17,31 +15,49 @@ use crate::open::Store;
 /// The reason of the first history entry.
 const ACCEPTED: &str = "The request was accepted and waits for a worker";
 
-/// The name under which the token is kept.
-pub(crate) const OVERWRITE_FROM_INDEX_TOKEN: &str = "overwrite_from_index_token";
-
 /// Rows per statement when a request names many bundles.
 const CHUNK: usize = 500;
 
 const ACTION: &str = "recording a request";
 
+/// A request to accept.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// What is asked for, with its secrets.
+    pub payload: Payload,
+    /// The queue it waits in; none is the default queue.
+    pub queue: Option<String>,
+}
+
+/// Requests submitted together.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// At least one request, in the order of the answer.
+    pub requests: Vec<NewRequest>,
+    /// What the submitter noted on the batch.
+    pub annotations: Option<Map<String, Value>>,
+    /// Who submits them.
+    pub user: Option<String>,
+}
+
 impl Store {
-    /// Accepts an addition: request, batch, first history entry, job and sealed secret are written together or not at all.
-    /// Wakes a worker of this process.
+    /// Accepts requests as one batch: for each of them the row, the first history entry, the job and the sealed secret, all written
+    /// together or not at all. Wakes a worker of this process per request. The answer has them in order, without their secrets.
     ///
     /// # Errors
-    /// [`Error::Database`] when it could not be written; nothing is left behind.
-    pub async fn submit_add(
-        &self,
-        payload: &AddPayload,
-        user: Option<&str>,
-    ) -> Result<RequestView, Error> {
-        let stored = Payload::Add(payload.clone()).to_stored();
+    /// [`Error::Database`] when they could not be written; nothing is left behind.
+    pub async fn submit(&self, submission: Submission) -> Result<Vec<RequestView>, Error> {
+        let Submission {
+            requests,
+            annotations,
+            user,
+        } = submission;
         let at = self.now();
         let transaction = self.begin_write().await?;
-
         let batch = batch::ActiveModel {
-            annotations: Set(None),
+            annotations: Set(annotations
+                .as_ref()
+                .map(|annotations| Value::Object(annotations.clone()).to_string())),
             ..Default::default()
         };
         let batch_id = batch::Entity::insert(batch)
@@ -49,76 +65,77 @@ impl Store {
             .await
             .during(ACTION)?
             .last_insert_id;
-        let references = payload
-            .bundles
+        let references = requests
             .iter()
-            .chain(&payload.deprecation_list)
-            .chain(&payload.from_index)
-            .chain(&payload.binary_image)
-            .map(String::as_str)
+            .flat_map(|request| request.payload.image_references())
             .collect();
         let known = images::record(&transaction, references).await?;
-        let row = request::ActiveModel {
-            batch_id: Set(batch_id),
-            request_type: Set(RequestType::Add.number()),
-            user_name: Set(user.map(ToOwned::to_owned)),
-            state: Set(State::InProgress.number()),
-            state_reason: Set(ACCEPTED.to_owned()),
-            submitted: Set(at.as_microsecond()),
-            updated: Set(at.as_microsecond()),
-            payload: Set(stored),
-            result: Set("{}".to_owned()),
-            from_index_id: Set(images::id_of(&known, payload.from_index.as_deref())),
-            index_image_id: Set(None),
-            ..Default::default()
-        };
-        let id = request::Entity::insert(row)
-            .exec(&transaction)
-            .await
-            .during(ACTION)?
-            .last_insert_id;
-        record_bundles(&transaction, id, &payload.bundles, &known).await?;
-        let entry = StateEntry {
-            state: State::InProgress,
-            state_reason: ACCEPTED.to_owned(),
-            updated: at,
-        };
-        record_state(&transaction, id, &entry).await?;
-        let waiting = job::ActiveModel {
-            request_id: Set(id),
-            fence: Set(0),
-            attempt: Set(0),
-            lease_owner: Set(None),
-            lease_began: Set(None),
-            lease_expires: Set(None),
-            checkpoint: Set(None),
-        };
-        job::Entity::insert(waiting)
-            .exec_without_returning(&transaction)
-            .await
-            .during(ACTION)?;
-        if let Some(token) = &payload.overwrite_from_index_token {
-            self.record_secret(&transaction, id, OVERWRITE_FROM_INDEX_TOKEN, token)
-                .await?;
-        }
-        transaction.commit().await.during(ACTION)?;
-        self.0.submitted.notify_one();
-
-        Ok(RequestView {
-            id,
-            batch: batch_id,
-            batch_annotations: None,
-            user: user.map(ToOwned::to_owned),
-            state: entry.state,
-            state_reason: entry.state_reason.clone(),
-            updated: entry.updated,
-            state_history: vec![entry],
-            details: Details::Add(AddDetails {
+        let mut views = Vec::with_capacity(requests.len());
+        for NewRequest { payload, queue } in requests {
+            let row = request::ActiveModel {
+                batch_id: Set(batch_id),
+                request_type: Set(payload.request_type().number()),
+                user_name: Set(user.clone()),
+                state: Set(State::InProgress.number()),
+                state_reason: Set(ACCEPTED.to_owned()),
+                submitted: Set(at.as_microsecond()),
+                updated: Set(at.as_microsecond()),
+                payload: Set(payload.to_stored()),
+                result: Set("{}".to_owned()),
+                from_index_id: Set(images::id_of(&known, payload.listed_from_index())),
+                index_image_id: Set(None),
+                ..Default::default()
+            };
+            let id = request::Entity::insert(row)
+                .exec(&transaction)
+                .await
+                .during(ACTION)?
+                .last_insert_id;
+            record_bundles(&transaction, id, payload.bundles(), &known).await?;
+            let entry = StateEntry {
+                state: State::InProgress,
+                state_reason: ACCEPTED.to_owned(),
+                updated: at,
+            };
+            record_state(&transaction, id, &entry).await?;
+            let waiting = job::ActiveModel {
+                request_id: Set(id),
+                queue: Set(queue),
+                serial_key: Set(payload.overwritten_index().map(ToOwned::to_owned)),
+                fence: Set(0),
+                attempt: Set(0),
+                lease_owner: Set(None),
+                lease_began: Set(None),
+                lease_expires: Set(None),
+                checkpoint: Set(None),
+            };
+            job::Entity::insert(waiting)
+                .exec_without_returning(&transaction)
+                .await
+                .during(ACTION)?;
+            if let Some((name, value)) = payload.secrets() {
+                self.record_secret(&transaction, id, name.name(), value)
+                    .await?;
+            }
+            views.push(RequestView {
+                id,
+                batch: batch_id,
+                batch_annotations: annotations.clone(),
+                user: user.clone(),
+                state: entry.state,
+                state_reason: entry.state_reason.clone(),
+                updated: entry.updated,
+                state_history: vec![entry],
+                bundle_mapping: mapping_of(payload.bundles(), &known),
                 payload: payload.without_secrets(),
                 result: ResultFields::default(),
-                bundle_mapping: mapping_of(&payload.bundles, &known),
-            }),
-        })
+            });
+        }
+        transaction.commit().await.during(ACTION)?;
+        for _ in &views {
+            self.0.submitted.notify_one();
+        }
+        Ok(views)
     }
 
     async fn record_secret(

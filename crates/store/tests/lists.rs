@@ -85,15 +85,11 @@ async fn lists_are_newest_first_and_cut_into_pages() {
 async fn filters_combine() {
     let fixture = Fixture::new().await;
     let one = fixture
-        .store
-        .submit_add(&payload(&json!({"from_index": "r/one:1"})), Some("alice"))
-        .await
-        .unwrap();
+        .add(&json!({"from_index": "r/one:1"}), Some("alice"))
+        .await;
     let two = fixture
-        .store
-        .submit_add(&payload(&json!({"from_index": "r/two:1"})), Some("Alice"))
-        .await
-        .unwrap();
+        .add(&json!({"from_index": "r/two:1"}), Some("Alice"))
+        .await;
     let job = fixture.claim().await;
     let fields = ResultFields {
         index_image: Some("r/built:1".into()),

@@ -6,20 +6,18 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use api::Details;
+use api::Secret;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use store::{Error, ResultFields, SealingKey, State, Store, StoreConfig};
-use support::{Fixture, payload, update};
+use support::{Fixture, submission, update};
 
 #[tokio::test]
 async fn a_submit_is_seen_at_once_and_equals_what_is_read_back() {
     let fixture = Fixture::new().await;
     let view = fixture
-        .store
-        .submit_add(&payload(&json!({"build_tags": ["b", "a"]})), Some("alice"))
-        .await
-        .unwrap();
+        .add(&json!({"build_tags": ["b", "a"]}), Some("alice"))
+        .await;
     assert_eq!(
         (view.state, view.user.as_deref(), view.state_history.len()),
         (State::InProgress, Some("alice"), 1)
@@ -64,9 +62,8 @@ async fn reports_add_history_newest_first_but_never_the_same_entry_twice() {
     assert_eq!(reasons[..3], ["one", "two", "one"]);
     assert_eq!(reasons.len(), 4);
     assert_eq!(view.state_reason, "one");
-    let Details::Add(add) = view.details;
     assert_eq!(
-        add.result.index_image.as_deref(),
+        view.result.index_image.as_deref(),
         Some("r/d:1"),
         "fields are taken even without a new entry"
     );
@@ -76,18 +73,8 @@ async fn reports_add_history_newest_first_but_never_the_same_entry_twice() {
 async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() {
     let fixture = Fixture::new().await;
     let bundles = json!({"bundles": ["r/b2:1", "r/b1:1", "r/b3:1"]});
-    let first = fixture
-        .store
-        .submit_add(&payload(&bundles), None)
-        .await
-        .unwrap()
-        .id;
-    let second = fixture
-        .store
-        .submit_add(&payload(&json!({"bundles": ["r/b1:1"]})), None)
-        .await
-        .unwrap()
-        .id;
+    let first = fixture.add(&bundles, None).await.id;
+    let second = fixture.add(&json!({"bundles": ["r/b1:1"]}), None).await.id;
     let job = fixture.claim().await;
     let mapping = BTreeMap::from([
         (
@@ -106,11 +93,7 @@ async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() 
         .await
         .unwrap();
 
-    let third = fixture
-        .store
-        .submit_add(&payload(&json!({"bundles": ["r/b2:1"]})), None)
-        .await
-        .unwrap();
+    let third = fixture.add(&json!({"bundles": ["r/b2:1"]}), None).await;
     let mapping_of = |view: store::RequestView| {
         serde_json::to_value(view.short()).unwrap()["bundle_mapping"].clone()
     };
@@ -124,9 +107,8 @@ async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() 
 async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
     const TOKEN: &str = "user:s3cr3t-t0ken";
     let fixture = Fixture::new().await;
-    let with_token =
-        payload(&json!({"overwrite_from_index": true, "overwrite_from_index_token": TOKEN}));
-    let view = fixture.store.submit_add(&with_token, None).await.unwrap();
+    let with_token = &json!({"overwrite_from_index": true, "overwrite_from_index_token": TOKEN});
+    let view = fixture.add(&with_token, None).await;
     assert!(
         !format!("{view:?}").contains("s3cr3t")
             && !serde_json::to_string(&view.verbose(None))
@@ -143,8 +125,7 @@ async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
     let job = fixture.claim().await;
     assert_eq!(
         job.secrets
-            .overwrite_from_index_token
-            .as_ref()
+            .get(Secret::OverwriteFromIndexToken)
             .unwrap()
             .expose_secret(),
         TOKEN
@@ -161,14 +142,8 @@ async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
 #[tokio::test]
 async fn a_job_whose_secret_cannot_be_opened_fails_and_lets_others_pass() {
     let fixture = Fixture::new().await;
-    let with_token =
-        payload(&json!({"overwrite_from_index": true, "overwrite_from_index_token": "u:p"}));
-    let locked = fixture
-        .store
-        .submit_add(&with_token, None)
-        .await
-        .unwrap()
-        .id;
+    let with_token = json!({"overwrite_from_index": true, "overwrite_from_index_token": "u:p"});
+    let locked = fixture.add(&with_token, None).await.id;
     let open = fixture.submit("r/index:2").await;
 
     let key = SealingKey::load_or_generate(&fixture.directory.path().join("another key")).unwrap();
@@ -199,9 +174,9 @@ async fn a_job_whose_secret_cannot_be_opened_fails_and_lets_others_pass() {
 #[tokio::test]
 async fn an_abandoned_submit_leaves_nothing_or_everything() {
     let fixture = Fixture::new().await;
-    let half = payload(&json!({"from_index": "r/half:1"}));
+    let half = submission(&json!({"from_index": "r/half:1"}), None);
     for polls in 1..60 {
-        let mut submit = Box::pin(fixture.store.submit_add(&half, None));
+        let mut submit = Box::pin(fixture.store.submit(half.clone()));
         for _ in 0..polls {
             let once = std::future::poll_fn(|context| {
                 std::task::Poll::Ready(submit.as_mut().poll(context))

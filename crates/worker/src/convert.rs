@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use api::{AddPayload, FbcOperationsPayload, Fragments, IndexParameters};
 use builder::{
-    AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Overwrite, OverwriteToken,
-    Scope,
+    AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Overwrite,
+    OverwriteToken, Scope,
 };
 use oci::{Arch, PullSpec};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -164,7 +164,8 @@ impl Worker {
                 Ok(request) => {
                     let added = self.builder.add(&request, &reporter, checkpoint).boxed();
                     added.await.map(|added| {
-                        let (new, present) = (added.bundles_added.len(), added.bundles_present.len());
+                        let (new, present) =
+                            (added.bundles_added.len(), added.bundles_present.len());
                         tracing::info!("{new} bundle(s) added, {present} present before");
                         (
                             "The operator bundle(s) were successfully added to the index image",
@@ -182,7 +183,10 @@ impl Worker {
                             .add_fragments(&request, &reporter, checkpoint)
                             .boxed();
                         added.await.map(|added| {
-                            tracing::info!("packages of the fragments: {}", added.packages.join(", "));
+                            tracing::info!(
+                                "packages of the fragments: {}",
+                                added.packages.join(", ")
+                            );
                             (
                                 "The FBC fragment(s) were successfully added in the index image",
                                 added.built,
@@ -255,7 +259,11 @@ fn log_usage(built: &Built) {
         bytes_read = built.usage.bytes_read,
         bytes_written = built.usage.bytes_written,
         "published `{}`: {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
-        built.facts.index_image_resolved.as_deref().unwrap_or_default(),
+        built
+            .facts
+            .index_image_resolved
+            .as_deref()
+            .unwrap_or_default(),
         built.blobs.pushed,
         built.blobs.pushed_bytes,
         built.blobs.present,

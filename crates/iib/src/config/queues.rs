@@ -44,7 +44,10 @@ impl TryFrom<String> for PatternText {
 pub(crate) struct TargetText(pub(crate) Target);
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "the name of a queue, or a table of queues by index")]
+#[serde(
+    untagged,
+    expecting = "the name of a queue, or a table of queues by index"
+)]
 enum Written {
     One(String),
     PerIndex(BTreeMap<PatternText, String>),
@@ -111,7 +114,9 @@ mod tests {
             (r#"users."" = "x""#, "must not be empty"),
             ("users.a = 5", "a table of queues"),
         ] {
-            let error = toml::from_str::<QueuesSection>(text).unwrap_err().to_string();
+            let error = toml::from_str::<QueuesSection>(text)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

@@ -20,9 +20,7 @@ use crate::router::{App, AppState};
 /// The endpoint that takes requests of one type.
 pub(crate) fn single(kind: RequestType) -> MethodRouter<App> {
     post(
-        async move |State(app): State<App>,
-                    base: Result<BaseUrl, ApiError>,
-                    request: Request| {
+        async move |State(app): State<App>, base: Result<BaseUrl, ApiError>, request: Request| {
             let accepted = Accepted::read(&app, request, |object, rules| {
                 let payload = Payload::parse(kind, object, rules)?.ok_or_else(|| {
                     ApiError::of(
@@ -49,9 +47,7 @@ pub(crate) fn single(kind: RequestType) -> MethodRouter<App> {
 /// The endpoint that takes batches of one kind.
 pub(crate) fn batch(kind: BatchKind) -> MethodRouter<App> {
     post(
-        async move |State(app): State<App>,
-                    base: Result<BaseUrl, ApiError>,
-                    request: Request| {
+        async move |State(app): State<App>, base: Result<BaseUrl, ApiError>, request: Request| {
             let accepted = Accepted::read(&app, request, |object, rules| {
                 let batch = Batch::parse(kind, object, rules)?;
                 Ok((batch.payloads, batch.annotations))

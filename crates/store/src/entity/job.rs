@@ -7,6 +7,12 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub request_id: i64,
+    /// None is the default queue.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub queue: Option<String>,
+    /// The index it overwrites: of requests that share one, one runs at a time.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub serial_key: Option<String>,
     /// Grows with every claim.
     pub fence: i64,
     pub attempt: i32,

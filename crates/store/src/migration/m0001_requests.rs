@@ -138,6 +138,8 @@ fn job() -> TableCreateStatement {
     Table::create()
         .table("job")
         .col(number("request_id").primary_key())
+        .col(ColumnDef::new("queue").text().null())
+        .col(ColumnDef::new("serial_key").text().null())
         .col(number("fence"))
         .col(ColumnDef::new("attempt").integer().not_null())
         .col(ColumnDef::new("lease_owner").text().null())

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api::{AddPayload, AddRules};
+use api::{Payload, RequestType, RequestView, Rules};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{Clock, Job, ResultFields, SealingKey, State, Store, StoreConfig, Update, WorkerId};
+use store::{
+    Clock, Job, NewRequest, ResultFields, SealingKey, State, Store, StoreConfig, Submission,
+    Update, WorkerId,
+};
 use tempfile::TempDir;
 
 pub const LEASE: Duration = Duration::from_mins(1);
@@ -59,11 +62,14 @@ impl Fixture {
     }
 
     pub async fn submit(&self, index: &str) -> i64 {
-        self.store
-            .submit_add(&payload(&json!({"from_index": index})), None)
-            .await
-            .unwrap()
-            .id
+        self.add(&json!({"from_index": index}), None).await.id
+    }
+
+    /// Submits one addition.
+    pub async fn add(&self, change: &Value, user: Option<&str>) -> RequestView {
+        let mut views = self.store.submit(submission(change, user)).await.unwrap();
+        assert_eq!(views.len(), 1);
+        views.remove(0)
     }
 
     pub async fn claim(&self) -> Job {
@@ -111,12 +117,26 @@ fn config(directory: &TempDir, now: &Arc<AtomicI64>, statements: &Arc<AtomicUsiz
     }
 }
 
-pub fn payload(change: &Value) -> AddPayload {
+/// One addition.
+pub fn submission(change: &Value, user: Option<&str>) -> Submission {
+    Submission {
+        requests: vec![NewRequest {
+            payload: payload(change),
+            queue: None,
+        }],
+        annotations: None,
+        user: user.map(str::to_owned),
+    }
+}
+
+pub fn payload(change: &Value) -> Payload {
     let mut body =
         json!({"bundles": ["r/bundle:1"], "from_index": "r/index:1", "binary_image": "r/opm:1"});
     let object = body.as_object_mut().unwrap();
     object.extend(change.as_object().unwrap().clone());
-    AddPayload::parse(object, &AddRules::default()).unwrap()
+    Payload::parse(RequestType::Add, object, &Rules::default())
+        .unwrap()
+        .unwrap()
 }
 
 pub fn update(state: State, reason: &str, fields: ResultFields) -> Update {

@@ -120,7 +120,7 @@ fn add(number: u32) -> Value {
 }
 
 fn item(number: u32) -> Value {
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         return json!({
             "operators": [format!("operator-{}", number % 300)],
             "from_index": format!("registry.example.test/ns/index:v4.{}", number % 20),
