@@ -60,8 +60,10 @@ async fn the_oldest_job_comes_first_with_what_a_worker_needs() {
         (first, 1, true, true)
     );
     assert_eq!(job.submitted, fixture.store.now());
-    let store::Payload::Add(payload) = job.payload;
-    assert_eq!(payload.from_index.as_deref(), Some("r/index:1"));
+    let store::Payload::Add(payload) = job.payload else {
+        panic!("it is an addition")
+    };
+    assert_eq!(payload.index.from_index.as_deref(), Some("r/index:1"));
     assert_eq!(payload.bundles, ["r/bundle:1"]);
 }
 

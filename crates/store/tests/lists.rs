@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use api::RequestType;
 use serde_json::json;
 use store::{Error, Form, ListFilter, Listing, Page, ResultFields, State};
-use support::{Fixture, payload};
+use support::Fixture;
 
 const PAGE: Page = Page {
     number: 1,

@@ -23,7 +23,9 @@ async fn a_submit_is_seen_at_once_and_equals_what_is_read_back() {
         (State::InProgress, Some("alice"), 1)
     );
     let again = fixture.store.request(view.id).await.unwrap().unwrap();
-    let print = |view: &store::RequestView| serde_json::to_string(&view.verbose(None)).unwrap();
+    let print = |view: &store::RequestView| {
+        serde_json::to_string(&view.verbose(api::Artefacts::default())).unwrap()
+    };
     assert_eq!(print(&view), print(&again));
     assert!(fixture.store.request(view.id + 1).await.unwrap().is_none());
     assert!(fixture.store.request(i64::MAX).await.unwrap().is_none());
@@ -95,7 +97,8 @@ async fn the_operator_belongs_to_the_image_and_shows_in_every_request_with_it() 
 
     let third = fixture.add(&json!({"bundles": ["r/b2:1"]}), None).await;
     let mapping_of = |view: store::RequestView| {
-        serde_json::to_value(view.short()).unwrap()["bundle_mapping"].clone()
+        serde_json::to_value(view.short(api::Artefacts::default())).unwrap()["bundle_mapping"]
+            .clone()
     };
     assert_eq!(mapping_of(third), json!({"op": ["r/b2:1"]}));
     let read = async |id| mapping_of(fixture.store.request(id).await.unwrap().unwrap());
@@ -111,7 +114,7 @@ async fn secrets_reach_the_worker_and_nothing_else_and_end_with_the_request() {
     let view = fixture.add(&with_token, None).await;
     assert!(
         !format!("{view:?}").contains("s3cr3t")
-            && !serde_json::to_string(&view.verbose(None))
+            && !serde_json::to_string(&view.verbose(api::Artefacts::default()))
                 .unwrap()
                 .contains("s3cr3t")
     );
