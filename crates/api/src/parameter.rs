@@ -57,6 +57,8 @@ pub(crate) enum Presence {
     Required,
     /// It may be left out; a falsy value other than a boolean counts as left out.
     Optional,
+    /// It may be left out; `null` counts as left out.
+    Nullable,
     /// It may be left out; what is there has to be of the form.
     Strict,
 }
@@ -81,6 +83,10 @@ impl Parameter {
 
     pub(crate) const fn optional(name: &'static str, form: Form, about: &'static str) -> Self {
         Self::new(name, form, Presence::Optional, about)
+    }
+
+    pub(crate) const fn nullable(name: &'static str, form: Form, about: &'static str) -> Self {
+        Self::new(name, form, Presence::Nullable, about)
     }
 
     pub(crate) const fn strict(name: &'static str, form: Form, about: &'static str) -> Self {

@@ -30,6 +30,7 @@ mod caller;
 mod config;
 mod endpoint;
 mod observe;
+mod openapi;
 mod pattern;
 mod queues;
 mod router;

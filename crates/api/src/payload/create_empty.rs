@@ -17,7 +17,7 @@ pub(crate) const PARAMETERS: [&[Parameter]; 1] = [&[
     FROM_INDEX,
     BINARY_IMAGE,
     DISTRIBUTION_SCOPE,
-    Parameter::optional("labels", Form::TextByName, "Labels of the result.")
+    Parameter::nullable("labels", Form::TextByName, "Labels of the result.")
         .example(r#"{"com.example.release": "4.19"}"#),
     Parameter::optional(
         "output_fbc",

@@ -41,7 +41,7 @@ pub(crate) const PARAMETERS: [&[Parameter]; 1] = [&[
         "How the upgrade graph is updated: one of the modes the service is configured with (400), for a `target_index` it allows it for (403).",
     )
     .example(r#""replaces""#),
-    Parameter::strict(
+    Parameter::nullable(
         "ignore_bundle_ocp_version",
         Form::Flag,
         "Whether bundles are taken over whatever OCP version they are for.",

@@ -109,6 +109,7 @@ pub(super) fn parameter(parameter: &Parameter) -> Value {
     let values = values(parameter.form, parameter.presence);
     let mut schema = match parameter.presence {
         Presence::Required | Presence::Strict => values,
+        Presence::Nullable => json!({"anyOf": [values, {"type": "null"}]}),
         Presence::Optional => json!({"anyOf": [values, reference("Falsy")]}),
     };
     schema["description"] = parameter.about.into();
