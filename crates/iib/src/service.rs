@@ -312,8 +312,13 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         request_data_days_to_live: section.request_data_days_to_live,
         request_logs_dir: Some(data.logs()),
         queues: config.queues.queues(),
+        cors_origins: section
+            .cors_origins
+            .iter()
+            .map(|origin| origin.0.clone())
+            .collect(),
         drain_timeout: Duration::from_secs(section.drain_seconds),
-        ..ServerConfig::default()
+        ..section.limits.apply(ServerConfig::default())
     })
 }
 

@@ -7,7 +7,7 @@
 //! The names to know:
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
-//! - [`ServerConfig`]: everything it has to be told;
+//! - [`ServerConfig`]: everything it has to be told, and [`LiveConfig`], which replaces it while the server runs;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -28,16 +28,25 @@ mod base_url;
 mod body;
 mod caller;
 mod config;
+mod cors;
 mod endpoint;
+mod live_config;
 mod observe;
 mod openapi;
 mod pattern;
 mod queues;
+mod rate;
 mod router;
 mod run;
+mod security_headers;
+mod tls;
 mod unread;
 
-pub use config::ServerConfig;
+pub use config::{MAX_JSON_DEPTH, ServerConfig};
+pub use cors::{Origin, ParseOriginError};
+pub use live_config::LiveConfig;
 pub use pattern::{EmptyPattern, Pattern};
 pub use queues::{Queues, Target};
+pub use rate::RequestRate;
 pub use run::{Error, serve};
+pub use tls::{TlsError, TlsFiles};

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use crate::answer::{ApiError, accepts_problems, in_words_of_caller};
 use crate::router::App;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer ids are replaced: they are printed into every log line.
 const MAX_ID_LENGTH: usize = 64;
@@ -23,7 +23,7 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
     let id = request_id(request.headers());
     let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path());
     let accepts_problems = accepts_problems(request.headers());
-    let limit = app.config.request_timeout;
+    let limit = app.config().request_timeout;
     let answer = async move {
         let ran = tokio::time::timeout(limit, next.run(request)).await;
         let response = ran.unwrap_or_else(|_| out_of_time());

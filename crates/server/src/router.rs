@@ -16,22 +16,44 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
 use crate::endpoint;
-use crate::observe;
+use crate::live_config::LiveConfig;
+use crate::rate::{self, Rates};
+use crate::{cors, observe, security_headers};
+
+/// The path that tells whether the service works.
+pub(crate) const HEALTHCHECK: &str = "/api/v1/healthcheck";
 
 /// What every endpoint can reach.
 pub(crate) type App = Arc<AppState>;
 
 #[derive(Debug)]
 pub(crate) struct AppState {
-    pub(crate) config: ServerConfig,
+    pub(crate) config: LiveConfig,
     pub(crate) store: Store,
+    pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
 }
 
+impl AppState {
+    /// The configuration of this moment. A request asks once and keeps it.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.snapshot()
+    }
+}
+
 pub(crate) fn router(app: App) -> Router {
     routes()
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            rate::limit,
+        ))
         .layer(CatchPanicLayer::custom(observe::after_panic))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            cors::answer,
+        ))
+        .layer(middleware::map_response(security_headers::add))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             observe::observe,
@@ -43,7 +65,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
         .route("/api/v1/openapi.json", get(endpoint::openapi::show))
-        .route("/api/v1/healthcheck", get(endpoint::healthcheck::check))
+        .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
         .merge(submits())
         .route(

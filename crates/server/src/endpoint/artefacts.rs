@@ -7,7 +7,7 @@ use crate::router::AppState;
 
 /// The links that answers about `view` show.
 pub(crate) fn of(app: &AppState, base: &BaseUrl, view: &RequestView) -> Artefacts {
-    let config = &app.config;
+    let config = app.config();
     let file = |name: &str| Artefact {
         expiration: timestamp::expiration(view.updated, config.request_data_days_to_live),
         url: address(base, view.id, name),

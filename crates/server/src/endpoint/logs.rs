@@ -14,7 +14,8 @@ use crate::answer::ApiError;
 use crate::router::{App, RequestId, no_such_request};
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {
-    let directory = app.config.request_logs_dir.as_ref().ok_or_else(|| {
+    let config = app.config();
+    let directory = config.request_logs_dir.as_ref().ok_or_else(|| {
         ApiError::of(
             ProblemCode::NotKept,
             "this service does not keep logs of requests",
@@ -41,8 +42,7 @@ pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Respon
             Ok((StatusCode::OK, headers, Body::from_stream(content)).into_response())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let expiration =
-                timestamp::expiration(view.updated, app.config.request_data_days_to_live);
+            let expiration = timestamp::expiration(view.updated, config.request_data_days_to_live);
             if expiration < app.store.now() {
                 return Err(ApiError::of(
                     ProblemCode::Expired,
