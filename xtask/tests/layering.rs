@@ -14,18 +14,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "iib",
         &[
-            "api", "builder", "bundle", "catalog", "indexdb", "oci", "registry", "samples",
-            "server", "store", "worker",
+            "api", "builder", "bundle", "catalog", "files", "indexdb", "oci", "registry",
+            "samples", "server", "store", "worker",
         ],
     ),
+    ("files", &[]),
     ("golden", &["bundle", "catalog", "indexdb"]),
     ("indexdb", &["bundle", "catalog"]),
     ("oci", &[]),
     ("registry", &[]),
     ("samples", &["oci"]),
-    ("server", &["api", "store"]),
+    ("server", &["api", "files", "store"]),
     ("store", &["api"]),
-    ("worker", &["api", "builder", "oci", "store"]),
+    ("worker", &["api", "builder", "files", "oci", "store"]),
     (
         "xtask",
         &[

@@ -1,6 +1,7 @@
 //! The service's configuration: one TOML file; flags and their environment variables win over it.
 
 mod build;
+mod files;
 mod limits;
 mod queues;
 mod registries;
@@ -15,6 +16,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 pub(crate) use self::build::BuildSection;
+pub(crate) use self::files::FilesSection;
 pub(crate) use self::queues::QueuesSection;
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
@@ -32,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) build: BuildSection,
     pub(crate) queues: QueuesSection,
     pub(crate) store: StoreSection,
+    pub(crate) files: FilesSection,
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
 }

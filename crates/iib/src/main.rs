@@ -8,6 +8,7 @@ mod config;
 mod ledger;
 mod logging;
 mod registries;
+mod request_files;
 mod service;
 mod terminal;
 mod user_dirs;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use builder::{BinaryImage, Builder, BuilderConfig, Scope};
+use files::Files;
 use oci::{CacheConfig, RegistryHost};
 use secrecy::ExposeSecret as _;
 use server::ServerConfig;
@@ -21,7 +22,7 @@ use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText};
-use crate::registries;
+use crate::{registries, request_files};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
 #[derive(Debug)]
@@ -38,7 +39,12 @@ impl DataDir {
             root: root.to_owned(),
             _lock: lock(root)?,
         };
-        for path in [data.logs(), data.work()] {
+        for path in [
+            data.logs(),
+            data.related_bundles(),
+            data.nested_bundles(),
+            data.work(),
+        ] {
             std::fs::create_dir_all(&path)
                 .with_context(|| format!("the directory `{}` could not be made", path.display()))?;
         }
@@ -55,6 +61,14 @@ impl DataDir {
 
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
+    }
+
+    pub(crate) fn related_bundles(&self) -> PathBuf {
+        self.root.join("related_bundles")
+    }
+
+    pub(crate) fn nested_bundles(&self) -> PathBuf {
+        self.root.join("recursive_related_bundles")
     }
 
     fn cache(&self) -> PathBuf {
@@ -106,12 +120,13 @@ impl Service {
         config: &Config,
         registry_args: &RegistryArgs,
         data: &DataDir,
+        files: Files,
         logs: RequestLogs,
         listener: TcpListener,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
-        let server_config = server_config(config, data)?;
+        let server_config = server_config(config, files.clone())?;
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -145,6 +160,18 @@ impl Service {
                 Ok(())
             });
         }
+        let hours = u64::from(config.files.sweep_hours);
+        let tidy_up = request_files::tidy_up(
+            files,
+            store.clone(),
+            (hours > 0).then(|| Duration::from_hours(hours)),
+            config.server.request_data_days_to_live,
+            shutdown.clone(),
+        );
+        tasks.spawn(async move {
+            tidy_up.await;
+            Ok(())
+        });
         let stop = shutdown.clone();
         tasks.spawn(async move {
             server::serve(listener, server_config, store, stop)
@@ -292,7 +319,7 @@ fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemp
         .context("`build.image_push_template` is wrong")
 }
 
-fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
+fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
     let section = &config.server;
     Ok(ServerConfig {
         listen: section.listen,
@@ -310,8 +337,8 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
         max_per_page: section.max_per_page,
         request_data_days_to_live: section.request_data_days_to_live,
-        request_logs_dir: Some(data.logs()),
         queues: config.queues.queues(),
+        files,
         cors_origins: section
             .cors_origins
             .iter()

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use api::Scope;
+use files::Files;
 use http::HeaderName;
 
 use crate::cors::Origin;
@@ -42,10 +42,9 @@ pub struct ServerConfig {
     pub max_per_page: u64,
     /// For how many days logs are kept after the last change of a request (`IIB_REQUEST_DATA_DAYS_TO_LIVE`). Default 3.
     pub request_data_days_to_live: u32,
-    /// Where the workers write `{id}.log` (`IIB_REQUEST_LOGS_DIR`). Default none: logs are not offered.
-    pub request_logs_dir: Option<PathBuf>,
-    /// Where the workers write `{id}_related_bundles.json` (`IIB_REQUEST_RELATED_BUNDLES_DIR`). Default none: they are not offered.
-    pub request_related_bundles_dir: Option<PathBuf>,
+    /// Where the files of requests are read: logs, related bundles, nested bundles (`IIB_REQUEST_LOGS_DIR` and its like,
+    /// `IIB_AWS_S3_BUCKET_NAME`). Default nowhere: they are not offered.
+    pub files: Files,
     /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
     pub queues: Queues,
     /// Pages of other sites that may call this service from a browser. Default none: no cross-origin header is ever sent.
@@ -90,8 +89,7 @@ impl Default for ServerConfig {
             graph_mode_index_allow_list: Vec::new(),
             max_per_page: 20,
             request_data_days_to_live: 3,
-            request_logs_dir: None,
-            request_related_bundles_dir: None,
+            files: Files::default(),
             queues: Queues::default(),
             cors_origins: BTreeSet::new(),
             user_rate: None,

@@ -24,6 +24,7 @@
 //! What it deliberately does not know: what a request does, how a worker gets hold of it, and SQL. There is one file per endpoint.
 
 mod answer;
+mod artefact;
 mod base_url;
 mod body;
 mod caller;

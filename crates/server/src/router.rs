@@ -80,6 +80,14 @@ pub(crate) fn routes() -> Router<App> {
             "/api/v1/builds/{id}/logs",
             of_request(get(endpoint::logs::show)),
         )
+        .route(
+            "/api/v1/builds/{id}/related_bundles",
+            of_request(get(endpoint::related_bundles::show)),
+        )
+        .route(
+            "/api/v1/builds/{id}/nested-bundles",
+            of_request(get(endpoint::nested_bundles::show)),
+        )
         .method_not_allowed_fallback(async || method_not_allowed())
         .fallback(async || unknown_path())
 }

@@ -11,6 +11,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use files::{Directories, Files};
 use serde_json::{Map, Value};
 use server::ServerConfig;
 use support::Server;
@@ -74,6 +75,13 @@ fn take<T: serde::de::DeserializeOwned>(field: &mut T, value: &Value) {
 /// The settings of a profile that concern this server; the others are about queues, messages and endpoints to come.
 fn config(settings: &Map<String, Value>, state: &Path) -> ServerConfig {
     let mut config = support::proxied();
+    let mut directories = Directories::default();
+    let directory = |value: &Value| {
+        let template = value.as_str().unwrap();
+        Some(PathBuf::from(
+            template.replace("{state}", state.to_str().unwrap()),
+        ))
+    };
     for (name, value) in settings {
         match name.as_str() {
             "LOGIN_DISABLED" => config.login_disabled = value.as_bool().unwrap(),
@@ -85,21 +93,18 @@ fn config(settings: &Map<String, Value>, state: &Path) -> ServerConfig {
             }
             "IIB_MAX_PER_PAGE" => config.max_per_page = value.as_u64().unwrap(),
             "IIB_REQUEST_DATA_DAYS_TO_LIVE" => take(&mut config.request_data_days_to_live, value),
-            "IIB_REQUEST_LOGS_DIR" => {
-                let directory = value
-                    .as_str()
-                    .unwrap()
-                    .replace("{state}", state.to_str().unwrap());
-                config.request_logs_dir = Some(PathBuf::from(directory));
+            "IIB_REQUEST_LOGS_DIR" => directories.log = directory(value),
+            "IIB_REQUEST_RELATED_BUNDLES_DIR" => directories.related_bundles = directory(value),
+            "IIB_REQUEST_RECURSIVE_RELATED_BUNDLES_DIR" => {
+                directories.nested_bundles = directory(value);
             }
             "IIB_USER_TO_QUEUE"
-            | "IIB_REQUEST_RELATED_BUNDLES_DIR"
-            | "IIB_REQUEST_RECURSIVE_RELATED_BUNDLES_DIR"
             | "IIB_MESSAGING_BATCH_STATE_DESTINATION"
             | "IIB_MESSAGING_BUILD_STATE_DESTINATION" => {}
             _ => panic!("the setting {name} is new; say what it means here"),
         }
     }
+    config.files = Files::in_directories(directories);
     config
 }
 

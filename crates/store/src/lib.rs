@@ -27,6 +27,7 @@ mod claim;
 mod config;
 mod entity;
 mod error;
+mod expiry;
 mod filter;
 mod images;
 mod job;

@@ -285,3 +285,22 @@ fn grep(fixture: &Fixture, text: &str) -> usize {
         })
         .count()
 }
+
+#[tokio::test]
+async fn files_may_go_of_requests_that_ended_long_enough_ago_and_of_no_others() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let ended = fixture.submit("r/index:1").await;
+    let job = fixture.claim().await;
+    let end = update(State::Failed, "it ended", ResultFields::default());
+    store.finish(&job.lease, &end).await.unwrap();
+    let running = fixture.submit("r/index:2").await;
+    let ids = [ended, running, 999];
+    let before = |at| store.ended_before(&ids, at);
+    let at = store.now();
+    assert_eq!(before(at).await.unwrap(), [0_i64; 0]);
+    fixture.pass(std::time::Duration::from_hours(1));
+    let at = store.now();
+    assert_eq!(before(at).await.unwrap(), [ended]);
+    assert_eq!(store.ended_before(&[], at).await.unwrap(), [0_i64; 0]);
+}

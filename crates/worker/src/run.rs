@@ -102,13 +102,17 @@ impl Worker {
     async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
         let span = tracing::info_span!("request", id, attempt = job.attempt);
-        self.do_job(job, shutdown).instrument(span).await;
         if let Some(logs) = &self.logs {
-            logs.close(id).await;
+            logs.begin(id).await;
+        }
+        let log_delivered = self.do_job(job, shutdown).instrument(span).await;
+        if let Some(logs) = &self.logs {
+            logs.end(id, log_delivered).await;
         }
     }
 
-    async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
+    /// Does `job` and records how it ended. Says whether that is recorded and its log where it is read.
+    async fn do_job(&self, job: Job, shutdown: &CancellationToken) -> bool {
         tracing::info!(
             "iib {} works on request {}, attempt {}",
             env!("CARGO_PKG_VERSION"),
@@ -128,12 +132,14 @@ impl Worker {
                 () = drained(shutdown, self.config.drain) => Outcome::GiveBack,
             }
         };
+        let mut log_delivered = false;
         let recorded = match outcome {
             Outcome::Final(update) => {
                 match update.state {
                     State::Complete => tracing::info!("{}", update.state_reason),
                     State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
                 }
+                log_delivered = self.deliver_log(&job).await;
                 self.store.finish(&job.lease, &update).await
             }
             Outcome::NotOurs(reason) => {
@@ -142,12 +148,29 @@ impl Worker {
             }
             Outcome::GiveBack => {
                 tracing::info!("the service shuts down; the request continues at the next start");
+                // Perhaps on another host.
+                self.deliver_log(&job).await;
                 self.store.release(&job.lease).await
             }
         };
         if let Err(error) = recorded {
             // The lease runs out and the job is claimed again, here or elsewhere: nothing is lost.
             tracing::error!(error = %report(&error), "the end of the request could not be recorded");
+            return false;
+        }
+        log_delivered
+    }
+
+    /// Takes the log to where it is read, before anybody is told that there is more to read. Says whether it is there.
+    async fn deliver_log(&self, job: &Job) -> bool {
+        let Some(logs) = &self.logs else {
+            return false;
+        };
+        tokio::select! {
+            // Safe to drop: readers then see what was delivered before, and the next look for leftovers delivers the rest.
+            delivered = logs.deliver(job.request_id) => delivered,
+            // Recording the end says what that means.
+            _ = self.keep_lease(job) => false,
         }
     }
 
@@ -309,7 +332,7 @@ fn failed(reason: String) -> Outcome {
 }
 
 /// An error and its causes in one line.
-fn report(error: &dyn std::error::Error) -> String {
+pub(crate) fn report(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

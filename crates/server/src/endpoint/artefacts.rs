@@ -1,6 +1,7 @@
 //! The links to a request's files in other answers (sections 4.1 and 4.3).
 
 use api::{Artefact, Artefacts, RequestType, RequestView, timestamp};
+use files::Kind;
 
 use crate::base_url::BaseUrl;
 use crate::router::AppState;
@@ -14,9 +15,9 @@ pub(crate) fn of(app: &AppState, base: &BaseUrl, view: &RequestView) -> Artefact
     };
     let kind = view.request_type();
     Artefacts {
-        logs: config.request_logs_dir.is_some().then(|| file("logs")),
+        logs: config.files.keeps(Kind::Log).then(|| file("logs")),
         related_bundles: (kind == RequestType::RegenerateBundle
-            && config.request_related_bundles_dir.is_some())
+            && config.files.keeps(Kind::RelatedBundles))
         .then(|| file("related_bundles")),
         nested_bundles: (kind == RequestType::RecursiveRelatedBundles)
             .then(|| file("nested-bundles")),

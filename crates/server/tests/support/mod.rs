@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use files::{Directories, Files};
 use serde_json::{Value, json};
 use server::{LiveConfig, ServerConfig};
 use store::{Clock, SealingKey, State, Store, StoreConfig, Update, WorkerId};
@@ -49,6 +50,15 @@ pub fn open() -> ServerConfig {
         login_disabled: true,
         ..proxied()
     }
+}
+
+/// Files of every kind in `directory`.
+pub fn kept_in(directory: &Path) -> Files {
+    Files::in_directories(Directories {
+        log: Some(directory.to_owned()),
+        related_bundles: Some(directory.to_owned()),
+        nested_bundles: Some(directory.to_owned()),
+    })
 }
 
 impl Server {
