@@ -11,10 +11,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("builder", &["bundle", "catalog", "indexdb", "oci"]),
     ("bundle", &["catalog"]),
     ("catalog", &[]),
+    ("client", &["api"]),
     (
         "iib",
         &[
-            "api", "builder", "bundle", "catalog", "files", "indexdb", "oci", "registry",
+            "api", "builder", "bundle", "catalog", "client", "files", "indexdb", "oci", "registry",
             "samples", "server", "store", "worker",
         ],
     ),

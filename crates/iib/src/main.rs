@@ -78,6 +78,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::manifest::run(command)).await
         }
+        Command::Request(command) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::request::run(command)).await
+        }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None)?;
             commands::registry_serve::run(args).await

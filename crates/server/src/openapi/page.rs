@@ -36,8 +36,8 @@ pub(super) fn render(document: &Value, operations: &[Operation]) -> Page {
 fn html(document: &Value, operations: &[Operation]) -> String {
     let title = escaped(text(&document["info"]["title"]));
     let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
     );
     navigation(&mut out, operations);
     out.push_str("<main>\n");

@@ -118,7 +118,7 @@ fn row(
             escaped(&default.to_string())
         );
     }
-    out.push_str("</span><br>");
+    out.push_str("</span><br />");
     inline(out, text(&described["description"]));
     out.push_str("</td></tr>\n");
 }
@@ -193,33 +193,30 @@ fn alternatives(values: &Value) -> String {
     names.join(", ")
 }
 
-/// The statuses of an operation, and what a good answer holds.
+/// What a good answer holds, and the statuses of errors, which are explained in one place.
 pub(super) fn answers(out: &mut String, document: &Value, answers: &Value) {
-    out.push_str("<h4>Answers</h4>\n<div class=\"scroll\"><table>\n");
+    out.push_str("<h4>Answers</h4>\n");
     let mut details = String::new();
+    let mut errors = Vec::new();
     for (status, answer) in answers.as_object().into_iter().flatten() {
-        let answer = resolved(document, answer);
-        put!(out, "<tr><td>{}</td><td>", escaped(status));
-        inline(out, text(&answer["description"]));
-        let content = answer["content"].as_object();
-        let media: Vec<&str> = content
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if status.starts_with('2') {
-            put!(
-                out,
-                " <span class=\"kind\">{}</span>",
-                escaped(&media.join(", "))
-            );
-            for (_, content) in content.into_iter().flatten() {
-                shape(&mut details, document, &content["schema"]);
-            }
+        if !status.starts_with('2') {
+            errors.push(status.as_str());
+            continue;
         }
-        out.push_str("</td></tr>\n");
+        put!(out, "<p><strong>{}</strong> ", escaped(status));
+        inline(out, text(&answer["description"]));
+        for (media_type, content) in answer["content"].as_object().into_iter().flatten() {
+            put!(out, " <span class=\"kind\">{}</span>", escaped(media_type));
+            shape(&mut details, document, &content["schema"]);
+        }
+        out.push_str("</p>\n");
     }
-    out.push_str("</table></div>\n");
+    errors.sort_unstable();
+    put!(
+        out,
+        "<p class=\"kind\">Errors: {} (<a href=\"#errors\">what they mean</a>)</p>\n",
+        errors.join(", ")
+    );
     out.push_str(&details);
 }
 
