@@ -15,8 +15,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "iib",
         &[
-            "api", "builder", "bundle", "catalog", "client", "files", "indexdb", "oci", "registry",
-            "samples", "server", "store", "worker",
+            "api",
+            "builder",
+            "bundle",
+            "catalog",
+            "client",
+            "files",
+            "indexdb",
+            "oci",
+            "registry",
+            "samples",
+            "server",
+            "store",
+            "telemetry",
+            "worker",
         ],
     ),
     ("files", &[]),
@@ -25,9 +37,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("registry", &[]),
     ("samples", &["oci"]),
-    ("server", &["api", "files", "store"]),
+    ("server", &["api", "files", "store", "telemetry"]),
     ("store", &["api"]),
-    ("worker", &["api", "builder", "files", "oci", "store"]),
+    ("telemetry", &[]),
+    (
+        "worker",
+        &["api", "builder", "files", "oci", "store", "telemetry"],
+    ),
     (
         "xtask",
         &[

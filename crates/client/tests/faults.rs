@@ -16,7 +16,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// Method, path, idempotency key, last event id, authorization.
-type Seen = Vec<(String, String, Option<String>, Option<String>, Option<String>)>;
+type Seen = Vec<(
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+)>;
 
 /// A service that answers as scripted, whatever is asked, and remembers what was.
 struct Scripted {
@@ -65,7 +71,9 @@ async fn scripted(answers: Vec<Response>) -> Scripted {
 impl Scripted {
     fn paths(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap();
-        seen.iter().map(|(method, path, ..)| format!("{method} {path}")).collect()
+        seen.iter()
+            .map(|(method, path, ..)| format!("{method} {path}"))
+            .collect()
     }
 }
 
@@ -123,7 +131,11 @@ async fn a_read_is_repeated_while_the_trouble_is_passing() {
     assert_eq!(service.paths().len(), 3, "as often as allowed");
     let service = scripted(vec![status(500, "broken")]).await;
     assert!(service.client.show(1).await.is_err());
-    assert_eq!(service.paths().len(), 1, "what is not passing is not repeated");
+    assert_eq!(
+        service.paths().len(),
+        1,
+        "what is not passing is not repeated"
+    );
 }
 
 #[tokio::test]
@@ -152,16 +164,30 @@ async fn a_submit_of_unknown_outcome_is_repeated_only_where_its_key_is_honoured(
         .await;
         assert_eq!(service.client.submit(&add()).await.unwrap().id, 1);
         let submit = "POST /api/v1/builds/add";
-        assert_eq!(service.paths(), [submit, "GET /api/v1/openapi.json", submit]);
+        assert_eq!(
+            service.paths(),
+            [submit, "GET /api/v1/openapi.json", submit]
+        );
         let seen = service.seen.lock().unwrap().clone();
         assert_eq!(seen[0].2, seen[2].2);
 
-        for document in [status(404, "no"), fine(&json!({"paths": {}})), fine(&json!([]))] {
+        for document in [
+            status(404, "no"),
+            fine(&json!({"paths": {}})),
+            fine(&json!([])),
+        ] {
             let service = scripted(vec![status(trouble, "who knows"), document]).await;
             let error = service.client.submit(&add()).await.unwrap_err();
             assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error:?}");
             assert!(error.to_string().contains("who knows"), "{error}");
-            assert_eq!(service.paths().iter().filter(|path| *path == submit).count(), 1);
+            assert_eq!(
+                service
+                    .paths()
+                    .iter()
+                    .filter(|path| *path == submit)
+                    .count(),
+                1
+            );
         }
     }
     let service = scripted(vec![broken(), status(404, "no")]).await;
@@ -172,9 +198,15 @@ async fn a_submit_of_unknown_outcome_is_repeated_only_where_its_key_is_honoured(
 #[tokio::test]
 async fn what_is_no_such_service_is_told_from_one_that_refuses() {
     let service = scripted(vec!["<html>".into_response()]).await;
-    assert!(matches!(service.client.show(1).await, Err(Error::Foreign { status: 200, .. })));
+    assert!(matches!(
+        service.client.show(1).await,
+        Err(Error::Foreign { status: 200, .. })
+    ));
     let service = scripted(Vec::new()).await;
-    assert!(matches!(service.client.show(1).await, Err(Error::Foreign { status: 418, .. })));
+    assert!(matches!(
+        service.client.show(1).await,
+        Err(Error::Foreign { status: 418, .. })
+    ));
 }
 
 #[tokio::test]
@@ -198,14 +230,25 @@ async fn a_request_is_followed_by_events_through_broken_streams() {
         .unwrap();
     assert_eq!(ended.state_reason, "complete");
     assert_eq!(told, ["in_progress", "hello", "world", "complete"]);
-    let ids: Vec<_> = service.seen.lock().unwrap().iter().map(|seen| seen.3.clone()).collect();
+    let ids: Vec<_> = service
+        .seen
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|seen| seen.3.clone())
+        .collect();
     assert_eq!(ids, [None, None, Some("2".to_owned())]);
 }
 
 #[tokio::test]
 async fn without_events_or_when_they_fail_a_request_is_looked_at_again_and_again() {
     let garbage = events("event: state\ndata: garbage\n\n".into());
-    for first in [status(404, "no"), status(405, "no"), fine(&json!({})), garbage] {
+    for first in [
+        status(404, "no"),
+        status(405, "no"),
+        fine(&json!({})),
+        garbage,
+    ] {
         let service = scripted(vec![
             first,
             fine(&request("in_progress")),

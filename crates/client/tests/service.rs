@@ -26,7 +26,13 @@ struct Service {
 async fn start(login_disabled: bool) -> Service {
     let directory = tempfile::tempdir().unwrap();
     let key = SealingKey::load_or_generate(&directory.path().join("key")).unwrap();
-    let database = directory.path().join("iib.db").to_str().unwrap().parse().unwrap();
+    let database = directory
+        .path()
+        .join("iib.db")
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let store = Store::open(&StoreConfig {
         migrate: true,
         ..StoreConfig::new(database, key)
@@ -40,7 +46,12 @@ async fn start(login_disabled: bool) -> Service {
         login_disabled,
         ..ServerConfig::default()
     });
-    tokio::spawn(server::serve(listener, config, store.clone(), shutdown.clone()));
+    tokio::spawn(server::serve(
+        listener,
+        config,
+        store.clone(),
+        shutdown.clone(),
+    ));
     let config = ClientConfig {
         poll: (Duration::from_millis(10), Duration::from_millis(50)),
         retries: Retries {
@@ -113,10 +124,16 @@ async fn what_is_submitted_can_be_shown_and_listed() {
     assert_eq!((page.items, page.meta.total), (vec![added], 1));
 
     let batch = Batch {
-        build_requests: vec![json!({"operators": ["op"], "from_index": "r/index:1", "binary_image": "r/opm:1"})],
+        build_requests: vec![
+            json!({"operators": ["op"], "from_index": "r/index:1", "binary_image": "r/opm:1"}),
+        ],
         annotations: None,
     };
-    let batch = service.client.submit_batch(BatchKind::AddRm, &batch).await.unwrap();
+    let batch = service
+        .client
+        .submit_batch(BatchKind::AddRm, &batch)
+        .await
+        .unwrap();
     assert_eq!(batch.len(), 1);
     service.shutdown.cancel();
 }
@@ -152,11 +169,21 @@ async fn every_problem_of_a_payload_is_told() {
     });
     let error = service.client.submit(&wrong).await.unwrap_err();
     let complaint = error.complaint().unwrap();
-    assert_eq!((complaint.status, complaint.code.as_deref()), (400, Some("invalid-payload")));
-    let fields: Vec<&str> = complaint.problems.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!(
+        (complaint.status, complaint.code.as_deref()),
+        (400, Some("invalid-payload"))
+    );
+    let fields: Vec<&str> = complaint
+        .problems
+        .iter()
+        .map(|(field, _)| field.as_str())
+        .collect();
     for field in ["bundles", "build_tags", "from_index", "binary_image"] {
         assert!(fields.contains(&field), "{field} {fields:?}");
-        assert!(error.to_string().contains(&format!("\n  `{field}` ")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("\n  `{field}` ")),
+            "{error}"
+        );
     }
 }
 
@@ -187,7 +214,10 @@ async fn a_service_that_is_away_is_named() {
         ..ClientConfig::new(format!("http://{address}").parse().unwrap())
     };
     let client = Client::new(config).unwrap();
-    for error in [client.show(1).await.unwrap_err(), client.submit(&add()).await.unwrap_err()] {
+    for error in [
+        client.show(1).await.unwrap_err(),
+        client.submit(&add()).await.unwrap_err(),
+    ] {
         assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains(&address.to_string()), "{error}");
     }

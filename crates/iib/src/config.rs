@@ -7,6 +7,7 @@ mod queues;
 mod registries;
 mod server;
 mod store;
+mod telemetry;
 mod words;
 mod worker;
 
@@ -21,6 +22,7 @@ pub(crate) use self::queues::QueuesSection;
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
 pub(crate) use self::store::StoreSection;
+pub(crate) use self::telemetry::TelemetrySection;
 pub(crate) use self::words::RegistryHostText;
 pub(crate) use self::worker::WorkerSection;
 
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) files: FilesSection,
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
+    pub(crate) telemetry: TelemetrySection,
 }
 
 impl Config {

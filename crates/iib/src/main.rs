@@ -7,10 +7,12 @@ mod commands;
 mod config;
 mod ledger;
 mod logging;
+mod measuring;
 mod registries;
 mod request_files;
 mod service;
 mod terminal;
+mod traces;
 mod user_dirs;
 
 use std::fmt;
@@ -83,7 +85,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             Box::pin(commands::request::run(command)).await
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
-            logging::for_service(&cli.log, None)?;
+            logging::for_service(&cli.log, None, None)?;
             commands::registry_serve::run(args).await
         }
     }

@@ -22,6 +22,7 @@ use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText};
+use crate::measuring::Measuring;
 use crate::{registries, request_files};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
@@ -123,10 +124,14 @@ impl Service {
         files: Files,
         logs: RequestLogs,
         listener: TcpListener,
+        measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
-        let server_config = server_config(config, files.clone())?;
+        let server_config = ServerConfig {
+            metrics: measuring.as_ref().and_then(Measuring::on_api),
+            ..server_config(config, files.clone())?
+        };
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -172,6 +177,9 @@ impl Service {
             tidy_up.await;
             Ok(())
         });
+        if let Some(measuring) = measuring {
+            tasks.spawn(measuring.run(store.clone(), shutdown.clone()));
+        }
         let stop = shutdown.clone();
         tasks.spawn(async move {
             server::serve(listener, server_config, store, stop)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::Scope;
 use files::Files;
 use http::HeaderName;
+use telemetry::Metrics;
 
 use crate::cors::Origin;
 use crate::queues::Queues;
@@ -45,6 +46,8 @@ pub struct ServerConfig {
     /// Where the files of requests are read: logs, related bundles, nested bundles (`IIB_REQUEST_LOGS_DIR` and its like,
     /// `IIB_AWS_S3_BUCKET_NAME`). Default nowhere: they are not offered.
     pub files: Files,
+    /// What `/metrics` prints. Default none: there is no such path. Only looked at when the server starts.
+    pub metrics: Option<Metrics>,
     /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
     pub queues: Queues,
     /// Pages of other sites that may call this service from a browser. Default none: no cross-origin header is ever sent.
@@ -90,6 +93,7 @@ impl Default for ServerConfig {
             max_per_page: 20,
             request_data_days_to_live: 3,
             files: Files::default(),
+            metrics: None,
             queues: Queues::default(),
             cors_origins: BTreeSet::new(),
             user_rate: None,

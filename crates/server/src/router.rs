@@ -18,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::endpoint;
 use crate::live_config::LiveConfig;
 use crate::rate::{self, Rates};
+use crate::scrape::Scrape;
 use crate::{cors, observe, security_headers};
 
 /// The path that tells whether the service works.
@@ -30,6 +31,8 @@ pub(crate) type App = Arc<AppState>;
 pub(crate) struct AppState {
     pub(crate) config: LiveConfig,
     pub(crate) store: Store,
+    /// What `/metrics` prints; none where it is not served here.
+    pub(crate) scrape: Option<Scrape>,
     pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
@@ -65,6 +68,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
         .route("/api/v1/openapi.json", get(endpoint::openapi::show))
+        .route("/metrics", get(endpoint::metrics::show))
         .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
         .merge(submits())

@@ -23,8 +23,10 @@ use tower::ServiceExt as _;
 use crate::caller::{Peer, Secure};
 use crate::config::ServerConfig;
 use crate::live_config::LiveConfig;
+use crate::measure::UnderWay;
 use crate::rate::Rates;
 use crate::router::{AppState, router};
+use crate::scrape::Scrape;
 use crate::tls::{Certificates, TlsError};
 use crate::unread::CutWhenUnread;
 
@@ -73,6 +75,11 @@ pub async fn serve(
     };
     let app = router(Arc::new(AppState {
         config: config.clone(),
+        scrape: config
+            .snapshot()
+            .metrics
+            .clone()
+            .map(|metrics| Scrape::new(metrics, store.clone())),
         store,
         rates: Rates::default(),
         local,
@@ -91,6 +98,7 @@ pub async fn serve(
         {
             let connection = connection(stream, peer, host.clone(), graceful.watcher());
             connections.spawn(async move {
+                let _open = UnderWay::connection();
                 connection.await;
                 drop(permit);
             });

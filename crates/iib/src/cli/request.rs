@@ -266,12 +266,7 @@ pub(crate) struct RecursiveRelatedBundlesArgs {
 #[derive(Debug, Args)]
 pub(crate) struct FbcOperationsArgs {
     /// Images with catalog fragments, separated by commas; repeatable
-    #[arg(
-        long,
-        required = true,
-        value_delimiter = ',',
-        value_name = "PULLSPEC"
-    )]
+    #[arg(long, required = true, value_delimiter = ',', value_name = "PULLSPEC")]
     pub(crate) fragments: Vec<String>,
     #[command(flatten)]
     pub(crate) index: IndexArgs,
@@ -374,8 +369,12 @@ fn state(text: &str) -> Result<State, String> {
 }
 
 fn request_type(text: &str) -> Result<RequestType, String> {
-    RequestType::from_name(text)
-        .ok_or_else(|| format!("use one of {}", RequestType::ALL.map(RequestType::name).join(", ")))
+    RequestType::from_name(text).ok_or_else(|| {
+        format!(
+            "use one of {}",
+            RequestType::ALL.map(RequestType::name).join(", ")
+        )
+    })
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -59,7 +59,11 @@ async fn cancel(args: OneArgs) -> anyhow::Result<()> {
 
 async fn watch(args: WatchArgs) -> anyhow::Result<()> {
     let client = connect::client(&args.one.service).await?;
-    let logs = if args.logs { wait::Logs::Shown } else { wait::Logs::Left };
+    let logs = if args.logs {
+        wait::Logs::Shown
+    } else {
+        wait::Logs::Left
+    };
     let request = wait::until_ended(&client, args.one.id, logs).await?;
     print::ended(&[request], args.one.output)
 }

@@ -14,6 +14,8 @@ use super::words::OriginText;
 pub(crate) struct ServerSection {
     /// The address to listen on.
     pub(crate) listen: SocketAddr,
+    /// An address for `/metrics` alone. None: it is served with the API.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// Accept requests without a user. Off: every POST needs a user from a trusted proxy.
     pub(crate) login_disabled: bool,
     /// Addresses of proxies whose user header is believed.
@@ -41,6 +43,7 @@ impl Default for ServerSection {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8320)),
+            metrics_listen: None,
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: "X-Remote-User".to_owned(),

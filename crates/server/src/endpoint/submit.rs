@@ -8,6 +8,7 @@ use axum::routing::{MethodRouter, post};
 use http::StatusCode;
 use serde_json::{Map, Value};
 use store::{NewRequest, Submission};
+use telemetry::TraceContext;
 
 use crate::answer::{ApiError, json};
 use crate::base_url::BaseUrl;
@@ -110,6 +111,8 @@ impl Accepted {
                 requests,
                 annotations: self.annotations,
                 user: user.map(ToOwned::to_owned),
+                trace_context: TraceContext::of(&tracing::Span::current())
+                    .map(|context| context.as_str().to_owned()),
             })
             .await?;
         for view in &views {

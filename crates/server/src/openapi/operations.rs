@@ -476,6 +476,18 @@ fn service() -> Vec<Operation> {
             ),
         ),
         get(
+            "/metrics",
+            "showMetrics",
+            "Metrics for Prometheus",
+            good(
+                "Prometheus text format 0.0.4.",
+                "text/plain",
+                &json!({"type": "string"}),
+            ),
+        )
+        .about("Elsewhere, and 404 here, where the service is configured with a listener of its own for them.")
+        .errors(&[404]),
+        get(
             "/api/v1/openapi.json",
             "showDocument",
             "This document",

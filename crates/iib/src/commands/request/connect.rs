@@ -18,7 +18,10 @@ pub(super) async fn client(args: &ServiceArgs) -> anyhow::Result<Client> {
     let mut ca = Vec::new();
     for path in &args.ca {
         let pem = tokio::fs::read(path).await.with_context(|| {
-            format!("the certificate authority `{}` could not be read", path.display())
+            format!(
+                "the certificate authority `{}` could not be read",
+                path.display()
+            )
         })?;
         ca.push(pem);
     }
@@ -49,7 +52,9 @@ pub(super) async fn secret(
 ) -> anyhow::Result<Option<SecretString>> {
     let Some(file) = file else {
         let given = std::env::var(variable).ok();
-        return Ok(given.filter(|text| !text.is_empty()).map(SecretString::from));
+        return Ok(given
+            .filter(|text| !text.is_empty())
+            .map(SecretString::from));
     };
     let text = SecretString::from(read(file).await?);
     let text = text.expose_secret().trim();

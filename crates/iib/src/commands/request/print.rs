@@ -82,10 +82,16 @@ pub(super) fn page(page: &Page, output: OutputFormat) -> anyhow::Result<()> {
     }
     let mut text = String::new();
     for request in &page.items {
-        let what = ["index_image", "bundle_image", "from_index", "from_bundle_image", "parent_bundle_image"]
-            .iter()
-            .find_map(|key| request.text(key))
-            .unwrap_or_default();
+        let what = [
+            "index_image",
+            "bundle_image",
+            "from_index",
+            "from_bundle_image",
+            "parent_bundle_image",
+        ]
+        .iter()
+        .find_map(|key| request.text(key))
+        .unwrap_or_default();
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
@@ -135,7 +141,12 @@ fn describe(request: &Request) -> String {
             let _ = writeln!(text, "{label:<9} {value}");
         }
     }
-    for (key, label) in [("arches", "arches"), ("bundles", "bundles"), ("removed_operators", "removed"), ("fbc_fragments", "fragments")] {
+    for (key, label) in [
+        ("arches", "arches"),
+        ("bundles", "bundles"),
+        ("removed_operators", "removed"),
+        ("fbc_fragments", "fragments"),
+    ] {
         let values: Vec<&str> = request
             .json
             .get(key)
