@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index;
@@ -85,6 +86,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  export IIB_SERVER=https://iib.example.com IIB_TOKEN_FILE=~/.iib-token\n  iib request add --bundles quay.io/ns/bundle@sha256:… --from-index quay.io/ns/index:v4.19 --wait\n  iib request list --state in_progress\n  iib request watch 12\n\nA submit carries a key of its own, by which services that remember keys know it again; others are never asked to do the same twice.\n\nExit codes: 0 it worked (with --wait and watch: the request is complete), 1 it failed, 2 the command line is wrong"
     )]
     Request(request::RequestCommand),
+    /// What callers of a service prove themselves with
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

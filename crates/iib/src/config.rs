@@ -1,5 +1,6 @@
 //! The service's configuration: one TOML file; flags and their environment variables win over it.
 
+mod auth;
 mod build;
 mod files;
 mod limits;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Deserialize;
 
+pub(crate) use self::auth::AuthSection;
 pub(crate) use self::build::BuildSection;
 pub(crate) use self::files::FilesSection;
 pub(crate) use self::queues::QueuesSection;
@@ -33,6 +35,7 @@ pub(crate) struct Config {
     /// Where state, logs, keys and work files are kept. Default: `iib-data` in the working directory.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) server: ServerSection,
+    pub(crate) auth: AuthSection,
     pub(crate) build: BuildSection,
     pub(crate) queues: QueuesSection,
     pub(crate) store: StoreSection,

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use crate::cli::auth::AuthCommand;
 use crate::cli::{Cli, Command, IndexCommand, RegistryCommand};
 
 fn main() -> ExitCode {
@@ -83,6 +84,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Request(command) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::request::run(command)).await
+        }
+        Command::Auth(AuthCommand::NewToken(args)) => {
+            logging::for_commands(&cli.log)?;
+            commands::auth_new_token::run(&args)
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None, None)?;

@@ -332,7 +332,8 @@ fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> 
     Ok(ServerConfig {
         listen: section.listen,
         login_disabled: section.login_disabled,
-        trusted_proxies: section.trusted_proxies.clone(),
+        trusted_proxies: section.trusted_proxies.iter().map(|text| text.0).collect(),
+        auth: config.auth.for_server()?,
         user_header: section.user_header.parse().with_context(|| {
             format!(
                 "`server.user_header` is `{}`, which is no name of a header",

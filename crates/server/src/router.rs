@@ -14,6 +14,7 @@ use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
+use crate::auth::{self, Authenticator};
 use crate::config::ServerConfig;
 use crate::endpoint;
 use crate::live_config::LiveConfig;
@@ -30,6 +31,7 @@ pub(crate) type App = Arc<AppState>;
 #[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) config: LiveConfig,
+    pub(crate) auth: Authenticator,
     pub(crate) store: Store,
     /// What `/metrics` prints; none where it is not served here.
     pub(crate) scrape: Option<Scrape>,
@@ -46,7 +48,7 @@ impl AppState {
 }
 
 pub(crate) fn router(app: App) -> Router {
-    routes()
+    auth::return_answer_token(routes())
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             rate::limit,

@@ -1,12 +1,12 @@
 //! `[server]`: the REST API.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::Deserialize;
 
 use super::limits::LimitsSection;
-use super::words::OriginText;
+use super::words::{OriginText, ProxyNetworkText};
 
 /// `[server]`: the REST API.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,10 +16,10 @@ pub(crate) struct ServerSection {
     pub(crate) listen: SocketAddr,
     /// An address for `/metrics` alone. None: it is served with the API.
     pub(crate) metrics_listen: Option<SocketAddr>,
-    /// Accept requests without a user. Off: every POST needs a user from a trusted proxy.
+    /// Accept requests without a user. Off: every POST needs a user.
     pub(crate) login_disabled: bool,
-    /// Addresses of proxies whose user header is believed.
-    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// Addresses and networks of proxies whose user header is believed.
+    pub(crate) trusted_proxies: Vec<ProxyNetworkText>,
     /// The header in which they name the user.
     pub(crate) user_header: String,
     /// Users that are workers.

@@ -84,7 +84,7 @@ impl Accepted {
     ) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let config = app.config();
-        let caller = require_user(&parts, &config)?;
+        let caller = require_user(&parts, app, &config).await?;
         let object = json_object(&parts.headers, body, &config).await?;
         let (payloads, annotations) = parse(&object, &rules(&config, &caller))?;
         Ok(Self {
