@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod index;
 pub(crate) mod manifest;
+pub(crate) mod request;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -80,6 +81,12 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Ask a service for work, and follow it
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  export IIB_SERVER=https://iib.example.com IIB_TOKEN_FILE=~/.iib-token\n  iib request add --bundles quay.io/ns/bundle@sha256:… --from-index quay.io/ns/index:v4.19 --wait\n  iib request list --state in_progress\n  iib request watch 12\n\nA submit carries a key of its own, by which services that remember keys know it again; others are never asked to do the same twice.\n\nExit codes: 0 it worked (with --wait and watch: the request is complete), 1 it failed, 2 the command line is wrong"
+    )]
+    Request(request::RequestCommand),
     /// What callers of a service prove themselves with
     #[command(subcommand)]
     Auth(auth::AuthCommand),

@@ -13,4 +13,5 @@ pub(crate) mod index_rollback;
 pub(crate) mod manifest;
 pub(crate) mod quickstart;
 pub(crate) mod registry_serve;
+pub(crate) mod request;
 pub(crate) mod serve;

@@ -82,6 +82,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::manifest::run(command)).await
         }
+        Command::Request(command) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::request::run(command)).await
+        }
         Command::Auth(AuthCommand::NewToken(args)) => {
             logging::for_commands(&cli.log)?;
             commands::auth_new_token::run(&args)

@@ -10,6 +10,7 @@ pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod nested_bundles;
+pub(crate) mod openapi;
 pub(crate) mod patch;
 pub(crate) mod queue;
 pub(crate) mod related_bundles;

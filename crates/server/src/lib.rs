@@ -37,6 +37,7 @@ mod etag;
 mod live_config;
 mod measure;
 mod observe;
+mod openapi;
 mod pattern;
 mod queues;
 mod rate;

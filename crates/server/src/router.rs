@@ -73,9 +73,10 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
+        .route("/api/v1/openapi.json", get(endpoint::openapi::show))
         .route("/metrics", get(endpoint::metrics::show))
         .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
