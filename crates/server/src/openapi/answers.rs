@@ -64,7 +64,8 @@ fn error(status: u16) -> Value {
     })
 }
 
-fn header(name: &str) -> Value {
+/// A reference to the header of this name.
+pub(super) fn header(name: &str) -> Value {
     json!({"$ref": format!("#/components/headers/{name}")})
 }
 
@@ -75,6 +76,7 @@ pub(super) fn headers() -> Value {
         "RequestId": text("The id of the HTTP request, under which the service's log has it."),
         "Authenticate": text("How to prove who one is, where there is more than the proxy's word."),
         "Allow": text("The methods that the path takes."),
+        "ETag": text("Changes with the answer. A caller that sends it as `If-None-Match` gets 304 while nothing has changed."),
         "RetryAfter": {
             "description": "Seconds after which it makes sense to try again.",
             "schema": {"type": "integer", "minimum": 1},
@@ -88,5 +90,13 @@ pub(super) fn good(about: &str, media_type: &str, schema: &Value) -> Value {
         "description": about,
         "headers": {"X-Request-Id": header("RequestId")},
         "content": {media_type: {"schema": schema}},
+    })
+}
+
+/// The answer to a caller who has the good one already.
+pub(super) fn not_modified() -> Value {
+    json!({
+        "description": "What the caller named in `If-None-Match` is what there is.",
+        "headers": {"X-Request-Id": header("RequestId"), "ETag": header("ETag")},
     })
 }

@@ -7,7 +7,7 @@ use api::schema::{self, reference};
 use api::{RequestType, State};
 use serde_json::{Map, Value, json};
 
-use super::answers::{error_reference, good};
+use super::answers::{error_reference, good, header, not_modified};
 
 /// The operations as readers look for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,10 @@ impl Operation {
     /// The operation as the document has it.
     pub(super) fn describe(&self) -> Value {
         let mut answers = Map::from_iter([(self.status.to_string(), self.answer.clone())]);
+        if self.method == "get" && self.answer["content"].get("application/json").is_some() {
+            answers[&self.status.to_string()]["headers"]["ETag"] = header("ETag");
+            answers.insert("304".to_owned(), not_modified());
+        }
         for status in self.errors.iter().chain(&ANYWHERE) {
             answers.insert(status.to_string(), error_reference(*status));
         }
@@ -144,6 +148,7 @@ pub(super) fn all() -> Vec<Operation> {
     let mut all: Vec<Operation> = schema::submitted().filter_map(submits::single).collect();
     all.extend([BatchKind::AddRm, BatchKind::RegenerateBundle].map(submits::batch));
     all.extend([list(), show(), patch()]);
+    all.extend(running());
     all.extend(files());
     all.extend(service());
     all.sort_by_key(|operation| {
@@ -238,6 +243,67 @@ fn show() -> Operation {
     )
     .parameters(id())
     .errors(&[400, 404])
+}
+
+/// What goes beyond the contract: a request while it waits and runs.
+fn running() -> Vec<Operation> {
+    let queue = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["id", "status", "queue", "position", "before", "running", "estimated_start"],
+        "properties": {
+            "id": {"type": "integer", "description": "The request."},
+            "status": {"enum": ["waiting", "running", "ended"]},
+            "queue": {"type": ["string", "null"], "description": "Its queue; null is the default queue."},
+            "position": {"type": ["integer", "null"], "minimum": 1, "description": "Its place among those that wait, from 1."},
+            "before": {"type": "array", "items": {"type": "integer"}, "maxItems": 100, "description": "Requests that wait before it, oldest first."},
+            "running": {"type": "integer", "minimum": 0, "description": "Requests of its queue that are worked on."},
+            "estimated_start": {"type": ["string", "null"], "description": "When work on it may begin, by what the newest requests of its type took."},
+        },
+    });
+    vec![
+        Operation::get(
+            "/api/v1/builds/{id}/events",
+            Group::Read,
+            "followRequest",
+            "Follow a request",
+            good(
+                "Server-sent events: `state` with an entry of the history, `log` with a line of the log, `end` with the request; then the stream is over.",
+                "text/event-stream",
+                &json!({"type": "string"}),
+            ),
+        )
+        .about("A client that lost its connection sends the id of its last event as `Last-Event-ID` and goes on from there.")
+        .parameters(id())
+        .errors(&[400, 404]),
+        Operation::get(
+            "/api/v1/builds/{id}/queue",
+            Group::Read,
+            "showQueue",
+            "What runs before a request",
+            good("Where it waits.", "application/json", &queue),
+        )
+        .parameters(id())
+        .errors(&[404]),
+        Operation {
+            method: "post",
+            needs_user: true,
+            ..Operation::get(
+                "/api/v1/builds/{id}/cancel",
+                Group::Read,
+                "cancelRequest",
+                "Cancel a request",
+                good(
+                    "The request, which has failed.",
+                    "application/json",
+                    &verbose(&reference("Request")),
+                ),
+            )
+            .about("Only the user who submitted it and workers may do this (403). A request that has ended cannot be cancelled (409). The body is not read.")
+            .parameters(id())
+            .errors(&[400, 401, 403, 404, 409])
+        },
+    ]
 }
 
 fn patch() -> Operation {
