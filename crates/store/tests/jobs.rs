@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
 
+#[macro_use]
 mod support;
 
 use std::collections::BTreeSet;
@@ -11,9 +12,7 @@ use serde_json::json;
 use store::{Error, ResultFields, State, WorkerId};
 use support::{Fixture, LEASE, update};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn eight_claimers_on_two_stores_get_every_job_once() {
-    let fixture = Fixture::new().await;
+async fn eight_claimers_on_two_stores_get_every_job_once(fixture: Fixture) {
     let mut submitted = BTreeSet::new();
     for number in 0..40 {
         submitted.insert(fixture.submit(&format!("r/index:{number}")).await);
@@ -44,9 +43,7 @@ async fn eight_claimers_on_two_stores_get_every_job_once() {
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), submitted);
 }
 
-#[tokio::test]
-async fn the_oldest_job_comes_first_with_what_a_worker_needs() {
-    let fixture = Fixture::new().await;
+async fn the_oldest_job_comes_first_with_what_a_worker_needs(fixture: Fixture) {
     let first = fixture.submit("r/index:1").await;
     fixture.submit("r/index:2").await;
     let job = fixture.claim().await;
@@ -60,14 +57,16 @@ async fn the_oldest_job_comes_first_with_what_a_worker_needs() {
         (first, 1, true, true)
     );
     assert_eq!(job.submitted, fixture.store.now());
-    let store::Payload::Add(payload) = job.payload;
-    assert_eq!(payload.from_index.as_deref(), Some("r/index:1"));
+    let store::Payload::Add(payload) = job.payload else {
+        panic!("it is an addition")
+    };
+    assert_eq!(payload.index.from_index.as_deref(), Some("r/index:1"));
     assert_eq!(payload.bundles, ["r/bundle:1"]);
 }
 
-#[tokio::test]
-async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_first() {
-    let fixture = Fixture::new().await;
+async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_first(
+    fixture: Fixture,
+) {
     let id = fixture.submit("r/index:1").await;
     let first = fixture.claim().await;
     fixture.claims_nothing().await;
@@ -104,9 +103,7 @@ async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_fir
     fixture.store.report(&second.lease, &working).await.unwrap();
 }
 
-#[tokio::test]
-async fn the_same_worker_claiming_again_gets_a_new_lease() {
-    let fixture = Fixture::new().await;
+async fn the_same_worker_claiming_again_gets_a_new_lease(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let worker = WorkerId::new("same");
     let first = fixture.store.claim(&worker, LEASE).await.unwrap().unwrap();
@@ -122,9 +119,7 @@ async fn the_same_worker_claiming_again_gets_a_new_lease() {
     );
 }
 
-#[tokio::test]
-async fn renewing_keeps_a_job() {
-    let fixture = Fixture::new().await;
+async fn renewing_keeps_a_job(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let job = fixture.claim().await;
     for _ in 0..3 {
@@ -134,9 +129,7 @@ async fn renewing_keeps_a_job() {
     fixture.claims_nothing().await;
 }
 
-#[tokio::test]
-async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker() {
-    let fixture = Fixture::new().await;
+async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker(fixture: Fixture) {
     let id = fixture.submit("r/index:1").await;
     let dead = fixture.claim().await;
 
@@ -162,9 +155,7 @@ async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker() 
     assert!(nothing.is_none(), "it is taken again");
 }
 
-#[tokio::test]
-async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job() {
-    let fixture = Fixture::new().await;
+async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let job = fixture.claim().await;
     fixture.set_back(24 * 60 * LEASE);
@@ -174,9 +165,7 @@ async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job() {
     assert_eq!(fixture.claim().await.attempt, 2, "it runs out as any other");
 }
 
-#[tokio::test]
-async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt() {
-    let fixture = Fixture::new().await;
+async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let first = fixture.claim().await;
     fixture
@@ -198,9 +187,7 @@ async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt() {
     );
 }
 
-#[tokio::test]
-async fn a_request_that_ended_takes_nothing_more() {
-    let fixture = Fixture::new().await;
+async fn a_request_that_ended_takes_nothing_more(fixture: Fixture) {
     let id = fixture.submit("r/index:1").await;
     let job = fixture.claim().await;
     let progress = update(State::InProgress, "on it", ResultFields::default());
@@ -228,9 +215,7 @@ async fn a_request_that_ended_takes_nothing_more() {
     fixture.claims_nothing().await;
 }
 
-#[tokio::test]
-async fn a_submit_wakes_a_waiting_worker_of_the_process() {
-    let fixture = Fixture::new().await;
+async fn a_submit_wakes_a_waiting_worker_of_the_process(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     tokio::time::timeout(Duration::from_secs(30), fixture.store.wake())
         .await
@@ -242,3 +227,16 @@ async fn a_submit_wakes_a_waiting_worker_of_the_process() {
         .expect("woken")
         .unwrap();
 }
+
+on_each_database!(
+    eight_claimers_on_two_stores_get_every_job_once,
+    the_oldest_job_comes_first_with_what_a_worker_needs,
+    a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_first,
+    the_same_worker_claiming_again_gets_a_new_lease,
+    renewing_keeps_a_job,
+    a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker,
+    a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job,
+    a_released_job_is_free_at_once_and_does_not_count_as_an_attempt,
+    a_request_that_ended_takes_nothing_more,
+    a_submit_wakes_a_waiting_worker_of_the_process,
+);
