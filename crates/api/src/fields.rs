@@ -46,6 +46,10 @@ impl<'a> Fields<'a> {
         self.object.get(name)
     }
 
+    pub(crate) fn not_null(&self, name: &str) -> Option<&'a Value> {
+        self.present(name).filter(|value| !value.is_null())
+    }
+
     pub(crate) fn truthy_or_boolean(&self, name: &str) -> Option<&'a Value> {
         self.present(name)
             .filter(|value| value.is_boolean() || !is_falsy(value))
@@ -67,6 +71,16 @@ impl<'a> Fields<'a> {
     /// A boolean when present; `null` is no boolean.
     pub(crate) fn strict_flag(&mut self, name: &str) -> Option<bool> {
         let value = self.present(name)?;
+        self.expect_flag(name, value)
+    }
+
+    /// A boolean; absent or `null` is none.
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.not_null(name)?;
+        self.expect_flag(name, value)
+    }
+
+    fn expect_flag(&mut self, name: &str, value: &Value) -> Option<bool> {
         let flag = value.as_bool();
         if flag.is_none() {
             self.findings.invalid(
@@ -157,6 +171,20 @@ impl<'a> Fields<'a> {
     /// An object whose values are strings; absent or falsy is none.
     pub(crate) fn texts_by_name(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
         let value = self.truthy_or_boolean(name)?;
+        self.expect_texts_by_name(name, value)
+    }
+
+    /// An object whose values are strings; absent or `null` is none.
+    pub(crate) fn strict_texts_by_name(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
+        let value = self.not_null(name)?;
+        self.expect_texts_by_name(name, value)
+    }
+
+    fn expect_texts_by_name(
+        &mut self,
+        name: &str,
+        value: &Value,
+    ) -> Option<BTreeMap<String, String>> {
         let texts = texts_by_name(value);
         if texts.is_none() {
             self.findings.invalid(

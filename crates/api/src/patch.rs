@@ -23,6 +23,14 @@ pub struct Patch {
 }
 
 impl Patch {
+    /// A state with its reason, and nothing else.
+    pub fn state(state: State, reason: impl Into<String>) -> Self {
+        Self {
+            state: Some((state, reason.into())),
+            fields: ResultFields::default(),
+        }
+    }
+
     /// Reads the body of a PATCH of a request of type `kind`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod db;
 pub(crate) mod index_add;
 pub(crate) mod index_add_fragment;
 pub(crate) mod index_build;

@@ -7,7 +7,9 @@ mod commands;
 mod config;
 mod ledger;
 mod logging;
+mod measuring;
 mod registries;
+mod request_files;
 mod service;
 mod terminal;
 mod user_dirs;
@@ -72,6 +74,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Cache(command) => {
             logging::for_commands(&cli.log)?;
             commands::cache::run(command).await
+        }
+        Command::Db(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::db::run(command).await
         }
         Command::Manifest(command) => {
             logging::for_commands(&cli.log)?;

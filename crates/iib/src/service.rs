@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use builder::{BinaryImage, Builder, BuilderConfig, Scope};
+use files::Files;
 use oci::{CacheConfig, RegistryHost};
 use secrecy::ExposeSecret as _;
 use server::ServerConfig;
@@ -21,7 +22,8 @@ use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText};
-use crate::registries;
+use crate::measuring::Measuring;
+use crate::{registries, request_files};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
 #[derive(Debug)]
@@ -38,7 +40,12 @@ impl DataDir {
             root: root.to_owned(),
             _lock: lock(root)?,
         };
-        for path in [data.logs(), data.work()] {
+        for path in [
+            data.logs(),
+            data.related_bundles(),
+            data.nested_bundles(),
+            data.work(),
+        ] {
             std::fs::create_dir_all(&path)
                 .with_context(|| format!("the directory `{}` could not be made", path.display()))?;
         }
@@ -55,6 +62,14 @@ impl DataDir {
 
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
+    }
+
+    pub(crate) fn related_bundles(&self) -> PathBuf {
+        self.root.join("related_bundles")
+    }
+
+    pub(crate) fn nested_bundles(&self) -> PathBuf {
+        self.root.join("recursive_related_bundles")
     }
 
     fn cache(&self) -> PathBuf {
@@ -106,12 +121,17 @@ impl Service {
         config: &Config,
         registry_args: &RegistryArgs,
         data: &DataDir,
+        files: Files,
         logs: RequestLogs,
         listener: TcpListener,
+        measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
-        let server_config = server_config(config, data)?;
+        let server_config = ServerConfig {
+            metrics: measuring.as_ref().and_then(Measuring::on_api),
+            ..server_config(config, files.clone())?
+        };
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -144,6 +164,21 @@ impl Service {
                 worker.run(stop).await;
                 Ok(())
             });
+        }
+        let hours = u64::from(config.files.sweep_hours);
+        let tidy_up = request_files::tidy_up(
+            files,
+            store.clone(),
+            (hours > 0).then(|| Duration::from_hours(hours)),
+            config.server.request_data_days_to_live,
+            shutdown.clone(),
+        );
+        tasks.spawn(async move {
+            tidy_up.await;
+            Ok(())
+        });
+        if let Some(measuring) = measuring {
+            tasks.spawn(measuring.run(store.clone(), shutdown.clone()));
         }
         let stop = shutdown.clone();
         tasks.spawn(async move {
@@ -220,6 +255,18 @@ fn database(config: &Config, data: &DataDir) -> anyhow::Result<Database> {
     }
 }
 
+/// Makes the schema of the configured database, or brings it up to date. Says where that is, and how many changes it took.
+pub(crate) async fn migrate(config: &Config, data: &DataDir) -> anyhow::Result<(String, usize)> {
+    let sealing_key = SealingKey::load_or_generate(&data.sealing_key())
+        .context("the key that seals requests' secrets could not be read or made")?;
+    let database = database(config, data)?;
+    let place = database.to_string();
+    let migrated = store::migrate_database(&store_config(database, sealing_key))
+        .await
+        .with_context(|| format!("the schema in `{place}` could not be brought up to date"))?;
+    Ok((place, migrated.changes))
+}
+
 /// A file is this process's own and brought up to date by it; a server may be in use by others, so `iib db migrate` does that.
 fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
     StoreConfig {
@@ -292,7 +339,7 @@ fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemp
         .context("`build.image_push_template` is wrong")
 }
 
-fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig> {
+fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
     let section = &config.server;
     Ok(ServerConfig {
         listen: section.listen,
@@ -310,10 +357,15 @@ fn server_config(config: &Config, data: &DataDir) -> anyhow::Result<ServerConfig
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
         max_per_page: section.max_per_page,
         request_data_days_to_live: section.request_data_days_to_live,
-        request_logs_dir: Some(data.logs()),
         queues: config.queues.queues(),
+        files,
+        cors_origins: section
+            .cors_origins
+            .iter()
+            .map(|origin| origin.0.clone())
+            .collect(),
         drain_timeout: Duration::from_secs(section.drain_seconds),
-        ..ServerConfig::default()
+        ..section.limits.apply(ServerConfig::default())
     })
 }
 

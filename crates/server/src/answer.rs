@@ -63,14 +63,7 @@ impl ApiError {
 
     /// Our fault: the log gets the whole chain of causes, the caller only the way to find it.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
-        let mut chain = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            // Writing to a string cannot fail.
-            let _ = write!(chain, ": {inner}");
-            cause = inner.source();
-        }
-        tracing::error!(error = chain, "a request failed inside the service");
+        tracing::error!(error = chain(error), "a request failed inside the service");
         Self::unforeseen()
     }
 
@@ -98,6 +91,18 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
+}
+
+/// What an error says, with every cause.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut chain = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(chain, ": {inner}");
+        cause = inner.source();
+    }
+    chain
 }
 
 /// The body is the contract's. The error itself goes with the answer for [`in_words_of_caller`], which knows the caller.

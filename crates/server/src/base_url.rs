@@ -7,7 +7,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::answer::ApiError;
-use crate::caller::Peer;
+use crate::caller::{Peer, Secure};
 use crate::router::App;
 
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -27,12 +27,12 @@ impl FromRequestParts<App> for BaseUrl {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config.trusts(peer.0));
-        let https = trusted
-            && parts
-                .headers
-                .get(FORWARDED_PROTO)
-                .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+        let trusted = Peer::of(&parts.extensions).is_some_and(|peer| app.config().trusts(peer.0));
+        let forwarded = parts.headers.get(FORWARDED_PROTO).filter(|_| trusted);
+        // What a proxy says is about its caller, and wins over how the proxy speaks to us.
+        let https = forwarded.map_or(parts.extensions.get::<Secure>().is_some(), |scheme| {
+            scheme.as_bytes().eq_ignore_ascii_case(b"https")
+        });
         let host = match parts.uri.authority() {
             Some(authority) => host_and_port(authority).ok_or_else(bad_host)?,
             None => host(&parts.headers)?.unwrap_or_else(|| app.local.to_string()),

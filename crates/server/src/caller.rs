@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use api::{Overwriter, ProblemCode};
-use http::Extensions;
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
@@ -12,6 +12,10 @@ use crate::config::ServerConfig;
 /// The host at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// The connection is encrypted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;
 
 impl Peer {
     pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
@@ -46,7 +50,7 @@ impl Caller {
 
 /// The user of a request that may need one: none only where login is disabled.
 pub(crate) fn require_user(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
-    match user(parts, config)? {
+    match proxied_user(&parts.headers, Peer::of(&parts.extensions), config)? {
         None if !config.login_disabled => Err(ApiError::of(
             ProblemCode::Unauthenticated,
             "this endpoint needs a user; log in and try again",
@@ -68,11 +72,15 @@ pub(crate) fn require_worker(parts: &Parts, config: &ServerConfig) -> Result<Cal
 }
 
 /// The user a trusted proxy vouches for. From anybody else the header means nothing.
-fn user(parts: &Parts, config: &ServerConfig) -> Result<Option<String>, ApiError> {
-    if !Peer::of(&parts.extensions).is_some_and(|peer| config.trusts(peer.0)) {
+pub(crate) fn proxied_user(
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+    config: &ServerConfig,
+) -> Result<Option<String>, ApiError> {
+    if !peer.is_some_and(|peer| config.trusts(peer.0)) {
         return Ok(None);
     }
-    let mut values = parts.headers.get_all(&config.user_header).iter();
+    let mut values = headers.get_all(&config.user_header).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };

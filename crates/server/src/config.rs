@@ -2,19 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use api::Scope;
+use files::Files;
 use http::HeaderName;
+use telemetry::Metrics;
 
+use crate::cors::Origin;
 use crate::queues::Queues;
+use crate::rate::RequestRate;
+use crate::tls::TlsFiles;
+
+/// The deepest nesting that can be configured: what the parser takes.
+pub const MAX_JSON_DEPTH: usize = 127;
 
 /// Settings of the server. Names in brackets are those of section 12.1 of the contract.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Where to listen; the caller of [`crate::serve`] binds it. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// Certificate and key to serve TLS with. Default none: plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
     pub login_disabled: bool,
     /// The hosts whose word on the user and on the scheme is believed. Default none: on a shared machine loopback is everybody.
@@ -34,16 +43,28 @@ pub struct ServerConfig {
     pub max_per_page: u64,
     /// For how many days logs are kept after the last change of a request (`IIB_REQUEST_DATA_DAYS_TO_LIVE`). Default 3.
     pub request_data_days_to_live: u32,
-    /// Where the workers write `{id}.log` (`IIB_REQUEST_LOGS_DIR`). Default none: logs are not offered.
-    pub request_logs_dir: Option<PathBuf>,
-    /// Where the workers write `{id}_related_bundles.json` (`IIB_REQUEST_RELATED_BUNDLES_DIR`). Default none: they are not offered.
-    pub request_related_bundles_dir: Option<PathBuf>,
+    /// Where the files of requests are read: logs, related bundles, nested bundles (`IIB_REQUEST_LOGS_DIR` and its like,
+    /// `IIB_AWS_S3_BUCKET_NAME`). Default nowhere: they are not offered.
+    pub files: Files,
+    /// What `/metrics` prints. Default none: there is no such path. Only looked at when the server starts.
+    pub metrics: Option<Metrics>,
     /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
     pub queues: Queues,
+    /// Pages of other sites that may call this service from a browser. Default none: no cross-origin header is ever sent.
+    pub cors_origins: BTreeSet<Origin>,
+    /// How often one user may ask. Default: no limit.
+    pub user_rate: Option<RequestRate>,
+    /// How often callers without a user may ask from one address, or from one IPv6 network of 64 bits. Default: no limit.
+    pub anonymous_rate: Option<RequestRate>,
     /// The longest body that is read, in bytes. Default 4 MiB, which has room for some 30,000 bundles.
     pub max_body_bytes: usize,
+    /// How deeply objects and lists of a body may be nested, the body itself being the first level; at most
+    /// [`MAX_JSON_DEPTH`]. Default 64.
+    pub max_json_depth: usize,
     /// How long a request may take from its header to the start of its answer. Default 60 seconds.
     pub request_timeout: Duration,
+    /// How long a caller may take to agree on TLS. Default 10 seconds.
+    pub handshake_timeout: Duration,
     /// How long a connection may take to send a header, and to stay idle between requests. Default 30 seconds.
     pub header_timeout: Duration,
     /// How long a caller may leave an answer unread before the connection is cut; every byte it takes starts the time anew. Default 30
@@ -59,6 +80,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: None,
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: HeaderName::from_static("x-remote-user"),
@@ -70,11 +92,16 @@ impl Default for ServerConfig {
             graph_mode_index_allow_list: Vec::new(),
             max_per_page: 20,
             request_data_days_to_live: 3,
-            request_logs_dir: None,
-            request_related_bundles_dir: None,
+            files: Files::default(),
+            metrics: None,
             queues: Queues::default(),
+            cors_origins: BTreeSet::new(),
+            user_rate: None,
+            anonymous_rate: None,
             max_body_bytes: 4 * 1024 * 1024,
+            max_json_depth: 64,
             request_timeout: Duration::from_mins(1),
+            handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             max_connections: 1024,

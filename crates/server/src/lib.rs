@@ -7,7 +7,7 @@
 //! The names to know:
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
-//! - [`ServerConfig`]: everything it has to be told;
+//! - [`ServerConfig`]: everything it has to be told, and [`LiveConfig`], which replaces it while the server runs;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -24,19 +24,33 @@
 //! What it deliberately does not know: what a request does, how a worker gets hold of it, and SQL. There is one file per endpoint.
 
 mod answer;
+mod artefact;
 mod base_url;
 mod body;
 mod caller;
 mod config;
+mod cors;
 mod endpoint;
+mod etag;
+mod live_config;
+mod measure;
 mod observe;
 mod pattern;
 mod queues;
+mod rate;
 mod router;
 mod run;
+mod scrape;
+mod security_headers;
+mod tls;
 mod unread;
 
-pub use config::ServerConfig;
+pub use config::{MAX_JSON_DEPTH, ServerConfig};
+pub use cors::{Origin, ParseOriginError};
+pub use live_config::LiveConfig;
 pub use pattern::{EmptyPattern, Pattern};
 pub use queues::{Queues, Target};
+pub use rate::RequestRate;
 pub use run::{Error, serve};
+pub use scrape::{Scrape, serve_metrics};
+pub use tls::{TlsError, TlsFiles};

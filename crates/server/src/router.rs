@@ -8,30 +8,62 @@ use api::{ProblemCode, RequestType};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
 use crate::config::ServerConfig;
 use crate::endpoint;
-use crate::observe;
+use crate::live_config::LiveConfig;
+use crate::rate::{self, Rates};
+use crate::scrape::Scrape;
+use crate::{cors, etag, observe, security_headers};
+
+/// The path that tells whether the service works.
+pub(crate) const HEALTHCHECK: &str = "/api/v1/healthcheck";
 
 /// What every endpoint can reach.
 pub(crate) type App = Arc<AppState>;
 
 #[derive(Debug)]
 pub(crate) struct AppState {
-    pub(crate) config: ServerConfig,
+    pub(crate) config: LiveConfig,
     pub(crate) store: Store,
+    /// What `/metrics` prints; none where it is not served here.
+    pub(crate) scrape: Option<Scrape>,
+    pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
+    /// Places for clients that follow a request.
+    pub(crate) event_streams: Arc<Semaphore>,
+    /// Cancelled when the server is to end, which streams without an end of their own have to see.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    /// The configuration of this moment. A request asks once and keeps it.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.snapshot()
+    }
 }
 
 pub(crate) fn router(app: App) -> Router {
     routes()
+        .layer(middleware::from_fn(etag::tag))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            rate::limit,
+        ))
         .layer(CatchPanicLayer::custom(observe::after_panic))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            cors::answer,
+        ))
+        .layer(middleware::map_response(security_headers::add))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             observe::observe,
@@ -42,12 +74,25 @@ pub(crate) fn router(app: App) -> Router {
 fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
-        .route("/api/v1/healthcheck", get(endpoint::healthcheck::check))
+        .route("/metrics", get(endpoint::metrics::show))
+        .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
         .merge(submits())
         .route(
             "/api/v1/builds/{id}",
             of_request(get(endpoint::show::show).patch(endpoint::patch::patch)),
+        )
+        .route(
+            "/api/v1/builds/{id}/cancel",
+            of_request(post(endpoint::cancel::cancel)),
+        )
+        .route(
+            "/api/v1/builds/{id}/events",
+            of_request(get(endpoint::events::follow)),
+        )
+        .route(
+            "/api/v1/builds/{id}/queue",
+            of_request(get(endpoint::queue::show)),
         )
         .route(
             "/api/v1/builds/{id}/deprecation-schema",
@@ -56,6 +101,14 @@ fn routes() -> Router<App> {
         .route(
             "/api/v1/builds/{id}/logs",
             of_request(get(endpoint::logs::show)),
+        )
+        .route(
+            "/api/v1/builds/{id}/related_bundles",
+            of_request(get(endpoint::related_bundles::show)),
+        )
+        .route(
+            "/api/v1/builds/{id}/nested-bundles",
+            of_request(get(endpoint::nested_bundles::show)),
         )
         .method_not_allowed_fallback(async || method_not_allowed())
         .fallback(async || unknown_path())

@@ -1,14 +1,11 @@
-//! The endpoints of requests: add, show, list, logs.
+//! The endpoints of requests: add, show, list.
 
 #![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
 
 mod support;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use server::ServerConfig;
-use store::State;
 use support::{Server, open, payload};
 
 const ADD: &str = "/api/v1/builds/add";
@@ -194,61 +191,6 @@ async fn unfit_query_values_are_refused_as_the_contract_says() {
     ] {
         let list = server.get(&format!("/api/v1/builds?{query}")).await.json();
         assert_eq!(list["meta"]["total"], total, "{query}");
-    }
-}
-
-#[tokio::test]
-async fn logs_follow_the_state_and_the_expiry_of_a_request() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = ServerConfig {
-        request_logs_dir: Some(directory.path().join("logs")),
-        request_data_days_to_live: 1,
-        ..open()
-    };
-    std::fs::create_dir(directory.path().join("logs")).unwrap();
-    let server = Server::start_in(directory, config).await;
-    let view = server.add("r/index:1").await;
-    let id = view["id"].as_i64().unwrap();
-    let path = format!("/api/v1/builds/{id}/logs");
-    let file = server.directory.path().join(format!("logs/{id}.log"));
-    assert_eq!(view["logs"]["url"], format!("http://iib.example{path}"));
-    let expiration: jiff::Timestamp = view["logs"]["expiration"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let updated: jiff::Timestamp = view["updated"].as_str().unwrap().parse().unwrap();
-    assert_eq!(expiration.duration_since(updated).as_hours(), 24);
-
-    std::fs::write(&file, "a line\n").unwrap();
-    server.get(&path).await.is_error(400);
-    server.end_oldest(State::Failed).await;
-    let answer = server.get(&path).await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, "a line\n"));
-    assert!(
-        answer
-            .header("content-type")
-            .unwrap()
-            .starts_with("text/plain")
-    );
-    std::fs::remove_file(&file).unwrap();
-    server.get(&path).await.is_error(500);
-    server.pass(Duration::from_hours(25));
-    server.get(&path).await.is_error(410);
-    std::fs::write(&file, "still here").unwrap();
-    assert_eq!(server.get(&path).await.body, "still here");
-    server.get("/api/v1/builds/999/logs").await.is_error(404);
-}
-
-#[tokio::test]
-async fn logs_that_are_not_kept_are_404_whatever_the_id() {
-    let server = Server::start(open()).await;
-    server.add("r/index:1").await;
-    for id in [1, 999] {
-        server
-            .get(&format!("/api/v1/builds/{id}/logs"))
-            .await
-            .is_error(404);
     }
 }
 

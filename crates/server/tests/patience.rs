@@ -52,7 +52,7 @@ async fn a_caller_that_does_not_read_its_answer_is_cut_off() {
     let logs = tempfile::tempdir().unwrap();
     let server = Server::start(ServerConfig {
         write_timeout: Duration::from_millis(50),
-        request_logs_dir: Some(logs.path().to_owned()),
+        files: support::kept_in(logs.path()),
         ..one_place()
     })
     .await;

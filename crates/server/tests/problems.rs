@@ -58,6 +58,7 @@ async fn every_kind_of_error_has_a_code() {
     .await;
     let id = server.add("r/index:1").await["id"].to_string();
     let of_request = |rest: &str| format!("/api/v1/builds/{id}{rest}");
+    let deep = format!("{{\"a\":{}", "[".repeat(64));
     let long = " ".repeat(1001);
     for (method, path, headers, body, code) in [
         ("GET", "/nope", "", "", "unknown-path"),
@@ -86,6 +87,7 @@ async fn every_kind_of_error_has_a_code() {
         ("POST", ADD, JSON, "{not json", "malformed-body"),
         ("POST", ADD, JSON, "[]", "malformed-body"),
         ("POST", ADD, JSON, &long, "body-too-large"),
+        ("POST", ADD, JSON, &deep, "body-too-deep"),
         ("POST", ADD, JSON, "{}", "invalid-payload"),
     ] {
         let problem = problem(&server, method, path, headers, body).await;

@@ -132,8 +132,14 @@ async fn bodies_are_json_objects_of_bounded_size_and_depth() {
     ] {
         server.send("POST", ADD, JSON, body).await.is_error(400);
     }
-    let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
-    server.send("POST", ADD, JSON, &deep).await.is_error(400);
+    let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let error = server.send("POST", ADD, JSON, &nested(64)).await;
+    assert!(error.is_error(400).contains("64 levels"));
+    let error = server.send("POST", ADD, JSON, &nested(63)).await;
+    assert!(
+        !error.is_error(400).contains("levels"),
+        "the payload's fault"
+    );
     server
         .send("POST", ADD, JSON, &" ".repeat(1001))
         .await

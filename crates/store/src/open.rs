@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, EntityTrait as _, Statement};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, Statement,
+    TransactionTrait as _,
+};
 use sea_orm_migration::{MigratorTrait as _, seaql_migrations};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -126,6 +129,11 @@ impl Store {
     /// Makes a change, together with those of others.
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, Error> {
         self.0.writer.run(operation).await
+    }
+
+    /// A transaction that reads, for questions of several statements: they share a connection, and on `SQLite` they see the same state.
+    pub(crate) async fn begin_read(&self) -> Result<DatabaseTransaction, Error> {
+        self.readers().begin().await.during("starting to read")
     }
 
     /// Connections for single statements that read.

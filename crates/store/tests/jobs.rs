@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -228,6 +229,27 @@ async fn a_submit_wakes_a_waiting_worker_of_the_process(fixture: Fixture) {
         .unwrap();
 }
 
+async fn the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest(fixture: Fixture) {
+    assert_eq!(fixture.store.queue_loads().await.unwrap(), []);
+    let submitted = fixture.store.now();
+    for index in ["r/index:1", "r/index:2", "r/index:3"] {
+        fixture.submit(index).await;
+        fixture.pass(Duration::from_mins(1));
+    }
+    fixture.claim().await;
+    let before = fixture.statements.load(Ordering::SeqCst);
+    let loads = fixture.store.queue_loads().await.unwrap();
+    assert_eq!(fixture.statements.load(Ordering::SeqCst) - before, 1);
+    let [load] = loads.as_slice() else {
+        panic!("{loads:?}")
+    };
+    assert_eq!(
+        (load.queue.as_deref(), load.waiting, load.held),
+        (None, 2, 1)
+    );
+    assert_eq!(load.oldest, submitted);
+}
+
 on_each_database!(
     eight_claimers_on_two_stores_get_every_job_once,
     the_oldest_job_comes_first_with_what_a_worker_needs,
@@ -239,4 +261,5 @@ on_each_database!(
     a_released_job_is_free_at_once_and_does_not_count_as_an_attempt,
     a_request_that_ended_takes_nothing_more,
     a_submit_wakes_a_waiting_worker_of_the_process,
+    the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest,
 );

@@ -253,7 +253,25 @@ fn rusqlite(path: &std::path::Path, sql: &str) {
         .unwrap();
 }
 
+async fn files_may_go_of_requests_that_ended_long_enough_ago_and_of_no_others(fixture: Fixture) {
+    let store = &fixture.store;
+    let ended = fixture.submit("r/index:1").await;
+    let job = fixture.claim().await;
+    let end = update(State::Failed, "it ended", ResultFields::default());
+    store.finish(&job.lease, &end).await.unwrap();
+    let running = fixture.submit("r/index:2").await;
+    let ids = [ended, running, 999];
+    let before = |at| store.ended_before(&ids, at);
+    let at = store.now();
+    assert_eq!(before(at).await.unwrap(), [0_i64; 0]);
+    fixture.pass(std::time::Duration::from_hours(1));
+    let at = store.now();
+    assert_eq!(before(at).await.unwrap(), [ended]);
+    assert_eq!(store.ended_before(&[], at).await.unwrap(), [0_i64; 0]);
+}
+
 on_each_database!(
+    files_may_go_of_requests_that_ended_long_enough_ago_and_of_no_others,
     a_submit_is_seen_at_once_and_equals_what_is_read_back,
     reports_add_history_newest_first_but_never_the_same_entry_twice,
     the_operator_belongs_to_the_image_and_shows_in_every_request_with_it,

@@ -8,6 +8,7 @@
 //! This crate knows nothing of HTTP; what a request does is the builder's business.
 
 mod convert;
+mod measure;
 mod report;
 mod request_log;
 mod run;

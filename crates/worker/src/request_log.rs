@@ -1,24 +1,27 @@
 //! One log file per request, fed from the tracing events of its span.
 //!
 //! Events go through a bounded channel to a thread of their own that owns the files: writing never blocks the runtime, and a log
-//! that cannot be written never decides a request's outcome.
+//! that cannot be written or delivered never decides a request's outcome.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use files::{Files, Kind};
 use tokio::sync::oneshot;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::run::report;
 
 /// The name of the span that marks work on a request; its field `id` is the request's.
 const SPAN: &str = "request";
@@ -29,6 +32,7 @@ const WAITING_LINES: usize = 4096;
 #[derive(Debug)]
 pub struct RequestLogs {
     sender: SyncSender<Message>,
+    files: Files,
 }
 
 /// The tracing layer that feeds [`RequestLogs`].
@@ -45,23 +49,63 @@ enum Message {
 }
 
 impl RequestLogs {
-    /// Logs to `<directory>/<id>.log`, mode 0664, appending. The directory must exist.
+    /// Logs to `<id>.log` in the directory that `files` has for logs, mode 0664, appending. The directory must exist.
     ///
     /// # Errors
-    /// An I/O error when the writing thread cannot be started.
-    pub fn start(directory: PathBuf) -> std::io::Result<(Self, RequestLogLayer)> {
+    /// An I/O error when there is no such directory or the writing thread cannot be started.
+    pub fn start(files: Files) -> std::io::Result<(Self, RequestLogLayer)> {
+        let directory = files.directory(Kind::Log).ok_or_else(|| {
+            let problem = "no directory is configured for the logs of requests";
+            std::io::Error::new(std::io::ErrorKind::NotFound, problem)
+        })?;
+        let directory = directory.to_owned();
         let (sender, receiver) = sync_channel(WAITING_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&dropped);
         std::thread::Builder::new()
             .name("request-logs".to_owned())
             .spawn(move || write_lines(&directory, &receiver, &noted))?;
-        Ok((
-            Self {
-                sender: sender.clone(),
-            },
-            RequestLogLayer { sender, dropped },
-        ))
+        let logs = Self {
+            sender: sender.clone(),
+            files,
+        };
+        Ok((logs, RequestLogLayer { sender, dropped }))
+    }
+
+    /// Prepares for lines of the request `id`: what another host logged for it comes first.
+    pub async fn begin(&self, id: i64) {
+        if let Err(error) = self.files.resume(Kind::Log, id).await {
+            tracing::warn!(
+                error = report(&error),
+                "the log of request {id} begins anew: what was logged before is not at hand"
+            );
+        }
+    }
+
+    /// Takes everything logged for the request `id` so far to where it is read. Says whether it is there.
+    ///
+    /// Clients ask for the log as soon as the request has ended, so this comes before.
+    pub async fn deliver(&self, id: i64) -> bool {
+        self.close(id).await;
+        let delivered = self.files.deliver(Kind::Log, id).await;
+        if let Err(error) = &delivered {
+            tracing::error!(
+                error = report(error),
+                "the log of request {id} stays on this host for now"
+            );
+        }
+        delivered.is_ok()
+    }
+
+    /// Ends the log of the request `id`, whose end is recorded; `delivered` says whether [`Self::deliver`] worked.
+    pub async fn end(&self, id: i64, delivered: bool) {
+        self.close(id).await;
+        if delivered && let Err(error) = self.files.forget_copy(Kind::Log, id).await {
+            tracing::warn!(
+                error = report(&error),
+                "a copy of the log of request {id} stays"
+            );
+        }
     }
 
     /// Waits until everything logged for the request `id` is on disk, and closes its file.
@@ -78,7 +122,7 @@ impl RequestLogs {
     }
 }
 
-fn write_lines(directory: &std::path::Path, receiver: &Receiver<Message>, dropped: &AtomicU64) {
+fn write_lines(directory: &Path, receiver: &Receiver<Message>, dropped: &AtomicU64) {
     let mut files: HashMap<i64, Option<File>> = HashMap::new();
     while let Ok(message) = receiver.recv() {
         match message {
@@ -108,15 +152,14 @@ fn write_lines(directory: &std::path::Path, receiver: &Receiver<Message>, droppe
     }
 }
 
-fn open(directory: &std::path::Path, id: i64) -> Option<File> {
-    let path = directory.join(format!("{id}.log"));
-    match OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o664)
-        .open(&path)
-    {
-        Ok(file) => Some(file),
+fn open(directory: &Path, id: i64) -> Option<File> {
+    let path = directory.join(Kind::Log.file_name(id));
+    match OpenOptions::new().create(true).append(true).open(&path) {
+        Ok(file) => {
+            // Fails for a log that another user began: its mode is theirs to choose.
+            let _ = file.set_permissions(Permissions::from_mode(files::MODE));
+            Some(file)
+        }
         Err(error) => {
             tracing::error!(%error, "the log `{}` cannot be opened", path.display());
             None

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::convert::{ConvertError, add_request, fragments_request};
+use crate::measure::{self, InHand};
 use crate::report::{StoreReporter, fields};
 use crate::request_log::RequestLogs;
 use crate::template::PushTemplate;
@@ -102,13 +103,18 @@ impl Worker {
     async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
         let span = tracing::info_span!("request", id, attempt = job.attempt);
-        self.do_job(job, shutdown).instrument(span).await;
         if let Some(logs) = &self.logs {
-            logs.close(id).await;
+            logs.begin(id).await;
+        }
+        let log_delivered = self.do_job(job, shutdown).instrument(span).await;
+        if let Some(logs) = &self.logs {
+            logs.end(id, log_delivered).await;
         }
     }
 
-    async fn do_job(&self, job: Job, shutdown: &CancellationToken) {
+    /// Does `job` and records how it ended. Says whether that is recorded and its log where it is read.
+    async fn do_job(&self, job: Job, shutdown: &CancellationToken) -> bool {
+        let (began, _in_hand) = (Instant::now(), InHand::begin());
         tracing::info!(
             "iib {} works on request {}, attempt {}",
             env!("CARGO_PKG_VERSION"),
@@ -128,13 +134,20 @@ impl Worker {
                 () = drained(shutdown, self.config.drain) => Outcome::GiveBack,
             }
         };
+        let mut log_delivered = false;
         let recorded = match outcome {
             Outcome::Final(update) => {
                 match update.state {
                     State::Complete => tracing::info!("{}", update.state_reason),
                     State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
                 }
-                self.store.finish(&job.lease, &update).await
+                log_delivered = self.deliver_log(&job).await;
+                let finished = self.store.finish(&job.lease, &update).await;
+                if finished.is_ok() {
+                    let kind = job.payload.request_type();
+                    measure::ended(kind, update.state, began.elapsed());
+                }
+                finished
             }
             Outcome::NotOurs(reason) => {
                 tracing::warn!("stopped working on the request: {reason}");
@@ -142,18 +155,40 @@ impl Worker {
             }
             Outcome::GiveBack => {
                 tracing::info!("the service shuts down; the request continues at the next start");
+                // Perhaps on another host.
+                self.deliver_log(&job).await;
                 self.store.release(&job.lease).await
             }
         };
         if let Err(error) = recorded {
             // The lease runs out and the job is claimed again, here or elsewhere: nothing is lost.
             tracing::error!(error = %report(&error), "the end of the request could not be recorded");
+            return false;
+        }
+        log_delivered
+    }
+
+    /// Takes the log to where it is read, before anybody is told that there is more to read. Says whether it is there.
+    async fn deliver_log(&self, job: &Job) -> bool {
+        let Some(logs) = &self.logs else {
+            return false;
+        };
+        tokio::select! {
+            // Safe to drop: readers then see what was delivered before, and the next look for leftovers delivers the rest.
+            delivered = logs.deliver(job.request_id) => delivered,
+            // Recording the end says what that means.
+            _ = self.keep_lease(job) => false,
         }
     }
 
     async fn build(&self, job: &Job) -> Outcome {
         let checkpoint = checkpoint_of(job);
-        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
+        let reporter = StoreReporter::new(
+            self.store.clone(),
+            job.lease.clone(),
+            self.config.lease,
+            job.payload.request_type(),
+        );
         let template = &self.config.template;
         let (id, token) = (
             job.request_id,
@@ -309,7 +344,7 @@ fn failed(reason: String) -> Outcome {
 }
 
 /// An error and its causes in one line.
-fn report(error: &dyn std::error::Error) -> String {
+pub(crate) fn report(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

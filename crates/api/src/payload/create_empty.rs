@@ -46,7 +46,9 @@ impl CreateEmptyIndexPayload {
             from_index: fields.required_image("from_index"),
             binary_image: binary_image(&mut fields, rules),
             distribution_scope: fields.scope(),
-            labels: fields.texts_by_name("labels"),
+            labels: fields
+                .strict_texts_by_name("labels")
+                .filter(|labels| !labels.is_empty()),
             output_fbc: fields.flag("output_fbc"),
         };
         fields.findings.accept(payload)

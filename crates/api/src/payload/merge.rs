@@ -86,11 +86,14 @@ impl MergeIndexImagePayload {
             deprecation_list: fields.strict_images("deprecation_list"),
             distribution_scope: fields.scope(),
             build_tags: fields.strict_strings("build_tags").into_iter().collect(),
-            graph_update_mode: fields.string("graph_update_mode").map(ToOwned::to_owned),
-            ignore_bundle_ocp_version: fields.strict_flag("ignore_bundle_ocp_version"),
+            graph_update_mode: graph_update_mode(&mut fields),
+            ignore_bundle_ocp_version: fields.optional_flag("ignore_bundle_ocp_version"),
         };
         rules.check_graph_mode(
-            payload.graph_update_mode.as_deref(),
+            payload
+                .graph_update_mode
+                .as_deref()
+                .filter(|mode| !mode.is_empty()),
             "target_index",
             payload.target_index.as_deref(),
             &mut fields.findings,
@@ -112,4 +115,13 @@ impl MergeIndexImagePayload {
             ..self.clone()
         }
     }
+}
+
+/// An empty mode is none, and yet shown as it was given, as the recorded answers have it.
+fn graph_update_mode(fields: &mut Fields<'_>) -> Option<String> {
+    const NAME: &str = "graph_update_mode";
+    if fields.present(NAME).and_then(Value::as_str) == Some("") {
+        return Some(String::new());
+    }
+    fields.string(NAME).map(ToOwned::to_owned)
 }

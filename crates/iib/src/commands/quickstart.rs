@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use worker::RequestLogs;
 
 use crate::cli::{LogArgs, QuickstartArgs, RegistryArgs};
-use crate::config::{Config, RegistryHostText};
+use crate::config::{Config, FilesSection, RegistryHostText};
 use crate::service::{DataDir, Service, listen, termination};
-use crate::{logging, registries, terminal};
+use crate::{logging, registries, request_files, terminal};
 
 /// Starts, adds, shows; then ends with `--once`, or serves until interrupted.
 pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<()> {
@@ -27,8 +27,9 @@ pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<(
     let asked_to_end = termination()?;
     let (root, _temporary) = directory(args.data_dir.as_deref())?;
     let data = DataDir::create(&root)?;
+    let files = request_files::open(&FilesSection::default(), &data)?;
     let (logs, layer) =
-        RequestLogs::start(data.logs()).context("request logs could not be started")?;
+        RequestLogs::start(files.clone()).context("request logs could not be started")?;
     logging::for_quickstart(log, layer)?;
 
     let listener = listen(args.listen, "--listen").await?;
@@ -46,7 +47,8 @@ pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<(
 
     let registry_args = RegistryArgs::default();
     let config = config(&host);
-    let service = Service::start(&config, &registry_args, &data, logs, listener).await?;
+    let service =
+        Service::start(&config, &registry_args, &data, files, logs, listener, None).await?;
     let (client, _) = registries::client(&registry_args)?;
     let builder = service.builder().clone();
 

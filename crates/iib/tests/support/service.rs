@@ -26,20 +26,34 @@ pub(crate) struct Service {
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     config: PathBuf,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Setup {
     /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly.
     pub(crate) fn new(world: &World) -> Self {
+        Self::with(world, "", Vec::new())
+    }
+
+    /// The same with more lines of configuration, and variables in the service's environment. Keys without a table are of `[server]`.
+    pub(crate) fn with(
+        world: &World,
+        more: &str,
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let data = world.dir.path().join("data");
         let config = world.dir.path().join("iib.toml");
         let text = format!(
-            "[server]\nlogin_disabled = true\n[build]\nregistry = \"{}\"\n\
+            "[server]\nlogin_disabled = true\n{more}\n[build]\nregistry = \"{}\"\n\
              [worker]\nlease_seconds = 1\npoll_seconds = 1\ndrain_seconds = 1\n",
             world.host
         );
         std::fs::write(&config, text).unwrap();
-        Self { data, config }
+        Self {
+            data,
+            config,
+            environment,
+        }
     }
 
     /// Starts the service and waits until it listens.
@@ -51,6 +65,7 @@ impl Setup {
             .arg(&self.config)
             .arg("--data-dir")
             .arg(&self.data)
+            .envs(self.environment.iter().cloned())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

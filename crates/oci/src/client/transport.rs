@@ -172,12 +172,14 @@ impl Transport {
                 deadline,
             )
             .await;
+        let status = answer.as_ref().ok().map(reqwest::Response::status);
+        Counters::answered(operation.name, status);
         tracing::debug!(
             op = operation.name,
             registry = %operation.endpoint.name,
             repository = %operation.access.path,
             method = %request.method,
-            status = answer.as_ref().ok().map(|answer| answer.status().as_u16()),
+            status = status.map(|status| status.as_u16()),
             elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "registry request"
         );

@@ -1,22 +1,23 @@
 //! The links to a request's files in other answers (sections 4.1 and 4.3).
 
 use api::{Artefact, Artefacts, RequestType, RequestView, timestamp};
+use files::Kind;
 
 use crate::base_url::BaseUrl;
 use crate::router::AppState;
 
 /// The links that answers about `view` show.
 pub(crate) fn of(app: &AppState, base: &BaseUrl, view: &RequestView) -> Artefacts {
-    let config = &app.config;
+    let config = app.config();
     let file = |name: &str| Artefact {
         expiration: timestamp::expiration(view.updated, config.request_data_days_to_live),
         url: address(base, view.id, name),
     };
     let kind = view.request_type();
     Artefacts {
-        logs: config.request_logs_dir.is_some().then(|| file("logs")),
+        logs: config.files.keeps(Kind::Log).then(|| file("logs")),
         related_bundles: (kind == RequestType::RegenerateBundle
-            && config.request_related_bundles_dir.is_some())
+            && config.files.keeps(Kind::RelatedBundles))
         .then(|| file("related_bundles")),
         nested_bundles: (kind == RequestType::RecursiveRelatedBundles)
             .then(|| file("nested-bundles")),

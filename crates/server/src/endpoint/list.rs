@@ -39,7 +39,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref().unwrap_or_default());
-    let page = query.page(app.config.max_per_page)?;
+    let page = query.page(app.config().max_per_page)?;
     let filter = query.filter()?;
     let listing = app.store.list(&filter, page).await?;
     let meta = Meta::new(page.number, page.per_page, listing.total, |number| {

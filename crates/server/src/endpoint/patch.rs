@@ -20,8 +20,9 @@ pub(crate) async fn patch(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     // The order is part of the contract: the caller, the body, an empty one, the id, and then the keys (section 1.2).
-    require_worker(&parts, &app.config)?;
-    let object = json_object(&parts.headers, body, app.config.max_body_bytes).await?;
+    let config = app.config();
+    require_worker(&parts, &config)?;
+    let object = json_object(&parts.headers, body, &config).await?;
     if object.is_empty() {
         return Err(ApiError::bad_request(
             "the body must name something to change, such as `state` with `state_reason`",

@@ -82,9 +82,10 @@ impl Accepted {
         ) -> Result<(Vec<Payload>, Option<Map<String, Value>>), ApiError>,
     ) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let caller = require_user(&parts, &app.config)?;
-        let object = json_object(&parts.headers, body, app.config.max_body_bytes).await?;
-        let (payloads, annotations) = parse(&object, &rules(&app.config, &caller))?;
+        let config = app.config();
+        let caller = require_user(&parts, &config)?;
+        let object = json_object(&parts.headers, body, &config).await?;
+        let (payloads, annotations) = parse(&object, &rules(&config, &caller))?;
         Ok(Self {
             caller,
             payloads,
@@ -94,11 +95,12 @@ impl Accepted {
 
     async fn submit(self, app: &AppState) -> Result<Vec<RequestView>, ApiError> {
         let user = self.caller.name();
+        let config = app.config();
         let requests = self
             .payloads
             .into_iter()
             .map(|payload| NewRequest {
-                queue: app.config.queues.choose(user, &payload),
+                queue: config.queues.choose(user, &payload),
                 payload,
             })
             .collect();

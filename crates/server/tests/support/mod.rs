@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use files::{Directories, Files};
 use serde_json::{Value, json};
-use server::ServerConfig;
+use server::{LiveConfig, ServerConfig};
 use store::{Clock, SealingKey, State, Store, StoreConfig, Update, WorkerId};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -51,12 +52,21 @@ pub fn open() -> ServerConfig {
     }
 }
 
+/// Files of every kind in `directory`.
+pub fn kept_in(directory: &Path) -> Files {
+    Files::in_directories(Directories {
+        log: Some(directory.to_owned()),
+        related_bundles: Some(directory.to_owned()),
+        nested_bundles: Some(directory.to_owned()),
+    })
+}
+
 impl Server {
-    pub async fn start(config: ServerConfig) -> Self {
+    pub async fn start(config: impl Into<LiveConfig>) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), config).await
     }
 
-    pub async fn start_in(directory: TempDir, config: ServerConfig) -> Self {
+    pub async fn start_in(directory: TempDir, config: impl Into<LiveConfig>) -> Self {
         let passed = Arc::new(AtomicI64::new(0));
         let store = store(directory.path(), Arc::clone(&passed)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,7 +74,7 @@ impl Server {
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(server::serve(
             listener,
-            config,
+            config.into(),
             store.clone(),
             shutdown.clone(),
         ));

@@ -106,10 +106,19 @@ async fn server() -> Option<String> {
             return Some(address.to_owned());
         }
     }
-    let message = "no PostgreSQL server; start one, or name it in IIB_TEST_POSTGRES as `postgres://USER:PASSWORD@HOST/DATABASE`";
-    assert!(std::env::var("CI").is_err() && named.is_none(), "{message}");
-    eprintln!("SKIPPED: {message}");
+    let remedy = "name one in IIB_TEST_POSTGRES as `postgres://USER:PASSWORD@HOST/DATABASE`";
+    assert!(
+        named.is_none(),
+        "the server of IIB_TEST_POSTGRES does not answer"
+    );
+    skip(&format!("no PostgreSQL server; start one, or {remedy}"));
     None
+}
+
+/// Leaves a test out, and says why; in CI nothing is left out.
+pub fn skip(why: &str) {
+    assert!(std::env::var("CI").is_err(), "{why}");
+    eprintln!("SKIPPED: {why}");
 }
 
 impl Fixture {

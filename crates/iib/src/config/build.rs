@@ -1,0 +1,46 @@
+//! `[build]`: what is built and where it goes.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use serde::Deserialize;
+
+use super::words::{LossPolicyText, RegistryHostText};
+
+/// `[build]`: what is built and where it goes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BuildSection {
+    /// The registry results are pushed to. Needed.
+    pub(crate) registry: Option<RegistryHostText>,
+    /// The pull spec results get: `{registry}` is the registry above, `{request_id}` the request's id or a build tag.
+    pub(crate) image_push_template: String,
+    /// A registry to show in results in place of the one pushed to.
+    pub(crate) index_image_output_registry: Option<RegistryHostText>,
+    /// Binary images by scope and OCP version, for requests that name none.
+    pub(crate) binary_images: BTreeMap<String, BTreeMap<String, String>>,
+    /// Labels every bundle must carry.
+    pub(crate) required_labels: BTreeMap<String, String>,
+    /// What happens when a tag that people use has architectures that a result lacks.
+    pub(crate) on_lost_arch: LossPolicyText,
+    /// How many images are read, or blobs moved, at once.
+    pub(crate) concurrency: NonZeroUsize,
+    /// How much of the disk what is kept of images may take, in bytes.
+    pub(crate) cache_bytes: u64,
+}
+
+impl Default for BuildSection {
+    fn default() -> Self {
+        let defaults = builder::BuilderConfig::new("");
+        Self {
+            registry: None,
+            image_push_template: "{registry}/iib-build:{request_id}".to_owned(),
+            index_image_output_registry: None,
+            binary_images: BTreeMap::new(),
+            required_labels: BTreeMap::new(),
+            on_lost_arch: LossPolicyText::default(),
+            concurrency: defaults.concurrency,
+            cache_bytes: defaults.blob_cache.limit_bytes,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `[server]`: the REST API.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Deserialize;
+
+use super::limits::LimitsSection;
+use super::words::OriginText;
+
+/// `[server]`: the REST API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerSection {
+    /// The address to listen on.
+    pub(crate) listen: SocketAddr,
+    /// An address for `/metrics` alone. None: it is served with the API.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Accept requests without a user. Off: every POST needs a user from a trusted proxy.
+    pub(crate) login_disabled: bool,
+    /// Addresses of proxies whose user header is believed.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// The header in which they name the user.
+    pub(crate) user_header: String,
+    /// Users that are workers.
+    pub(crate) worker_usernames: BTreeSet<String>,
+    /// The largest page of a list.
+    pub(crate) max_per_page: u64,
+    /// Days until logs and other files of a finished request expire.
+    pub(crate) request_data_days_to_live: u32,
+    /// The graph update modes that may be asked for.
+    pub(crate) graph_mode_options: Vec<String>,
+    /// The indexes they may be asked for on: in full, or without tag.
+    pub(crate) graph_mode_index_allow_list: Vec<String>,
+    /// Pages of other sites that may call the API from a browser.
+    pub(crate) cors_origins: BTreeSet<OriginText>,
+    pub(crate) limits: LimitsSection,
+    /// Seconds to let running answers end at shutdown.
+    pub(crate) drain_seconds: u64,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8320)),
+            metrics_listen: None,
+            login_disabled: false,
+            trusted_proxies: Vec::new(),
+            user_header: "X-Remote-User".to_owned(),
+            worker_usernames: BTreeSet::new(),
+            max_per_page: 20,
+            request_data_days_to_live: 3,
+            graph_mode_options: ["replaces", "semver", "semver-skippatch"]
+                .map(str::to_owned)
+                .to_vec(),
+            graph_mode_index_allow_list: Vec::new(),
+            cors_origins: BTreeSet::new(),
+            limits: LimitsSection::default(),
+            drain_seconds: 10,
+        }
+    }
+}

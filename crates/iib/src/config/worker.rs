@@ -1,0 +1,31 @@
+//! `[worker]`: how jobs are held.
+
+use serde::Deserialize;
+
+/// `[worker]`: how jobs are held.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WorkerSection {
+    /// How many requests this process works on at the same time; 0 makes it a server of the API alone.
+    pub(crate) jobs: usize,
+    /// Seconds a job stays a worker's without a sign of life. After a crash a job waits this long at most.
+    pub(crate) lease_seconds: u64,
+    /// Seconds between looks for work that nobody announced.
+    pub(crate) poll_seconds: u64,
+    /// Seconds a running job may go on once shutdown began.
+    pub(crate) drain_seconds: u64,
+    /// After how many interrupted attempts a request fails.
+    pub(crate) max_attempts: u32,
+}
+
+impl Default for WorkerSection {
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            lease_seconds: 30,
+            poll_seconds: 2,
+            drain_seconds: 20,
+            max_attempts: 5,
+        }
+    }
+}
