@@ -1,7 +1,9 @@
 //! The command line.
 
+pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod index;
 pub(crate) mod manifest;
@@ -82,6 +84,12 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// What callers of a service prove themselves with
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+    /// The service's configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use builder::{BinaryImage, Builder, BuilderConfig, Scope};
+use builder::{BinaryImage, Builder, BuilderConfig, LiveBuilder, Scope};
 use files::Files;
 use oci::{CacheConfig, RegistryHost};
 use secrecy::ExposeSecret as _;
-use server::ServerConfig;
+use server::{LiveConfig, ServerConfig};
 use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
 use crate::cli::RegistryArgs;
-use crate::config::{BuildSection, Config, RegistryHostText};
+use crate::config::{BuildSection, Config, RegistryHostText, TlsSection};
 use crate::measuring::Measuring;
 use crate::{registries, request_files};
 
@@ -113,6 +113,14 @@ pub(crate) struct Service {
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     builder: Builder,
+    live: Live,
+}
+
+/// What of a running service may be replaced.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) server: LiveConfig,
+    pub(crate) builder: LiveBuilder,
 }
 
 impl Service {
@@ -122,16 +130,16 @@ impl Service {
         registry_args: &RegistryArgs,
         data: &DataDir,
         files: Files,
-        logs: RequestLogs,
+        logs: Option<RequestLogs>,
         listener: TcpListener,
         measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
-        let server_config = ServerConfig {
+        let server_config = LiveConfig::new(ServerConfig {
             metrics: measuring.as_ref().and_then(Measuring::on_api),
             ..server_config(config, files.clone())?
-        };
+        });
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -146,9 +154,13 @@ impl Service {
             .await
             .with_context(|| format!("the state in `{place}` could not be opened"))?;
 
+        let live = Live {
+            server: server_config.clone(),
+            builder: LiveBuilder::from(builder.clone()),
+        };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let logs = Arc::new(logs);
+        let logs = logs.map(Arc::new);
         for _ in 0..config.worker.jobs {
             let worker = Worker::new(
                 WorkerConfig {
@@ -156,8 +168,8 @@ impl Service {
                     ..worker_config.clone()
                 },
                 store.clone(),
-                builder.clone(),
-                Some(Arc::clone(&logs)),
+                live.builder.clone(),
+                logs.clone(),
             );
             let stop = shutdown.clone();
             tasks.spawn(async move {
@@ -170,7 +182,7 @@ impl Service {
             files,
             store.clone(),
             (hours > 0).then(|| Duration::from_hours(hours)),
-            config.server.request_data_days_to_live,
+            server_config.clone(),
             shutdown.clone(),
         );
         tasks.spawn(async move {
@@ -190,7 +202,13 @@ impl Service {
             shutdown,
             tasks,
             builder,
+            live,
         })
+    }
+
+    /// What may be replaced while it runs.
+    pub(crate) fn live(&self) -> Live {
+        self.live.clone()
     }
 
     /// The builder that the worker uses.
@@ -275,7 +293,7 @@ fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
     }
 }
 
-fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
+pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
     let shown = config.build.index_image_output_registry.clone();
     Ok(BuilderConfig {
         shown_registry: shown.map(|RegistryHostText(host)| host),
@@ -318,12 +336,9 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         bail!("the configuration names no registry to push to; set `build.registry`");
     };
     let seconds = Duration::from_secs;
-    if config.worker.lease_seconds == 0 || config.worker.poll_seconds == 0 {
-        bail!("`worker.lease_seconds` and `worker.poll_seconds` must be at least 1");
-    }
     Ok(WorkerConfig {
-        lease: seconds(config.worker.lease_seconds),
-        poll: seconds(config.worker.poll_seconds),
+        lease: seconds(config.worker.lease_seconds.get()),
+        poll: seconds(config.worker.poll_seconds.get()),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
         ..WorkerConfig::new(
@@ -333,18 +348,20 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
     })
 }
 
-fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
+pub(crate) fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
     text.replace("{registry}", registry.as_str())
         .parse()
         .context("`build.image_push_template` is wrong")
 }
 
-fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
+pub(crate) fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
     let section = &config.server;
     Ok(ServerConfig {
         listen: section.listen,
+        tls: section.tls.as_ref().map(TlsSection::files),
         login_disabled: section.login_disabled,
-        trusted_proxies: section.trusted_proxies.clone(),
+        trusted_proxies: section.trusted_proxies.iter().map(|text| text.0).collect(),
+        auth: config.auth.for_server()?,
         user_header: section.user_header.parse().with_context(|| {
             format!(
                 "`server.user_header` is `{}`, which is no name of a header",
@@ -355,7 +372,7 @@ fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> 
         binary_image_config: configured_binary_images(&config.build)?,
         graph_mode_options: section.graph_mode_options.clone(),
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
-        max_per_page: section.max_per_page,
+        max_per_page: section.max_per_page.get(),
         request_data_days_to_live: section.request_data_days_to_live,
         queues: config.queues.queues(),
         files,

@@ -9,6 +9,7 @@ use files::Files;
 use http::HeaderName;
 use telemetry::Metrics;
 
+use crate::auth::{AuthConfig, ProxyNetwork};
 use crate::cors::Origin;
 use crate::queues::Queues;
 use crate::rate::RequestRate;
@@ -27,9 +28,11 @@ pub struct ServerConfig {
     /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
     pub login_disabled: bool,
     /// The hosts whose word on the user and on the scheme is believed. Default none: on a shared machine loopback is everybody.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<ProxyNetwork>,
     /// The header in which they name the user. Default `X-Remote-User`.
     pub user_header: HeaderName,
+    /// How else callers may prove who they are, and who has more rights than others. Default: no other way, nobody.
+    pub auth: AuthConfig,
     /// Users that may report results (`IIB_WORKER_USERNAMES`). Default none.
     pub worker_usernames: BTreeSet<String>,
     /// The binary image by scope and version label, for requests that name none (`IIB_BINARY_IMAGE_CONFIG`). Default empty: requests
@@ -84,6 +87,7 @@ impl Default for ServerConfig {
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: HeaderName::from_static("x-remote-user"),
+            auth: AuthConfig::default(),
             worker_usernames: BTreeSet::new(),
             binary_image_config: BTreeMap::new(),
             graph_mode_options: ["replaces", "semver", "semver-skippatch"]
@@ -113,10 +117,8 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Whether what `peer` says about its users is believed.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        // A dual-stack socket shows IPv4 peers as mapped IPv6 addresses.
-        let peer = peer.to_canonical();
         self.trusted_proxies
             .iter()
-            .any(|proxy| proxy.to_canonical() == peer)
+            .any(|proxies| proxies.contains(peer))
     }
 }

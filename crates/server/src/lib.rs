@@ -8,6 +8,7 @@
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
 //! - [`ServerConfig`]: everything it has to be told, and [`LiveConfig`], which replaces it while the server runs;
+//! - [`AuthConfig`]: how callers prove who they are;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -25,6 +26,7 @@
 
 mod answer;
 mod artefact;
+mod auth;
 mod base_url;
 mod body;
 mod caller;
@@ -45,6 +47,11 @@ mod security_headers;
 mod tls;
 mod unread;
 
+pub use auth::{
+    AuthConfig, AuthError, BadAlgorithm, BadKeyUrl, BadNetwork, BadTokenHash, BadUserName,
+    JwtAlgorithm, KerberosConfig, KeyUrl, NoRandomness, OidcConfig, ProxyNetwork, StaticToken,
+    TokenHash, UserName, new_token,
+};
 pub use config::{MAX_JSON_DEPTH, ServerConfig};
 pub use cors::{Origin, ParseOriginError};
 pub use live_config::LiveConfig;

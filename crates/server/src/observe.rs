@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use telemetry::TraceContext;
 use tracing::Instrument as _;
 
 use crate::answer::{ApiError, accepts_problems, in_words_of_caller};
@@ -16,13 +17,17 @@ use crate::router::App;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// Longer ids are replaced: they are printed into every log line.
 const MAX_ID_LENGTH: usize = 64;
 
 pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path());
+    let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path(), trace_id = tracing::field::Empty);
+    let came_from = request.headers().get(TRACEPARENT);
+    TraceContext::begin(&span, came_from.and_then(|value| value.to_str().ok()));
     let accepts_problems = accepts_problems(request.headers());
     let limit = app.config().request_timeout;
     let (route, method) = (

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
+use crate::auth::{self, Authenticator};
 use crate::config::ServerConfig;
 use crate::endpoint;
 use crate::live_config::LiveConfig;
@@ -32,6 +33,7 @@ pub(crate) type App = Arc<AppState>;
 #[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) config: LiveConfig,
+    pub(crate) auth: Authenticator,
     pub(crate) store: Store,
     /// What `/metrics` prints; none where it is not served here.
     pub(crate) scrape: Option<Scrape>,
@@ -52,7 +54,7 @@ impl AppState {
 }
 
 pub(crate) fn router(app: App) -> Router {
-    routes()
+    auth::return_answer_token(routes())
         .layer(middleware::from_fn(etag::tag))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),

@@ -76,6 +76,7 @@ async fn measure(
             requests,
             annotations: None,
             user: None,
+            trace_context: None,
         };
         store.submit(submission).await.unwrap();
     }
@@ -113,6 +114,7 @@ async fn measure(
                 requests: vec![addition()],
                 annotations: None,
                 user: None,
+                trace_context: None,
             };
             store.submit(submission).await.unwrap();
         })

@@ -159,6 +159,7 @@ async fn load(scope: &Scope<'_>, row: &job::Model, lease: Lease) -> Result<Job, 
         payload: read::payload(&request)?,
         secrets,
         queue: row.queue.clone(),
+        trace_context: row.trace_context.clone(),
         attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
         checkpoint: row
             .checkpoint

@@ -43,6 +43,8 @@ pub struct Submission {
     pub annotations: Option<Map<String, Value>>,
     /// Who submits them.
     pub user: Option<String>,
+    /// Where in a trace they are submitted (a W3C `traceparent`); workers get it with the jobs.
+    pub trace_context: Option<String>,
 }
 
 /// A submission with all that can be done to it before it is its turn.
@@ -50,6 +52,7 @@ pub(crate) struct Prepared {
     requests: Vec<PreparedRequest>,
     annotations: Option<Map<String, Value>>,
     user: Option<String>,
+    trace_context: Option<String>,
 }
 
 struct PreparedRequest {
@@ -78,6 +81,7 @@ impl From<Submission> for Prepared {
             requests: requests.collect(),
             annotations: submission.annotations,
             user: submission.user,
+            trace_context: submission.trace_context,
         }
     }
 }
@@ -234,7 +238,7 @@ impl Rows {
                 from_index: Set(listed.map(|index| key(index).into_owned())),
                 index_image: Set(None),
             });
-            self.jobs.push(waiting(id, new));
+            self.jobs.push(waiting(id, new, submission));
             if let Some((kind, value)) = &new.secret {
                 let name = kind.name();
                 self.secrets.push(secret::ActiveModel {
@@ -268,7 +272,7 @@ impl Rows {
     }
 }
 
-fn waiting(request_id: i64, new: &PreparedRequest) -> job::ActiveModel {
+fn waiting(request_id: i64, new: &PreparedRequest, submission: &Prepared) -> job::ActiveModel {
     let overwritten = new.payload.overwritten_index();
     job::ActiveModel {
         request_id: Set(request_id),
@@ -280,6 +284,7 @@ fn waiting(request_id: i64, new: &PreparedRequest) -> job::ActiveModel {
         lease_began: Set(None),
         lease_expires: Set(None),
         checkpoint: Set(None),
+        trace_context: Set(submission.trace_context.clone()),
     }
 }
 

@@ -119,7 +119,8 @@ impl Writer {
 
     /// Writes requests; those of several callers share their statements.
     pub(crate) async fn submit(&self, prepared: Prepared) -> Result<Vec<api::RequestView>, Error> {
-        self.hand_in(prepared, Task::Submit).await
+        self.hand_in(prepared, |part| Task::Submit(Box::new(part)))
+            .await
     }
 
     async fn hand_in<W, T>(
@@ -158,7 +159,7 @@ impl<W, T> Part<W, T> {
 }
 
 enum Task {
-    Submit(Part<Prepared, Vec<api::RequestView>>),
+    Submit(Box<Part<Prepared, Vec<api::RequestView>>>),
     Other(Box<dyn Work>),
 }
 

@@ -70,6 +70,7 @@ fn several(count: usize) -> Submission {
             .collect(),
         annotations: None,
         user: None,
+        trace_context: None,
     }
 }
 

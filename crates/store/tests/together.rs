@@ -21,6 +21,7 @@ fn several(count: usize) -> Submission {
         requests: vec![request; count],
         annotations: Some(json!({"a": [1]}).as_object().unwrap().clone()),
         user: Some("alice".into()),
+        trace_context: None,
     }
 }
 

@@ -38,6 +38,17 @@ impl TraceContext {
         fields.remove(TRACEPARENT).map(Self)
     }
 
+    /// Makes `span`, which was not entered yet, go on from the `traceparent` it came with, and notes the trace's id in its field `trace_id`
+    /// for log lines. Does nothing while no trace is recorded.
+    pub fn begin(span: &Span, traceparent: Option<&str>) {
+        if let Some(context) = traceparent.and_then(Self::parse) {
+            context.continue_in(span);
+        }
+        if let Some(context) = Self::of(span) {
+            span.record("trace_id", context.trace_id());
+        }
+    }
+
     /// Makes `span`, which was not entered yet, go on from here. Does nothing while no trace is recorded.
     pub fn continue_in(&self, span: &Span) {
         // Fails where nothing records, which is fine, and for spans that began, which the caller rules out.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Secret, State};
-use builder::{Builder, Built, Checkpoint};
+use builder::{Built, Checkpoint, LiveBuilder};
 use futures::FutureExt as _;
 use store::{Job, Payload, ResultFields, Store, Update, WorkerId};
+use telemetry::TraceContext;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -54,7 +55,7 @@ impl WorkerConfig {
 pub struct Worker {
     config: WorkerConfig,
     store: Store,
-    builder: Builder,
+    builder: LiveBuilder,
     logs: Option<Arc<RequestLogs>>,
 }
 
@@ -73,13 +74,13 @@ impl Worker {
     pub fn new(
         config: WorkerConfig,
         store: Store,
-        builder: Builder,
+        builder: impl Into<LiveBuilder>,
         logs: Option<Arc<RequestLogs>>,
     ) -> Self {
         Self {
             config,
             store,
-            builder,
+            builder: builder.into(),
             logs,
         }
     }
@@ -102,7 +103,14 @@ impl Worker {
 
     async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
-        let span = tracing::info_span!("request", id, attempt = job.attempt);
+        let span = tracing::info_span!(
+            "request",
+            id,
+            attempt = job.attempt,
+            kind = job.payload.request_type().name(),
+            trace_id = tracing::field::Empty
+        );
+        TraceContext::begin(&span, job.trace_context.as_deref());
         if let Some(logs) = &self.logs {
             logs.begin(id).await;
         }
@@ -189,7 +197,7 @@ impl Worker {
             self.config.lease,
             job.payload.request_type(),
         );
-        let template = &self.config.template;
+        let (template, builder) = (&self.config.template, self.builder.current());
         let (id, token) = (
             job.request_id,
             job.secrets.get(Secret::OverwriteFromIndexToken),
@@ -197,7 +205,7 @@ impl Worker {
         let ended = match &job.payload {
             Payload::Add(payload) => match add_request(id, payload, token, template) {
                 Ok(request) => {
-                    let added = self.builder.add(&request, &reporter, checkpoint).boxed();
+                    let added = builder.add(&request, &reporter, checkpoint).boxed();
                     added.await.map(|added| {
                         let (new, present) =
                             (added.bundles_added.len(), added.bundles_present.len());
@@ -213,8 +221,7 @@ impl Worker {
             Payload::FbcOperations(payload) => {
                 match fragments_request(id, payload, token, template) {
                     Ok(request) => {
-                        let added = self
-                            .builder
+                        let added = builder
                             .add_fragments(&request, &reporter, checkpoint)
                             .boxed();
                         added.await.map(|added| {

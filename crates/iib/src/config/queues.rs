@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use server::{Pattern, Queues, Target};
 
 /// `[queues]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct QueuesSection {
     /// Queues by user: `name`, or `SERIAL:name` for requests that overwrite their index and `PARALLEL:name` for the others.
@@ -26,8 +26,8 @@ impl QueuesSection {
 }
 
 /// A name or pattern in the file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct PatternText(pub(crate) Pattern);
 
 impl TryFrom<String> for PatternText {
@@ -86,6 +86,26 @@ impl TryFrom<Written> for TargetText {
             return Err(TargetError::EmptyName);
         }
         Ok(Self(target))
+    }
+}
+
+impl From<PatternText> for String {
+    fn from(text: PatternText) -> Self {
+        text.0.as_str().to_owned()
+    }
+}
+
+impl Serialize for TargetText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Target::One(queue) => serializer.serialize_str(queue),
+            Target::PerIndex { by_index, all } => {
+                let by_index = by_index
+                    .iter()
+                    .map(|(index, queue)| (index.as_str(), queue));
+                serializer.collect_map(by_index.chain([("all", all)]))
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn cancel(
 ) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
     let config = app.config();
-    let caller = require_user(&parts, &config)?;
+    let caller = require_user(&parts, &app, &config).await?;
     let id = id.required()?;
     let view = app.store.request(id).await?.ok_or_else(no_such_request)?;
     let is_worker = caller

@@ -139,6 +139,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(optional("checkpoint"))
+        .col(optional("trace_context"))
         .foreign_key(&mut of_request("job"))
         .take()
 }
