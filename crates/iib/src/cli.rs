@@ -4,6 +4,7 @@ pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod config;
+pub(crate) mod db;
 pub(crate) mod index;
 pub(crate) mod manifest;
 pub(crate) mod request;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     /// What is kept on disk of images that were read
     #[command(subcommand)]
     Cache(cache::CacheCommand),
+    /// The database that the service keeps its state in
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),

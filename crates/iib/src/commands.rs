@@ -4,6 +4,7 @@ pub(crate) mod auth_new_token;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod config;
+pub(crate) mod db;
 pub(crate) mod index_add;
 pub(crate) mod index_add_fragment;
 pub(crate) mod index_build;

@@ -78,6 +78,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             commands::cache::run(command).await
         }
+        Command::Db(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::db::run(command).await
+        }
         Command::Manifest(command) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::manifest::run(command)).await

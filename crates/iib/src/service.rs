@@ -273,6 +273,18 @@ fn database(config: &Config, data: &DataDir) -> anyhow::Result<Database> {
     }
 }
 
+/// Makes the schema of the configured database, or brings it up to date. Says where that is, and how many changes it took.
+pub(crate) async fn migrate(config: &Config, data: &DataDir) -> anyhow::Result<(String, usize)> {
+    let sealing_key = SealingKey::load_or_generate(&data.sealing_key())
+        .context("the key that seals requests' secrets could not be read or made")?;
+    let database = database(config, data)?;
+    let place = database.to_string();
+    let migrated = store::migrate_database(&store_config(database, sealing_key))
+        .await
+        .with_context(|| format!("the schema in `{place}` could not be brought up to date"))?;
+    Ok((place, migrated.changes))
+}
+
 /// A file is this process's own and brought up to date by it; a server may be in use by others, so `iib db migrate` does that.
 fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
     StoreConfig {

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use api::{ResultFields, Secret, State};
+use api::Secret;
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use crate::entity::{job, request, secret};
 use crate::error::{During as _, Error};
-use crate::job::{Job, Lease, Secrets, Update, WorkerId};
+use crate::job::{Job, Lease, Secrets, WorkerId};
 use crate::open::Store;
 use crate::read;
 use crate::report;
+use crate::writer::{Operation, Scope};
 
 const CLAIMING: &str = "claiming a job";
 
@@ -29,98 +30,16 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn claim(&self, worker: &WorkerId, lease: Duration) -> Result<Option<Job>, Error> {
-        loop {
-            // Idle workers poll; they must not take the write lock to find nothing.
-            if oldest_claimable(self.readers(), self.now())
-                .await?
-                .is_none()
-            {
-                return Ok(None);
-            }
-            let transaction = self.begin_write().await?;
-            let now = self.now();
-            let Some(row) = oldest_claimable(&transaction, now).await? else {
-                return Ok(None);
-            };
-            let Some(row) = take(&transaction, row, worker, now, lease).await? else {
-                continue;
-            };
-            let lease = Lease {
-                request_id: row.request_id,
-                worker: worker.clone(),
-                fence: row.fence,
-            };
-            match self.load(&transaction, &row, lease).await {
-                Ok(job) => {
-                    transaction.commit().await.during(CLAIMING)?;
-                    return Ok(Some(job));
-                }
-                Err(error @ (Error::Sealing { .. } | Error::Unreadable { .. })) => {
-                    tracing::error!(request.id = row.request_id, %error, "failing a job that cannot be read");
-                    let update = Update {
-                        state: State::Failed,
-                        state_reason: format!(
-                            "The request cannot be worked on; submit it again ({error})"
-                        ),
-                        fields: ResultFields::default(),
-                    };
-                    report::end_unreadable(&transaction, row.request_id, &update, now).await?;
-                    transaction.commit().await.during(CLAIMING)?;
-                }
-                Err(error) => return Err(error),
-            }
+        // Idle workers poll; they must not keep the writer from its work to find nothing.
+        let found = claimable(self.now()).one(self.readers()).await;
+        if found.during(CLAIMING)?.is_none() {
+            return Ok(None);
         }
-    }
-
-    async fn load(
-        &self,
-        transaction: &DatabaseTransaction,
-        row: &job::Model,
-        lease: Lease,
-    ) -> Result<Job, Error> {
-        let id = row.request_id;
-        let missing = || Error::Unreadable {
-            request_id: id,
-            problem: "its row is missing".to_owned(),
-        };
-        let request = request::Entity::find_by_id(id)
-            .one(transaction)
-            .await
-            .during(CLAIMING)?
-            .ok_or_else(missing)?;
-        let mut secrets = Secrets::default();
-        let sealed = secret::Entity::find()
-            .filter(secret::Column::RequestId.eq(id))
-            .all(transaction)
-            .await
-            .during(CLAIMING)?;
-        for secret in sealed {
-            let value = self.0.sealing_key.open(id, &secret.name, &secret.sealed)?;
-            let kind = Secret::from_name(&secret.name).ok_or_else(|| Error::Unreadable {
-                request_id: id,
-                problem: format!(
-                    "it has a secret `{}`, which this release does not know",
-                    secret.name
-                ),
-            })?;
-            secrets.insert(kind, value);
-        }
-        Ok(Job {
-            request_id: id,
+        self.write(Claim {
+            worker: worker.clone(),
             lease,
-            payload: read::payload(&request)?,
-            secrets,
-            queue: row.queue.clone(),
-            trace_context: row.trace_context.clone(),
-            attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
-            checkpoint: row
-                .checkpoint
-                .as_deref()
-                .map(|text| read::parse(id, "its checkpoint", text))
-                .transpose()?,
-            submitted: read::time(id, request.submitted)?,
-            user: request.user_name,
         })
+        .await
     }
 
     /// Keeps the job for `duration` from now.
@@ -128,20 +47,11 @@ impl Store {
     /// # Errors
     /// [`Error::LeaseLost`] when the lease has run out or somebody else has claimed the job, [`Error::Final`] when the request has ended.
     pub async fn renew(&self, lease: &Lease, duration: Duration) -> Result<(), Error> {
-        let transaction = self.begin_write().await?;
-        let now = self.now();
-        report::require_held(&transaction, lease, now).await?;
-        job::Entity::update_many()
-            .col_expr(job::Column::LeaseBegan, Expr::value(now.as_microsecond()))
-            .col_expr(
-                job::Column::LeaseExpires,
-                Expr::value(end_of(now, duration)),
-            )
-            .filter(job::Column::RequestId.eq(lease.request_id))
-            .exec(&transaction)
-            .await
-            .during("renewing a lease")?;
-        transaction.commit().await.during("renewing a lease")
+        self.write(Renew {
+            lease: lease.clone(),
+            duration,
+        })
+        .await
     }
 
     /// Gives the job back unfinished, for a worker that shuts down: it can be claimed at once, and the attempt does not count.
@@ -149,34 +59,176 @@ impl Store {
     /// # Errors
     /// [`Error::LeaseLost`] and [`Error::Final`] as for [`Self::renew`]; there is nothing left to give back then.
     pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        const ACTION: &str = "releasing a job";
-        let transaction = self.begin_write().await?;
-        report::require_held(&transaction, lease, self.now()).await?;
+        self.write(Release(lease.clone())).await
+    }
+}
+
+struct Claim {
+    worker: WorkerId,
+    lease: Duration,
+}
+
+#[async_trait::async_trait]
+impl Operation for Claim {
+    type Output = Option<Job>;
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<Option<Job>, Error> {
+        loop {
+            // Other processes claim at the same time: the row is locked, and those they have locked are passed over.
+            let found = claimable(scope.now)
+                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+                .one(scope.transaction)
+                .await
+                .during(CLAIMING)?;
+            let Some(row) = found else {
+                return Ok(None);
+            };
+            let row = self.take(scope, row).await?;
+            let lease = Lease {
+                request_id: row.request_id,
+                worker: self.worker.clone(),
+                fence: row.fence,
+            };
+            match load(scope, &row, lease).await {
+                Ok(job) => return Ok(Some(job)),
+                Err(error @ (Error::Sealing { .. } | Error::Unreadable { .. })) => {
+                    tracing::error!(request.id = row.request_id, %error, "failing a job that cannot be read");
+                    let reason =
+                        format!("The request cannot be worked on; submit it again ({error})");
+                    report::end_unreadable(scope, row.request_id, &reason).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Claim {
+    async fn take(&self, scope: &Scope<'_>, mut row: job::Model) -> Result<job::Model, Error> {
+        row.fence += 1;
+        row.attempt = row.attempt.saturating_add(1);
+        let ends = end_of(scope.now, self.lease);
+        job::Entity::update_many()
+            .col_expr(job::Column::Fence, Expr::value(row.fence))
+            .col_expr(job::Column::Attempt, Expr::value(row.attempt))
+            .col_expr(job::Column::LeaseOwner, Expr::value(self.worker.as_str()))
+            .col_expr(
+                job::Column::LeaseBegan,
+                Expr::value(scope.now.as_microsecond()),
+            )
+            .col_expr(job::Column::LeaseExpires, Expr::value(ends))
+            .filter(job::Column::RequestId.eq(row.request_id))
+            .exec(scope.transaction)
+            .await
+            .during(CLAIMING)?;
+        Ok(row)
+    }
+}
+
+async fn load(scope: &Scope<'_>, row: &job::Model, lease: Lease) -> Result<Job, Error> {
+    let id = row.request_id;
+    let unreadable = |problem: String| Error::Unreadable {
+        request_id: id,
+        problem,
+    };
+    let request = request::Entity::find_by_id(id)
+        .one(scope.transaction)
+        .await
+        .during(CLAIMING)?
+        .ok_or_else(|| unreadable("its row is missing".to_owned()))?;
+    let sealed = secret::Entity::find()
+        .filter(secret::Column::RequestId.eq(id))
+        .all(scope.transaction)
+        .await
+        .during(CLAIMING)?;
+    let mut secrets = Secrets::default();
+    for secret in sealed {
+        let key = &scope.context.sealing_key;
+        let value = key.open(id, &secret.name, &secret.sealed)?;
+        let kind = Secret::from_name(&secret.name).ok_or_else(|| {
+            let name = &secret.name;
+            unreadable(format!(
+                "it has a secret `{name}`, which this release does not know"
+            ))
+        })?;
+        secrets.insert(kind, value);
+    }
+    Ok(Job {
+        request_id: id,
+        lease,
+        payload: read::payload(&request)?,
+        secrets,
+        queue: row.queue.clone(),
+        trace_context: row.trace_context.clone(),
+        attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
+        checkpoint: row
+            .checkpoint
+            .as_deref()
+            .map(|text| read::parse(id, "its checkpoint", text))
+            .transpose()?,
+        submitted: read::time(id, request.submitted)?,
+        user: request.user_name,
+    })
+}
+
+struct Renew {
+    lease: Lease,
+    duration: Duration,
+}
+
+#[async_trait::async_trait]
+impl Operation for Renew {
+    type Output = ();
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
+        report::require_held(scope, &self.lease).await?;
+        job::Entity::update_many()
+            .col_expr(
+                job::Column::LeaseBegan,
+                Expr::value(scope.now.as_microsecond()),
+            )
+            .col_expr(
+                job::Column::LeaseExpires,
+                Expr::value(end_of(scope.now, self.duration)),
+            )
+            .filter(job::Column::RequestId.eq(self.lease.request_id))
+            .exec(scope.transaction)
+            .await
+            .during("renewing a lease")
+            .map(drop)
+    }
+}
+
+struct Release(Lease);
+
+#[async_trait::async_trait]
+impl Operation for Release {
+    type Output = ();
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
+        report::require_held(scope, &self.0).await?;
         job::Entity::update_many()
             .col_expr(job::Column::LeaseOwner, Expr::value(Option::<String>::None))
             .col_expr(job::Column::LeaseBegan, Expr::value(Option::<i64>::None))
             .col_expr(job::Column::LeaseExpires, Expr::value(Option::<i64>::None))
             .col_expr(job::Column::Attempt, Expr::col(job::Column::Attempt).sub(1))
-            .filter(job::Column::RequestId.eq(lease.request_id))
-            .exec(&transaction)
+            .filter(job::Column::RequestId.eq(self.0.request_id))
+            .exec(scope.transaction)
             .await
-            .during(ACTION)?;
-        transaction.commit().await.during(ACTION)?;
-        self.0.submitted.notify_one();
+            .during("releasing a job")?;
+        scope.will_wake(1);
         Ok(())
     }
 }
 
 /// When a lease taken at `now` ends, in microseconds.
-fn end_of(now: Timestamp, lease: Duration) -> i64 {
+pub(crate) fn end_of(now: Timestamp, lease: Duration) -> i64 {
     now.as_microsecond()
         .saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
 }
 
-async fn oldest_claimable<C: ConnectionTrait>(
-    connection: &C,
-    now: Timestamp,
-) -> Result<Option<job::Model>, Error> {
+/// The oldest job that can be claimed.
+fn claimable(now: Timestamp) -> sea_orm::Select<job::Entity> {
     let free = Condition::any()
         .add(job::Column::LeaseExpires.is_null())
         .add(job::Column::LeaseExpires.lte(now.as_microsecond()))
@@ -191,32 +243,4 @@ async fn oldest_claimable<C: ConnectionTrait>(
         .filter(free)
         .order_by_asc(job::Column::RequestId)
         .limit(1)
-        .one(connection)
-        .await
-        .during(CLAIMING)
-}
-
-/// Takes the job if it is still as it was seen. A database whose transactions do not exclude each other needs the comparison.
-async fn take(
-    transaction: &DatabaseTransaction,
-    mut row: job::Model,
-    worker: &WorkerId,
-    now: Timestamp,
-    lease: Duration,
-) -> Result<Option<job::Model>, Error> {
-    let seen = row.fence;
-    row.fence += 1;
-    row.attempt = row.attempt.saturating_add(1);
-    let taken = job::Entity::update_many()
-        .col_expr(job::Column::Fence, Expr::value(row.fence))
-        .col_expr(job::Column::Attempt, Expr::value(row.attempt))
-        .col_expr(job::Column::LeaseOwner, Expr::value(worker.as_str()))
-        .col_expr(job::Column::LeaseBegan, Expr::value(now.as_microsecond()))
-        .col_expr(job::Column::LeaseExpires, Expr::value(end_of(now, lease)))
-        .filter(job::Column::RequestId.eq(row.request_id))
-        .filter(job::Column::Fence.eq(seen))
-        .exec(transaction)
-        .await
-        .during(CLAIMING)?;
-    Ok((taken.rows_affected == 1).then_some(row))
 }

@@ -7,7 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sea_orm::{DbErr, RuntimeErr};
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::PgConnectOptions;
 
+use crate::announce::Announcer;
 use crate::error::Error;
 use crate::sealing::SealingKey;
 
@@ -29,6 +33,10 @@ pub struct StoreConfig {
     pub busy_timeout: Duration,
     /// Where the time comes from; default the system clock.
     pub clock: Clock,
+    /// How long a call waits for a connection; default 10 seconds. A database server that was away for less is not noticed by callers.
+    pub acquire_timeout: Duration,
+    /// Words the messages about changes; default nobody, and no messages.
+    pub announcer: Option<Arc<dyn Announcer>>,
     /// Is told of every statement; default nobody.
     pub observer: Option<StatementObserver>,
 }
@@ -43,6 +51,8 @@ impl StoreConfig {
             readers: 4,
             busy_timeout: Duration::from_secs(10),
             clock: Clock::system(),
+            acquire_timeout: Duration::from_secs(10),
+            announcer: None,
             observer: None,
         }
     }
@@ -56,15 +66,18 @@ impl fmt::Debug for StoreConfig {
             .field("migrate", &self.migrate)
             .field("readers", &self.readers)
             .field("busy_timeout", &self.busy_timeout)
+            .field("acquire_timeout", &self.acquire_timeout)
             .finish_non_exhaustive()
     }
 }
 
-/// Where the data lives; parsed from a path or a `sqlite:` address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where the data lives; parsed from a path or an address that begins with `sqlite:`, `postgres:` or `postgresql:`.
+#[derive(Clone, Debug)]
 pub enum Database {
     /// A file on this host. It must not lie on a network file system: write-ahead logging needs shared memory.
     Sqlite(PathBuf),
+    /// A server that several processes may share, by its address, which may hold a password.
+    Postgres(SecretString),
 }
 
 impl fmt::Display for Database {
@@ -72,6 +85,18 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(address) => match PgConnectOptions::from_str(address.expose_secret()) {
+                Ok(options) => {
+                    let name = options.get_database().unwrap_or_default();
+                    write!(
+                        f,
+                        "postgres://{}:{}/{name}",
+                        options.get_host(),
+                        options.get_port()
+                    )
+                }
+                Err(_) => f.write_str("postgres"),
+            },
         }
     }
 }
@@ -82,6 +107,14 @@ impl FromStr for Database {
     fn from_str(text: &str) -> Result<Self, Error> {
         let path = match text.split_once(':') {
             Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
+            Some(("postgres" | "postgresql", _)) => {
+                return match PgConnectOptions::from_str(text) {
+                    Ok(_) => Ok(Self::Postgres(SecretString::from(text))),
+                    Err(error) => Err(Error::DatabaseAddress {
+                        source: DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
+                    }),
+                };
+            }
             // The address may hold a password, so only its scheme is repeated.
             Some((scheme, rest)) if rest.starts_with("//") => {
                 return Err(Error::DatabaseUnsupported {
@@ -131,22 +164,32 @@ mod tests {
     use super::Database;
 
     #[test]
-    fn databases_are_files_or_sqlite_addresses() {
+    fn databases_are_files_or_servers() {
         for text in ["/srv/iib.db", "sqlite:/srv/iib.db", "sqlite:///srv/iib.db"] {
-            assert_eq!(
-                text.parse::<Database>().unwrap(),
-                Database::Sqlite("/srv/iib.db".into()),
+            let parsed = text.parse::<Database>().unwrap();
+            assert!(
+                matches!(&parsed, Database::Sqlite(path) if path.as_os_str() == "/srv/iib.db"),
                 "{text}"
             );
         }
-        let error = "postgres://user:s3cr3t@host/db"
-            .parse::<Database>()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("`postgres`") && !error.contains("s3cr3t"),
-            "{error}"
-        );
+        for text in [
+            "postgres://u:s3cr3t@db:5433/iib",
+            "postgresql://u:s3cr3t@db:5433/iib",
+        ] {
+            let parsed = text.parse::<Database>().unwrap();
+            assert_eq!(parsed.to_string(), "postgres://db:5433/iib");
+            assert!(!format!("{parsed:?}").contains("s3cr3t"));
+        }
+        for text in [
+            "mysql://user:s3cr3t@host/db",
+            "postgres://u:s3cr3t@host:port/db",
+        ] {
+            let error = text.parse::<Database>().unwrap_err();
+            assert!(
+                !format!("{error} {error:?}").contains("s3cr3t"),
+                "{error:?}"
+            );
+        }
         assert!("sqlite::memory:".parse::<Database>().is_err());
     }
 }

@@ -5,9 +5,9 @@
 )]
 
 pub(crate) mod batch;
-pub(crate) mod history;
+pub(crate) mod counter;
 pub(crate) mod image;
 pub(crate) mod job;
+pub(crate) mod outbox;
 pub(crate) mod request;
-pub(crate) mod request_bundle;
 pub(crate) mod secret;

@@ -1,9 +1,11 @@
 //! What a list of requests is narrowed to (section 5.2 of the contract).
 
+use std::sync::Arc;
+
 use api::{RequestType, RequestView, State};
 
 /// Conditions on requests; all of them have to hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ListFilter {
     /// The state is this one.
     pub state: Option<State>,
@@ -22,7 +24,7 @@ pub struct ListFilter {
 }
 
 /// How much of each request to load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// Without history and annotations.
     Short,
@@ -31,7 +33,7 @@ pub enum Form {
 }
 
 /// Which part of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Page {
     /// The number of the page, from 1.
     pub number: u64,
@@ -44,8 +46,8 @@ pub struct Page {
 /// One page of requests, newest first; empty beyond the last page.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// The requests.
-    pub items: Vec<RequestView>,
+    /// The requests; shared by everybody who asked for the same page at the same time.
+    pub items: Arc<[RequestView]>,
     /// How many fit the filter on all pages.
     pub total: u64,
 }

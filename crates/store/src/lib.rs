@@ -23,30 +23,40 @@
 //!
 //! What it deliberately does not know: HTTP, what a job does, and how long anybody is willing to wait.
 
+mod announce;
 mod claim;
 mod config;
+mod connect;
 mod entity;
 mod error;
 mod expiry;
 mod filter;
+mod history;
 mod images;
 mod job;
+mod list;
 mod load;
 mod migration;
 mod open;
+mod outbox;
 mod read;
 mod report;
 mod sealing;
+mod share;
 mod submit;
+mod text;
 mod waiting;
+mod writer;
 
+pub use announce::{Announcer, BatchRequest, BatchView, Message};
 pub use api::{Payload, RequestView, ResultFields, State};
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
 pub use error::Error;
 pub use filter::{Form, ListFilter, Listing, Page};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};
 pub use load::QueueLoad;
-pub use open::Store;
+pub use open::{Migrated, Store, migrate_database};
+pub use outbox::Unsent;
 pub use sealing::SealingKey;
 pub use submit::{NewRequest, Submission};
 pub use waiting::Waiting;

@@ -1,41 +1,42 @@
-//! Opening a store: connections, pragmas and the check of the schema.
+//! Opening a store: connections, the check of the schema, and the tasks that read and write.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
-    SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, Statement,
     TransactionTrait as _,
 };
 use sea_orm_migration::{MigratorTrait as _, seaql_migrations};
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
-use crate::config::{Clock, Database, StatementObserver, StoreConfig};
+use crate::config::StoreConfig;
+use crate::connect::{Connections, connect};
 use crate::error::{During as _, Error};
+use crate::images::KnownImages;
+use crate::list::{Lists, answer_lists};
 use crate::migration::Migrator;
-use crate::sealing::SealingKey;
+use crate::read::{Requests, answer_requests};
+use crate::writer::{Context, Operation, Writer};
 
-/// How long a call waits for a free connection of this process.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many statements of each kind of question run at the same time. While they do, further questions gather, to share the next ones.
+const READING: usize = 2;
 
 /// A handle on the database; clones share its connections.
 ///
-/// Every method is safe to cancel: a transaction that was not committed is rolled back.
+/// Every method is safe to cancel: what it was to change is changed as a whole or not at all.
 #[derive(Clone)]
 pub struct Store(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    /// One connection: `SQLite` has one writer at a time, and queueing here is fair while its own lock is not.
-    writer: DatabaseConnection,
-    readers: DatabaseConnection,
-    pub(crate) sealing_key: SealingKey,
-    pub(crate) clock: Clock,
-    pub(crate) submitted: Arc<Notify>,
+    connections: Connections,
+    pub(crate) context: Arc<Context>,
+    pub(crate) writer: Writer,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) lists: Arc<Lists>,
+    /// They end with the last handle.
+    _tasks: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Store {
@@ -45,48 +46,48 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database. Brings the schema up to date only when [`StoreConfig::migrate`] says so.
+    /// Opens the database. Brings the schema up to date only when [`StoreConfig::migrate`] says so. Needs a tokio runtime, which has to
+    /// live as long as the store is used.
     ///
     /// # Errors
     /// [`Error::SchemaOutdated`] and [`Error::SchemaTooNew`] when the schema is not the one this release knows, [`Error::Database`]
     /// when the database cannot be opened.
     pub async fn open(config: &StoreConfig) -> Result<Self, Error> {
-        let Database::Sqlite(path) = &config.database;
-        let options = sqlite_options(path, config);
-        let writer = connect(options.clone(), 1, config.observer.as_ref()).await?;
-        let readers = options.pragma("query_only", "ON").create_if_missing(false);
-        let store = |readers| {
-            Self(Arc::new(Inner {
-                writer,
-                readers,
-                sealing_key: config.sealing_key.clone(),
-                clock: config.clock.clone(),
-                submitted: Arc::new(Notify::new()),
-            }))
-        };
-        let store = store(connect(readers, config.readers.max(1), config.observer.as_ref()).await?);
+        let connections = connect(config).await?;
         if config.migrate {
-            store.migrate().await?;
+            migrate(&connections).await?;
         } else {
-            let pending = store.pending_migrations().await?;
+            let pending = pending_migrations(&connections.readers).await?;
             if pending > 0 {
                 return Err(Error::SchemaOutdated { pending });
             }
         }
-        Ok(store)
-    }
-
-    /// Brings the schema up to date.
-    ///
-    /// # Errors
-    /// [`Error::SchemaTooNew`] when a later release was here, [`Error::Database`] when a change fails; it then leaves nothing behind.
-    pub async fn migrate(&self) -> Result<(), Error> {
-        if self.pending_migrations().await? > 0 {
-            Migrator::up(&self.0.writer, None)
-                .await
-                .during("bringing the schema up to date")?;
+        let context = Arc::new(Context {
+            sealing_key: config.sealing_key.clone(),
+            clock: config.clock.clone(),
+            announcer: config.announcer.clone(),
+            known_images: KnownImages::default(),
+            submitted: Arc::new(Notify::new()),
+            to_send: Arc::new(Notify::new()),
+        });
+        let mut tasks = JoinSet::new();
+        let (writer, writing) = Writer::new(connections.writer.clone(), Arc::clone(&context));
+        tasks.spawn(writing);
+        let requests = Arc::new(Requests::new());
+        let lists = Arc::new(Lists::new());
+        for _ in 0..READING {
+            let readers = || connections.readers.clone();
+            tasks.spawn(answer_requests(Arc::clone(&requests), readers()));
+            tasks.spawn(answer_lists(Arc::clone(&lists), readers()));
         }
-        Ok(())
+        Ok(Self(Arc::new(Inner {
+            connections,
+            context,
+            writer,
+            requests,
+            lists,
+            _tasks: tasks,
+        })))
     }
 
     /// Asks the database a trivial question.
@@ -94,7 +95,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] when it does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
-        let readers = &self.0.readers;
+        let readers = self.readers();
         let question = Statement::from_string(readers.get_database_backend(), "SELECT 1");
         readers
             .query_one_raw(question)
@@ -108,104 +109,94 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] when the database objects.
     pub async fn close(self) -> Result<(), Error> {
-        self.0.readers.clone().close().await.during("closing")?;
-        self.0.writer.clone().close().await.during("closing")
+        let Connections { writer, readers } = self.0.connections.clone();
+        readers.close().await.during("closing")?;
+        writer.close().await.during("closing")
     }
 
     /// The time as this store sees it.
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.context.clock.now()
     }
 
     /// Completes once a request was submitted or released in this process since the last such completion; one waiter per
     /// request wakes. Other processes are not seen, so poll as well.
     pub fn wake(&self) -> impl Future<Output = ()> + Send + 'static {
-        let submitted = Arc::clone(&self.0.submitted);
+        let submitted = Arc::clone(&self.0.context.submitted);
         async move { submitted.notified().await }
     }
 
-    async fn pending_migrations(&self) -> Result<usize, Error> {
-        const ACTION: &str = "reading the state of the schema";
-        let known = Migrator::migrations();
-        let manager = sea_orm_migration::SchemaManager::new(&self.0.readers);
-        if !manager.has_table("seaql_migrations").await.during(ACTION)? {
-            return Ok(known.len());
-        }
-        // Not through the migrator, which creates its table when asked.
-        let applied = seaql_migrations::Entity::find()
-            .all(&self.0.readers)
-            .await
-            .during(ACTION)?;
-        for model in &applied {
-            if !known
-                .iter()
-                .any(|migration| migration.name() == model.version)
-            {
-                return Err(Error::SchemaTooNew {
-                    version: model.version.clone(),
-                });
-            }
-        }
-        Ok(known.len().saturating_sub(applied.len()))
+    /// Makes a change, together with those of others.
+    pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, Error> {
+        self.0.writer.run(operation).await
     }
 
-    /// A transaction that writes. It takes `SQLite`'s write lock at once: taking it later fails when somebody else wrote in between.
-    pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, Error> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.0
-            .writer
-            .begin_with_options(options)
-            .await
-            .during("starting to write")
-    }
-
-    /// A transaction that reads, so that several statements see the same state.
+    /// A transaction that reads, for questions of several statements: they share a connection, and on `SQLite` they see the same state.
     pub(crate) async fn begin_read(&self) -> Result<DatabaseTransaction, Error> {
-        self.0.readers.begin().await.during("starting to read")
+        self.readers().begin().await.during("starting to read")
     }
 
     /// Connections for single statements that read.
     pub(crate) fn readers(&self) -> &DatabaseConnection {
-        &self.0.readers
+        &self.0.connections.readers
     }
 }
 
-fn sqlite_options(path: &Path, config: &StoreConfig) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(config.migrate)
-        .journal_mode(SqliteJournalMode::Wal)
-        // An accepted request survives a power cut, not only a crash of the process.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(config.busy_timeout)
-        .statement_cache_capacity(200)
-        .disable_statement_logging()
+/// What bringing the schema up to date did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// How many changes were made now.
+    pub changes: usize,
 }
 
-async fn connect(
-    options: SqliteConnectOptions,
-    connections: u32,
-    observer: Option<&StatementObserver>,
-) -> Result<DatabaseConnection, Error> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // Connections are local and cheap to keep; each holds its prepared statements.
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_with(options)
+/// Brings the schema of a database up to date, or makes it. Nothing else may use the database meanwhile.
+///
+/// # Errors
+/// [`Error::SchemaTooNew`] when a later release was here, [`Error::Database`] when a change fails; it then leaves nothing behind.
+pub async fn migrate_database(config: &StoreConfig) -> Result<Migrated, Error> {
+    let connections = connect(&StoreConfig {
+        migrate: true,
+        ..config.clone()
+    })
+    .await?;
+    let changes = migrate(&connections).await?;
+    let Connections { writer, readers } = connections;
+    readers.close().await.during("closing")?;
+    writer.close().await.during("closing")?;
+    Ok(Migrated { changes })
+}
+
+async fn migrate(connections: &Connections) -> Result<usize, Error> {
+    let pending = pending_migrations(&connections.readers).await?;
+    if pending > 0 {
+        Migrator::up(&connections.writer, None)
+            .await
+            .during("bringing the schema up to date")?;
+    }
+    Ok(pending)
+}
+
+async fn pending_migrations(connection: &DatabaseConnection) -> Result<usize, Error> {
+    const ACTION: &str = "reading the state of the schema";
+    let known = Migrator::migrations();
+    let manager = sea_orm_migration::SchemaManager::new(connection);
+    if !manager.has_table("seaql_migrations").await.during(ACTION)? {
+        return Ok(known.len());
+    }
+    // Not through the migrator, which creates its table when asked.
+    let applied = seaql_migrations::Entity::find()
+        .all(connection)
         .await
-        .map_err(|error| sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(Arc::new(error))))
-        .during("opening it")?;
-    let mut connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-    if let Some(observer) = observer {
-        let observer = Arc::clone(observer);
-        connection.set_metric_callback(move |info| observer(info.elapsed));
+        .during(ACTION)?;
+    for model in &applied {
+        if !known
+            .iter()
+            .any(|migration| migration.name() == model.version)
+        {
+            return Err(Error::SchemaTooNew {
+                version: model.version.clone(),
+            });
+        }
     }
-    Ok(connection)
+    Ok(known.len().saturating_sub(applied.len()))
 }

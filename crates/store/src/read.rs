@@ -1,40 +1,39 @@
-//! Reading requests. The number of statements does not depend on how many requests a page holds.
+//! Reading requests by their numbers, and how rows become what answers show. The number of statements does not depend on the number of
+//! requests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use api::{Payload, RequestType, RequestView, State, StateEntry};
+use api::{Payload, RequestType, RequestView, State};
 use jiff::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, JoinType, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
 };
 
-use crate::entity::{batch, history, image, request, request_bundle};
+use crate::entity::request;
 use crate::error::{During as _, Error};
-use crate::filter::{Form, ListFilter, Listing, Page};
-use crate::images::end_of_prefix;
+use crate::filter::Form;
+use crate::history;
+use crate::images::{Operators, padded};
 use crate::open::Store;
+use crate::share::Questions;
 
-const ACTION: &str = "reading requests";
+pub(crate) const ACTION: &str = "reading requests";
+
+/// How many requests are read by one statement.
+const TOGETHER: usize = 64;
+
+/// Requests that are asked for by their numbers.
+pub(crate) type Requests = Questions<i64, Option<RequestView>>;
 
 impl Store {
-    /// One request with its history; none when there is none of that number.
+    /// One request with its history; none when there is none of that number. Callers at the same time share statements.
     ///
     /// # Errors
     /// [`Error::Database`], or [`Error::Unreadable`] when a later release wrote it.
     pub async fn request(&self, id: i64) -> Result<Option<RequestView>, Error> {
-        let transaction = self.begin_read().await?;
-        let Some(row) = request::Entity::find_by_id(id)
-            .one(&transaction)
-            .await
-            .during(ACTION)?
-        else {
-            return Ok(None);
-        };
-        Ok(assemble(&transaction, vec![row], Form::Verbose)
-            .await?
-            .pop())
+        self.0.requests.ask(id).await
     }
 
     /// The type of a request; none when there is none of that number.
@@ -58,103 +57,77 @@ impl Store {
             })
             .transpose()
     }
+}
 
-    /// One page of the requests that fit a filter, newest first.
-    ///
-    /// # Errors
-    /// [`Error::UnknownImage`] when a filter names an image no request ever mentioned; [`Error::Database`] and [`Error::Unreadable`]
-    /// as for [`Self::request`].
-    pub async fn list(&self, filter: &ListFilter, page: Page) -> Result<Listing, Error> {
-        let transaction = self.begin_read().await?;
-        let condition = condition(&transaction, filter).await?;
-        let fitting = request::Entity::find().filter(condition);
-        let total = fitting.clone().count(&transaction).await.during(ACTION)?;
-        let offset = page.number.saturating_sub(1).saturating_mul(page.per_page);
-        // Databases count in 63 bits; a page that far out is empty anyway.
-        if offset >= total || i64::try_from(offset).is_err() {
-            return Ok(Listing {
-                items: Vec::new(),
-                total,
+/// Answers who asks for requests, for as long as it is polled.
+pub(crate) async fn answer_requests(requests: Arc<Requests>, connection: DatabaseConnection) {
+    loop {
+        let asked = requests.take(TOGETHER).await;
+        let ids: Vec<i64> = asked.iter().map(|question| question.key).collect();
+        let mut tries = Tries::default();
+        let rows = loop {
+            let rows = rows_with_operators(&connection, &ids).await;
+            if !tries.again(&rows) {
+                break rows;
+            }
+        };
+        for question in asked {
+            let id = question.key;
+            question.answer(match &rows {
+                Ok((rows, operators)) => {
+                    let row = rows.iter().find(|row| row.id == id);
+                    row.map(|row| view(row.clone(), Form::Verbose, operators))
+                        .transpose()
+                }
+                Err(error) => Err(error.clone()),
             });
         }
-        let rows = fitting
-            .order_by_desc(request::Column::Id)
-            .offset(offset)
-            .limit(Ord::min(page.per_page, total))
-            .all(&transaction)
-            .await
-            .during(ACTION)?;
-        Ok(Listing {
-            items: assemble(&transaction, rows, page.form).await?,
-            total,
-        })
     }
 }
 
-/// Turns a filter into SQL after checking that the images it names are known at all.
-async fn condition<C: ConnectionTrait>(
-    connection: &C,
-    filter: &ListFilter,
-) -> Result<Condition, Error> {
-    use request::Column;
-
-    let mut condition = Condition::all()
-        .add_option(filter.state.map(|state| Column::State.eq(state.number())))
-        .add_option(
-            filter
-                .request_type
-                .map(|kind| Column::RequestType.eq(kind.number())),
-        )
-        .add_option(filter.batch.map(|batch| Column::BatchId.eq(batch)))
-        .add_option(
-            filter
-                .user
-                .as_ref()
-                .map(|user| Column::UserName.eq(user.as_str())),
-        );
-    for (name, column, reference) in [
-        ("from_index", Column::FromIndexId, &filter.from_index),
-        ("index_image", Column::IndexImageId, &filter.index_image),
-    ] {
-        if let Some(reference) = reference {
-            let fits = Condition::all().add(image::Column::Reference.eq(reference.as_str()));
-            let id = some_image(connection, fits, name, reference).await?;
-            condition = condition.add(column.eq(id));
-        }
-    }
-    if let Some(prefix) = &filter.from_index_startswith {
-        let fits = Condition::all()
-            .add(image::Column::Reference.gte(prefix.as_str()))
-            .add_option(end_of_prefix(prefix).map(|end| image::Column::Reference.lt(end)));
-        some_image(connection, fits.clone(), "from_index_startswith", prefix).await?;
-        let ids: SelectStatement = Query::select()
-            .column(image::Column::Id)
-            .from(image::Entity)
-            .cond_where(fits)
-            .take();
-        condition = condition.add(Expr::col(Column::FromIndexId).in_subquery(ids));
-    }
-    Ok(condition)
-}
-
-async fn some_image<C: ConnectionTrait>(
-    connection: &C,
-    fits: Condition,
-    filter: &'static str,
-    reference: &str,
-) -> Result<i64, Error> {
-    let found = image::Entity::find()
-        .filter(fits)
-        .limit(1)
-        .one(connection)
+async fn rows_with_operators(
+    connection: &DatabaseConnection,
+    ids: &[i64],
+) -> Result<(Vec<request::Model>, Operators), Error> {
+    let rows = request::Entity::find()
+        .filter(request::Column::Id.is_in(padded(ids)))
+        .all(connection)
         .await
         .during(ACTION)?;
-    found
-        .map(|model| model.id)
-        .ok_or_else(|| Error::UnknownImage {
-            filter,
-            reference: reference.to_owned(),
-        })
+    let operators = operators_of(connection, &rows).await?;
+    Ok((rows, operators))
+}
+
+/// Has a read repeated when the connection was lost: the database was restarted, and the pool has other connections.
+#[derive(Default)]
+pub(crate) struct Tries(u32);
+
+impl Tries {
+    /// Whether to read again after this outcome.
+    pub(crate) fn again<T>(&mut self, outcome: &Result<T, Error>) -> bool {
+        const LIMIT: u32 = 3;
+        self.0 += 1;
+        self.0 <= LIMIT && outcome.as_ref().is_err_and(Error::is_connection_lost)
+    }
+}
+
+/// The operators of the bundles that the rows name.
+async fn operators_of<C: ConnectionTrait>(
+    connection: &C,
+    rows: &[request::Model],
+) -> Result<Operators, Error> {
+    // A row that cannot be read is reported where it is shown.
+    let payloads: Vec<Payload> = rows
+        .iter()
+        .filter(|row| row.request_type == RequestType::Add.number())
+        .filter_map(|row| payload(row).ok())
+        .collect();
+    let bundles: BTreeSet<&str> = payloads
+        .iter()
+        .flat_map(Payload::bundles)
+        .map(String::as_str)
+        .collect();
+    Operators::read(connection, bundles).await
 }
 
 /// Adds to the rows what other tables know of them, keeping their order.
@@ -163,37 +136,39 @@ pub(crate) async fn assemble<C: ConnectionTrait>(
     rows: Vec<request::Model>,
     form: Form,
 ) -> Result<Vec<RequestView>, Error> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut mappings = mappings(connection, &ids).await?;
-    let (mut histories, annotations) = match form {
-        Form::Short => (HashMap::new(), HashMap::new()),
-        Form::Verbose => (
-            histories(connection, &ids).await?,
-            annotations(connection, &rows).await?,
-        ),
-    };
+    let operators = operators_of(connection, &rows).await?;
     rows.into_iter()
-        .map(|row| {
-            let id = row.id;
-            let annotations = annotations
-                .get(&row.batch_id)
-                .map(|text| parse(id, "its batch's annotations", text))
-                .transpose()?;
-            Ok(RequestView {
-                id,
-                batch: row.batch_id,
-                batch_annotations: annotations,
-                state: state(id, row.state)?,
-                updated: time(id, row.updated)?,
-                state_history: histories.remove(&id).unwrap_or_default(),
-                payload: payload(&row)?,
-                result: parse(id, "its result", &row.result)?,
-                bundle_mapping: mappings.remove(&id).unwrap_or_default(),
-                user: row.user_name,
-                state_reason: row.state_reason,
-            })
-        })
+        .map(|row| view(row, form, &operators))
         .collect()
+}
+
+/// What an answer shows of a row.
+pub(crate) fn view(
+    row: request::Model,
+    form: Form,
+    operators: &Operators,
+) -> Result<RequestView, Error> {
+    let id = row.id;
+    let payload = payload(&row)?;
+    let (annotations, history) = match form {
+        Form::Short => (None, Vec::new()),
+        Form::Verbose => (row.annotations.as_deref(), history::read(id, &row.history)?),
+    };
+    Ok(RequestView {
+        id,
+        batch: row.batch_id,
+        batch_annotations: annotations
+            .map(|text| parse(id, "its batch's annotations", text))
+            .transpose()?,
+        state: state(id, row.state)?,
+        updated: time(id, row.updated)?,
+        state_history: history,
+        bundle_mapping: operators.mapping(payload.bundles()),
+        payload,
+        result: parse(id, "its result", &row.result)?,
+        user: row.user_name,
+        state_reason: row.state_reason,
+    })
 }
 
 /// The payload of a row.
@@ -202,83 +177,6 @@ pub(crate) fn payload(row: &request::Model) -> Result<Payload, Error> {
         request_id: row.id,
         problem: error.to_string(),
     })
-}
-
-async fn mappings<C: ConnectionTrait>(
-    connection: &C,
-    ids: &[i64],
-) -> Result<HashMap<i64, BTreeMap<String, Vec<String>>>, Error> {
-    let rows: Vec<(i64, String, String)> = request_bundle::Entity::find()
-        .select_only()
-        .column(request_bundle::Column::RequestId)
-        .column(image::Column::Operator)
-        .column(image::Column::Reference)
-        .join(JoinType::InnerJoin, image_of_bundle())
-        .filter(request_bundle::Column::RequestId.is_in(ids.iter().copied()))
-        .filter(image::Column::Operator.is_not_null())
-        .order_by_asc(request_bundle::Column::RequestId)
-        .order_by_asc(request_bundle::Column::Position)
-        .into_tuple()
-        .all(connection)
-        .await
-        .during(ACTION)?;
-    let mut mappings: HashMap<i64, BTreeMap<String, Vec<String>>> = HashMap::new();
-    for (request_id, operator, reference) in rows {
-        mappings
-            .entry(request_id)
-            .or_default()
-            .entry(operator)
-            .or_default()
-            .push(reference);
-    }
-    Ok(mappings)
-}
-
-fn image_of_bundle() -> sea_orm::RelationDef {
-    request_bundle::Entity::belongs_to(image::Entity)
-        .from(request_bundle::Column::ImageId)
-        .to(image::Column::Id)
-        .into()
-}
-
-async fn histories<C: ConnectionTrait>(
-    connection: &C,
-    ids: &[i64],
-) -> Result<HashMap<i64, Vec<StateEntry>>, Error> {
-    let rows = history::Entity::find()
-        .filter(history::Column::RequestId.is_in(ids.iter().copied()))
-        .order_by_asc(history::Column::RequestId)
-        .order_by_desc(history::Column::Id)
-        .all(connection)
-        .await
-        .during(ACTION)?;
-    let mut histories: HashMap<i64, Vec<StateEntry>> = HashMap::new();
-    for row in rows {
-        let id = row.request_id;
-        let entry = StateEntry {
-            state: state(id, row.state)?,
-            state_reason: row.state_reason,
-            updated: time(id, row.updated)?,
-        };
-        histories.entry(id).or_default().push(entry);
-    }
-    Ok(histories)
-}
-
-async fn annotations<C: ConnectionTrait>(
-    connection: &C,
-    rows: &[request::Model],
-) -> Result<HashMap<i64, String>, Error> {
-    let batches = batch::Entity::find()
-        .filter(batch::Column::Id.is_in(rows.iter().map(|row| row.batch_id)))
-        .filter(batch::Column::Annotations.is_not_null())
-        .all(connection)
-        .await
-        .during(ACTION)?;
-    Ok(batches
-        .into_iter()
-        .filter_map(|batch| Some((batch.id, batch.annotations?)))
-        .collect())
 }
 
 /// A state from its number.

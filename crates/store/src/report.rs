@@ -1,22 +1,24 @@
-//! What a worker reports while it holds the lease: states, results, checkpoints, the end.
-
-use std::collections::BTreeSet;
+//! What workers report: states, results, checkpoints, the end. Ours show a lease; those of other programs have none.
 
 use api::{Patch, RequestView, ResultFields, State, StateEntry};
 use jiff::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
 };
 
+use crate::announce;
 use crate::entity::{job, request, secret};
 use crate::error::{During as _, Error};
 use crate::filter::Form;
+use crate::history;
 use crate::images;
 use crate::job::{Lease, Update};
 use crate::open::Store;
 use crate::read;
-use crate::submit::record_state;
+use crate::text::{key, storable};
+use crate::writer::{Operation, Scope};
 
 const ACTION: &str = "recording an update";
 
@@ -28,51 +30,11 @@ impl Store {
     /// [`Error::LeaseLost`] when the lease has run out or somebody else has claimed the job, [`Error::Final`] when the request has ended;
     /// nothing is written then.
     pub async fn report(&self, lease: &Lease, update: &Update) -> Result<(), Error> {
-        let transaction = self.begin_write().await?;
-        let now = self.now();
-        let row = require_held(&transaction, lease, now).await?;
-        let result = read::parse(row.id, "its result", &row.result)?;
-        let state = (update.state, update.state_reason.as_str());
-        apply(&transaction, row, result, Some(state), &update.fields, now).await?;
-        transaction.commit().await.during(ACTION)
-    }
-
-    /// Writes what a worker of another program reports, who holds no lease: a state if it names one, and result fields, together. A final
-    /// state may be repeated with another reason, and the other fields change whatever the state. A request that ends so is taken from the
-    /// worker who holds it.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchRequest`]; [`Error::StateIsFinal`] when the request would leave a final state. Nothing is written then.
-    pub async fn patch(&self, id: i64, patch: &Patch) -> Result<RequestView, Error> {
-        let transaction = self.begin_write().await?;
-        let row = request::Entity::find_by_id(id)
-            .one(&transaction)
-            .await
-            .during(ACTION)?
-            .ok_or(Error::NoSuchRequest { request_id: id })?;
-        let former = read::state(id, row.state)?;
-        let state = patch
-            .state
-            .as_ref()
-            .map(|(state, reason)| (*state, reason.as_str()));
-        if let Some((wanted, _)) = state
-            && former.is_final()
-            && wanted != former
-        {
-            return Err(Error::StateIsFinal { state: former });
-        }
-        let result = read::parse(id, "its result", &row.result)?;
-        apply(&transaction, row, result, state, &patch.fields, self.now()).await?;
-        let changed = request::Entity::find_by_id(id)
-            .all(&transaction)
-            .await
-            .during(ACTION)?;
-        let view = read::assemble(&transaction, changed, Form::Verbose)
-            .await?
-            .pop()
-            .ok_or(Error::NoSuchRequest { request_id: id })?;
-        transaction.commit().await.during(ACTION)?;
-        Ok(view)
+        self.write(Report {
+            lease: lease.clone(),
+            update: update.clone(),
+        })
+        .await
     }
 
     /// Ends the request: the final state is written, and job and secrets are gone with it.
@@ -88,37 +50,125 @@ impl Store {
         self.report(lease, update).await
     }
 
+    /// Writes what a worker of another program reports, who holds no lease: a state if it names one, and result fields, together. A final
+    /// state may be repeated with another reason, and the other fields change whatever the state. A request that ends so is taken from the
+    /// worker who holds it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRequest`]; [`Error::StateIsFinal`] when the request would leave a final state. Nothing is written then.
+    pub async fn patch(&self, id: i64, patch: &Patch) -> Result<RequestView, Error> {
+        self.write(Patched {
+            id,
+            patch: patch.clone(),
+        })
+        .await
+    }
+
     /// Keeps `data` with the job for a later attempt, instead of what was kept before. It should be small and hold no secret.
     ///
     /// # Errors
     /// As for [`Self::report`].
     pub async fn checkpoint(&self, lease: &Lease, data: &serde_json::Value) -> Result<(), Error> {
-        let transaction = self.begin_write().await?;
-        require_held(&transaction, lease, self.now()).await?;
-        job::Entity::update_many()
-            .col_expr(job::Column::Checkpoint, Expr::value(data.to_string()))
-            .filter(job::Column::RequestId.eq(lease.request_id))
-            .exec(&transaction)
-            .await
-            .during(ACTION)?;
-        transaction.commit().await.during(ACTION)
+        self.write(Checkpoint {
+            lease: lease.clone(),
+            data: data.to_string(),
+        })
+        .await
     }
+}
+
+struct Report {
+    lease: Lease,
+    update: Update,
+}
+
+#[async_trait::async_trait]
+impl Operation for Report {
+    type Output = ();
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
+        let row = require_held(scope, &self.lease).await?;
+        let result = read::parse(row.id, "its result", &row.result)?;
+        let state = (self.update.state, self.update.state_reason.as_str());
+        apply(scope, row, result, Some(state), &self.update.fields)
+            .await
+            .map(drop)
+    }
+}
+
+struct Patched {
+    id: i64,
+    patch: Patch,
+}
+
+#[async_trait::async_trait]
+impl Operation for Patched {
+    type Output = RequestView;
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<RequestView, Error> {
+        let id = self.id;
+        let missing = Error::NoSuchRequest { request_id: id };
+        let row = find(scope.transaction, id).await?.ok_or(missing)?;
+        let former = read::state(id, row.state)?;
+        let state = self.patch.state.as_ref();
+        let state = state.map(|(state, reason)| (*state, reason.as_str()));
+        if let Some((wanted, _)) = state
+            && former.is_final()
+            && wanted != former
+        {
+            return Err(Error::StateIsFinal { state: former });
+        }
+        let result = read::parse(id, "its result", &row.result)?;
+        let changed = apply(scope, row, result, state, &self.patch.fields).await?;
+        read::assemble(scope.transaction, vec![changed], Form::Verbose)
+            .await?
+            .pop()
+            .ok_or(Error::NoSuchRequest { request_id: id })
+    }
+}
+
+struct Checkpoint {
+    lease: Lease,
+    data: String,
+}
+
+#[async_trait::async_trait]
+impl Operation for Checkpoint {
+    type Output = ();
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
+        require_held(scope, &self.lease).await?;
+        job::Entity::update_many()
+            .col_expr(job::Column::Checkpoint, Expr::value(self.data.as_str()))
+            .filter(job::Column::RequestId.eq(self.lease.request_id))
+            .exec(scope.transaction)
+            .await
+            .during(ACTION)
+            .map(drop)
+    }
+}
+
+/// The row of a request, which nobody else changes until the transaction ends.
+async fn find(
+    transaction: &DatabaseTransaction,
+    request_id: i64,
+) -> Result<Option<request::Model>, Error> {
+    request::Entity::find_by_id(request_id)
+        .lock_exclusive()
+        .one(transaction)
+        .await
+        .during(ACTION)
 }
 
 /// The request of a lease that is still good. A lease that has run out is lost even when nobody has claimed the job yet: its
 /// holder cannot know.
 pub(crate) async fn require_held(
-    transaction: &DatabaseTransaction,
+    scope: &Scope<'_>,
     lease: &Lease,
-    now: Timestamp,
 ) -> Result<request::Model, Error> {
     let request_id = lease.request_id;
     let lost = Error::LeaseLost { request_id };
-    let Some(row) = request::Entity::find_by_id(request_id)
-        .one(transaction)
-        .await
-        .during(ACTION)?
-    else {
+    let Some(row) = find(scope.transaction, request_id).await? else {
         return Err(lost);
     };
     let state = read::state(request_id, row.state)?;
@@ -126,7 +176,8 @@ pub(crate) async fn require_held(
         return Err(Error::Final { request_id, state });
     }
     let job = job::Entity::find_by_id(request_id)
-        .one(transaction)
+        .lock_exclusive()
+        .one(scope.transaction)
         .await
         .during(ACTION)?;
     let held = job.is_some_and(|job| {
@@ -134,82 +185,99 @@ pub(crate) async fn require_held(
             && job.lease_owner.as_deref() == Some(lease.worker.as_str())
             && job
                 .lease_expires
-                .is_some_and(|expires| now.as_microsecond() < expires)
+                .is_some_and(|expires| scope.now.as_microsecond() < expires)
     });
     if held { Ok(row) } else { Err(lost) }
 }
 
 /// Ends a request whose job cannot be read. Its result fields may be the damaged part, so they start anew.
 pub(crate) async fn end_unreadable(
-    transaction: &DatabaseTransaction,
+    scope: &Scope<'_>,
     request_id: i64,
-    update: &Update,
-    now: Timestamp,
+    reason: &str,
 ) -> Result<(), Error> {
-    match request::Entity::find_by_id(request_id)
-        .one(transaction)
-        .await
-        .during(ACTION)?
-    {
+    match find(scope.transaction, request_id).await? {
         Some(row) => {
             let result = serde_json::from_str(&row.result).unwrap_or_default();
-            let state = (update.state, update.state_reason.as_str());
-            apply(transaction, row, result, Some(state), &update.fields, now).await
+            let state = Some((State::Failed, reason));
+            apply(scope, row, result, state, &ResultFields::default())
+                .await
+                .map(drop)
         }
-        None => remove_job(transaction, request_id).await,
+        None => remove_job(scope.transaction, request_id).await,
     }
 }
 
+/// Writes a change to a row, announces a new state, and gives the row as it is now.
 async fn apply(
-    transaction: &DatabaseTransaction,
-    row: request::Model,
+    scope: &Scope<'_>,
+    mut row: request::Model,
     mut result: ResultFields,
     state: Option<(State, &str)>,
     fields: &ResultFields,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let references: BTreeSet<&str> = fields.image_references().collect();
-    let known = images::record(transaction, references).await?;
+) -> Result<request::Model, Error> {
+    images::record(scope, fields.image_references().collect()).await?;
     if let Some(mapping) = &fields.bundle_mapping {
-        images::set_operators(transaction, mapping).await?;
+        images::set_operators(scope, mapping).await?;
     }
     result.merge(fields);
-    let mut change = request::ActiveModel {
-        id: Set(row.id),
-        result: Set(serde_json::to_string(&result)
-            .expect("result fields have string keys only and serialize without failing")),
-        ..Default::default()
-    };
-    if let Some(index_image) = images::id_of(&known, fields.index_image.as_deref())
+    row.result = serde_json::to_string(&result)
+        .expect("result fields have string keys only and serialize without failing");
+    if let Some(index_image) = &fields.index_image
         && read::payload(&row).is_ok_and(|payload| payload.listed_by_index_image())
     {
-        change.index_image_id = Set(Some(index_image));
+        row.index_image = Some(key(index_image).into_owned());
     }
-    if let Some((state, reason)) = state
-        && (row.state != state.number() || row.state_reason != reason)
-    {
-        // A clock that was set back must not make the newest entry look older than the one before.
-        let updated = now.max(read::time(row.id, row.updated)?);
-        change.state = Set(state.number());
-        change.state_reason = Set(reason.to_owned());
-        change.updated = Set(updated.as_microsecond());
-        let entry = StateEntry {
-            state,
-            state_reason: reason.to_owned(),
-            updated,
-        };
-        record_state(transaction, row.id, &entry).await?;
-    }
+    let is_new = match state {
+        Some((state, reason)) => enter(&mut row, state, reason, scope.now)?,
+        None => false,
+    };
+    let change = request::ActiveModel {
+        state: Set(row.state),
+        state_reason: Set(row.state_reason.clone()),
+        updated: Set(row.updated),
+        history: Set(row.history.clone()),
+        result: Set(row.result.clone()),
+        index_image: Set(row.index_image.clone()),
+        ..Default::default()
+    };
     request::Entity::update_many()
         .set(change)
         .filter(request::Column::Id.eq(row.id))
-        .exec(transaction)
+        .exec(scope.transaction)
         .await
         .during(ACTION)?;
     if state.is_some_and(|(state, _)| state.is_final()) {
-        remove_job(transaction, row.id).await?;
+        remove_job(scope.transaction, row.id).await?;
     }
-    Ok(())
+    if is_new {
+        announce::changed(scope, &row).await?;
+    }
+    Ok(row)
+}
+
+/// Adds an entry to the history, unless the newest one says the same. Whether it did.
+fn enter(
+    row: &mut request::Model,
+    state: State,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let reason = storable(reason);
+    if row.state == state.number() && row.state_reason == reason {
+        return Ok(false);
+    }
+    let entry = StateEntry {
+        state,
+        state_reason: reason.into_owned(),
+        // A clock that was set back must not make the newest entry look older than the one before.
+        updated: now.max(read::time(row.id, row.updated)?),
+    };
+    row.history = history::append(&row.history, &entry);
+    row.state = state.number();
+    row.updated = entry.updated.as_microsecond();
+    row.state_reason = entry.state_reason;
+    Ok(true)
 }
 
 async fn remove_job(transaction: &DatabaseTransaction, request_id: i64) -> Result<(), Error> {

@@ -165,7 +165,7 @@ fn file_error(path: &Path, problem: &'static str, source: Option<io::Error>) -> 
     Error::KeyFile {
         path: path.to_owned(),
         problem,
-        source,
+        source: source.map(Arc::new),
     }
 }
 

@@ -1,24 +1,29 @@
 //! Accepting requests: everything they need to be finished is written in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use api::{Payload, RequestView, ResultFields, State, StateEntry};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
+use api::{Payload, RequestView, ResultFields, Secret, State, StateEntry};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::entity::{batch, history, image, job, request, request_bundle, secret};
+use crate::announce;
+use crate::entity::{batch, counter, job, request, secret};
 use crate::error::{During as _, Error};
-use crate::images;
+use crate::history;
+use crate::images::{self, Operators};
 use crate::open::Store;
+use crate::text::{key, storable};
+use crate::writer::Scope;
 
 /// The reason of the first history entry.
 const ACCEPTED: &str = "The request was accepted and waits for a worker";
 
-/// Rows per statement when a request names many bundles.
-const CHUNK: usize = 500;
+/// Rows per statement.
+const CHUNK: usize = 32;
 
-const ACTION: &str = "recording a request";
+const ACTION: &str = "recording requests";
 
 /// A request to accept.
 #[derive(Clone, Debug)]
@@ -42,182 +47,258 @@ pub struct Submission {
     pub trace_context: Option<String>,
 }
 
+/// A submission with all that can be done to it before it is its turn.
+pub(crate) struct Prepared {
+    requests: Vec<PreparedRequest>,
+    annotations: Option<Map<String, Value>>,
+    user: Option<String>,
+    trace_context: Option<String>,
+}
+
+struct PreparedRequest {
+    /// Without its secrets.
+    payload: Payload,
+    stored: String,
+    secret: Option<(Secret, SecretString)>,
+    queue: Option<String>,
+}
+
+impl From<Submission> for Prepared {
+    fn from(submission: Submission) -> Self {
+        let requests = submission.requests.into_iter().map(|request| {
+            let payload = request.payload.without_secrets();
+            PreparedRequest {
+                stored: payload.to_stored(),
+                secret: request
+                    .payload
+                    .secrets()
+                    .map(|(kind, value)| (kind, value.clone())),
+                payload,
+                queue: request.queue,
+            }
+        });
+        Self {
+            requests: requests.collect(),
+            annotations: submission.annotations,
+            user: submission.user,
+            trace_context: submission.trace_context,
+        }
+    }
+}
+
 impl Store {
     /// Accepts requests as one batch: for each of them the row, the first history entry, the job and the sealed secret, all written
-    /// together or not at all. Wakes a worker of this process per request. The answer has them in order, without their secrets.
+    /// together or not at all. Wakes a worker of this process per request. The answer has them in order, without their secrets; their
+    /// numbers follow each other.
+    ///
+    /// Submissions that come at the same time share a transaction. One whose caller went away is written or not, as a whole.
     ///
     /// # Errors
     /// [`Error::Database`] when they could not be written; nothing is left behind.
     pub async fn submit(&self, submission: Submission) -> Result<Vec<RequestView>, Error> {
-        let Submission {
-            requests,
-            annotations,
-            user,
-            trace_context,
-        } = submission;
-        let at = self.now();
-        let transaction = self.begin_write().await?;
-        let batch = batch::ActiveModel {
-            annotations: Set(annotations
-                .as_ref()
-                .map(|annotations| Value::Object(annotations.clone()).to_string())),
-            ..Default::default()
-        };
-        let batch_id = batch::Entity::insert(batch)
-            .exec(&transaction)
+        if submission.requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.writer.submit(submission.into()).await
+    }
+}
+
+/// Writes submissions. The number of statements does not depend on how many there are, up to [`CHUNK`] requests.
+pub(crate) async fn accept(
+    scope: &Scope<'_>,
+    submissions: &[&Prepared],
+) -> Result<Vec<Vec<RequestView>>, Error> {
+    let payloads = || {
+        let requests = submissions.iter().flat_map(|batch| &batch.requests);
+        requests.map(|request| &request.payload)
+    };
+    let references = payloads().flat_map(Payload::image_references).collect();
+    images::record(scope, references).await?;
+    let bundles: BTreeSet<&str> = payloads()
+        .flat_map(Payload::bundles)
+        .map(String::as_str)
+        .collect();
+    let operators = Operators::read(scope.transaction, bundles).await?;
+    let mut numbers = Numbers::take(scope, payloads().count(), submissions.len()).await?;
+
+    let mut rows = Rows::default();
+    let mut views = Vec::with_capacity(submissions.len());
+    for submission in submissions {
+        views.push(rows.add(scope, submission, &mut numbers, &operators)?);
+    }
+    rows.write(scope).await?;
+    scope.will_wake(payloads().count());
+    for views in &views {
+        announce::submitted(scope, views);
+    }
+    Ok(views)
+}
+
+/// Numbers for requests and batches. They are given in the order of the commits, without holes: who has seen a number has seen, or will
+/// never see, all below it. The row they come from is written once per transaction, however many requests it has.
+struct Numbers {
+    request: i64,
+    batch: i64,
+}
+
+impl Numbers {
+    async fn take(scope: &Scope<'_>, requests: usize, batches: usize) -> Result<Self, Error> {
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        let (requests, batches) = (number(requests), number(batches));
+        let more = |column, count| Expr::col(column).add(count);
+        counter::Entity::update_many()
+            .col_expr(
+                counter::Column::LastRequest,
+                more(counter::Column::LastRequest, requests),
+            )
+            .col_expr(
+                counter::Column::LastBatch,
+                more(counter::Column::LastBatch, batches),
+            )
+            .col_expr(
+                counter::Column::Requests,
+                more(counter::Column::Requests, requests),
+            )
+            .filter(counter::Column::Id.eq(counter::THE_ROW))
+            .exec(scope.transaction)
+            .await
+            .during(ACTION)?;
+        let last = counter::Entity::find_by_id(counter::THE_ROW)
+            .one(scope.transaction)
             .await
             .during(ACTION)?
-            .last_insert_id;
-        let references = requests
-            .iter()
-            .flat_map(|request| request.payload.image_references())
-            .collect();
-        let known = images::record(&transaction, references).await?;
-        let mut views = Vec::with_capacity(requests.len());
-        for NewRequest { payload, queue } in requests {
-            let row = request::ActiveModel {
-                batch_id: Set(batch_id),
-                request_type: Set(payload.request_type().number()),
-                user_name: Set(user.clone()),
-                state: Set(State::InProgress.number()),
-                state_reason: Set(ACCEPTED.to_owned()),
-                submitted: Set(at.as_microsecond()),
-                updated: Set(at.as_microsecond()),
-                payload: Set(payload.to_stored()),
-                result: Set("{}".to_owned()),
-                from_index_id: Set(images::id_of(&known, payload.listed_from_index())),
-                index_image_id: Set(None),
-                ..Default::default()
-            };
-            let id = request::Entity::insert(row)
-                .exec(&transaction)
-                .await
-                .during(ACTION)?
-                .last_insert_id;
-            record_bundles(&transaction, id, payload.bundles(), &known).await?;
+            .ok_or(Error::NoCounter)?;
+        Ok(Self {
+            request: last.last_request - requests,
+            batch: last.last_batch - batches,
+        })
+    }
+
+    fn next_request(&mut self) -> i64 {
+        self.request += 1;
+        self.request
+    }
+
+    fn next_batch(&mut self) -> i64 {
+        self.batch += 1;
+        self.batch
+    }
+}
+
+/// What is to be written.
+#[derive(Default)]
+struct Rows {
+    batches: Vec<batch::ActiveModel>,
+    requests: Vec<request::ActiveModel>,
+    jobs: Vec<job::ActiveModel>,
+    secrets: Vec<secret::ActiveModel>,
+}
+
+impl Rows {
+    fn add(
+        &mut self,
+        scope: &Scope<'_>,
+        submission: &Prepared,
+        numbers: &mut Numbers,
+        operators: &Operators,
+    ) -> Result<Vec<RequestView>, Error> {
+        let batch_id = numbers.next_batch();
+        if submission.requests.len() > 1 {
+            self.batches.push(batch::ActiveModel {
+                id: Set(batch_id),
+                requests: Set(i32::try_from(submission.requests.len()).unwrap_or(i32::MAX)),
+            });
+        }
+        let annotations = submission
+            .annotations
+            .as_ref()
+            .map(|notes| serde_json::to_string(notes).expect("a JSON object is JSON"));
+        let mut views = Vec::with_capacity(submission.requests.len());
+        for new in &submission.requests {
+            let id = numbers.next_request();
             let entry = StateEntry {
                 state: State::InProgress,
                 state_reason: ACCEPTED.to_owned(),
-                updated: at,
+                updated: scope.now,
             };
-            record_state(&transaction, id, &entry).await?;
-            let waiting = job::ActiveModel {
-                request_id: Set(id),
-                queue: Set(queue),
-                serial_key: Set(payload.overwritten_index().map(ToOwned::to_owned)),
-                fence: Set(0),
-                attempt: Set(0),
-                lease_owner: Set(None),
-                lease_began: Set(None),
-                lease_expires: Set(None),
-                checkpoint: Set(None),
-                trace_context: Set(trace_context.clone()),
-            };
-            job::Entity::insert(waiting)
-                .exec_without_returning(&transaction)
-                .await
-                .during(ACTION)?;
-            if let Some((name, value)) = payload.secrets() {
-                self.record_secret(&transaction, id, name.name(), value)
-                    .await?;
+            let listed = new.payload.listed_from_index();
+            self.requests.push(request::ActiveModel {
+                id: Set(id),
+                batch_id: Set(batch_id),
+                request_type: Set(new.payload.request_type().number()),
+                user_name: Set(submission.user.as_ref().map(|user| key(user).into_owned())),
+                state: Set(State::InProgress.number()),
+                state_reason: Set(ACCEPTED.to_owned()),
+                submitted: Set(scope.now.as_microsecond()),
+                updated: Set(scope.now.as_microsecond()),
+                payload: Set(new.stored.clone()),
+                result: Set("{}".to_owned()),
+                history: Set(history::begin(&entry)),
+                annotations: Set(annotations.clone()),
+                from_index: Set(listed.map(|index| key(index).into_owned())),
+                index_image: Set(None),
+            });
+            self.jobs.push(waiting(id, new, submission));
+            if let Some((kind, value)) = &new.secret {
+                let name = kind.name();
+                self.secrets.push(secret::ActiveModel {
+                    request_id: Set(id),
+                    name: Set(name.to_owned()),
+                    sealed: Set(scope.context.sealing_key.seal(id, name, value)?),
+                });
             }
             views.push(RequestView {
                 id,
                 batch: batch_id,
-                batch_annotations: annotations.clone(),
-                user: user.clone(),
+                batch_annotations: submission.annotations.clone(),
+                user: submission.user.clone(),
                 state: entry.state,
                 state_reason: entry.state_reason.clone(),
                 updated: entry.updated,
                 state_history: vec![entry],
-                bundle_mapping: mapping_of(payload.bundles(), &known),
-                payload: payload.without_secrets(),
+                bundle_mapping: operators.mapping(new.payload.bundles()),
+                payload: new.payload.clone(),
                 result: ResultFields::default(),
             });
-        }
-        transaction.commit().await.during(ACTION)?;
-        for _ in &views {
-            self.0.submitted.notify_one();
         }
         Ok(views)
     }
 
-    async fn record_secret(
-        &self,
-        transaction: &DatabaseTransaction,
-        request_id: i64,
-        name: &str,
-        value: &SecretString,
-    ) -> Result<(), Error> {
-        let sealed = self.0.sealing_key.seal(request_id, name, value)?;
-        let row = secret::ActiveModel {
-            request_id: Set(request_id),
-            name: Set(name.to_owned()),
-            sealed: Set(sealed),
-        };
-        secret::Entity::insert(row)
-            .exec_without_returning(transaction)
-            .await
-            .during(ACTION)
-            .map(drop)
+    async fn write(self, scope: &Scope<'_>) -> Result<(), Error> {
+        insert::<batch::Entity, _>(scope, self.batches).await?;
+        insert::<request::Entity, _>(scope, self.requests).await?;
+        insert::<job::Entity, _>(scope, self.jobs).await?;
+        insert::<secret::Entity, _>(scope, self.secrets).await
     }
 }
 
-async fn record_bundles(
-    transaction: &DatabaseTransaction,
-    request_id: i64,
-    bundles: &[String],
-    known: &BTreeMap<String, image::Model>,
-) -> Result<(), Error> {
-    let rows: Vec<_> = bundles
-        .iter()
-        .filter_map(|bundle| known.get(bundle))
-        .zip(0..)
-        .map(|(image, position)| request_bundle::ActiveModel {
-            request_id: Set(request_id),
-            position: Set(position),
-            image_id: Set(image.id),
-        })
-        .collect();
-    for chunk in rows.chunks(CHUNK) {
-        request_bundle::Entity::insert_many(chunk.to_vec())
-            .exec_without_returning(transaction)
+fn waiting(request_id: i64, new: &PreparedRequest, submission: &Prepared) -> job::ActiveModel {
+    let overwritten = new.payload.overwritten_index();
+    job::ActiveModel {
+        request_id: Set(request_id),
+        queue: Set(new.queue.as_ref().map(|queue| storable(queue).into_owned())),
+        serial_key: Set(overwritten.map(|index| key(index).into_owned())),
+        fence: Set(0),
+        attempt: Set(0),
+        lease_owner: Set(None),
+        lease_began: Set(None),
+        lease_expires: Set(None),
+        checkpoint: Set(None),
+        trace_context: Set(submission.trace_context.clone()),
+    }
+}
+
+async fn insert<E, A>(scope: &Scope<'_>, rows: Vec<A>) -> Result<(), Error>
+where
+    E: sea_orm::EntityTrait,
+    A: sea_orm::ActiveModelTrait<Entity = E> + Send,
+{
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        E::insert_many(rows.by_ref().take(CHUNK))
+            .exec_without_returning(scope.transaction)
             .await
             .during(ACTION)?;
     }
     Ok(())
-}
-
-/// Adds an entry to the history.
-pub(crate) async fn record_state(
-    transaction: &DatabaseTransaction,
-    request_id: i64,
-    entry: &StateEntry,
-) -> Result<(), Error> {
-    let row = history::ActiveModel {
-        request_id: Set(request_id),
-        state: Set(entry.state.number()),
-        state_reason: Set(entry.state_reason.clone()),
-        updated: Set(entry.updated.as_microsecond()),
-        ..Default::default()
-    };
-    history::Entity::insert(row)
-        .exec_without_returning(transaction)
-        .await
-        .during("recording a state")
-        .map(drop)
-}
-
-/// Another request may have told already which operator a bundle image holds.
-fn mapping_of(
-    bundles: &[String],
-    known: &BTreeMap<String, image::Model>,
-) -> BTreeMap<String, Vec<String>> {
-    let mut mapping: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for bundle in bundles {
-        if let Some(operator) = known.get(bundle).and_then(|image| image.operator.clone()) {
-            mapping.entry(operator).or_default().push(bundle.clone());
-        }
-    }
-    mapping
 }

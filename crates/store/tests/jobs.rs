@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
 
+#[macro_use]
 mod support;
 
 use std::collections::BTreeSet;
@@ -12,9 +13,7 @@ use serde_json::json;
 use store::{Error, ResultFields, State, WorkerId};
 use support::{Fixture, LEASE, update};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn eight_claimers_on_two_stores_get_every_job_once() {
-    let fixture = Fixture::new().await;
+async fn eight_claimers_on_two_stores_get_every_job_once(fixture: Fixture) {
     let mut submitted = BTreeSet::new();
     for number in 0..40 {
         submitted.insert(fixture.submit(&format!("r/index:{number}")).await);
@@ -45,9 +44,7 @@ async fn eight_claimers_on_two_stores_get_every_job_once() {
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), submitted);
 }
 
-#[tokio::test]
-async fn the_oldest_job_comes_first_with_what_a_worker_needs() {
-    let fixture = Fixture::new().await;
+async fn the_oldest_job_comes_first_with_what_a_worker_needs(fixture: Fixture) {
     let first = fixture.submit("r/index:1").await;
     fixture.submit("r/index:2").await;
     let job = fixture.claim().await;
@@ -68,9 +65,9 @@ async fn the_oldest_job_comes_first_with_what_a_worker_needs() {
     assert_eq!(payload.bundles, ["r/bundle:1"]);
 }
 
-#[tokio::test]
-async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_first() {
-    let fixture = Fixture::new().await;
+async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_first(
+    fixture: Fixture,
+) {
     let id = fixture.submit("r/index:1").await;
     let first = fixture.claim().await;
     fixture.claims_nothing().await;
@@ -107,9 +104,7 @@ async fn a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_fir
     fixture.store.report(&second.lease, &working).await.unwrap();
 }
 
-#[tokio::test]
-async fn the_same_worker_claiming_again_gets_a_new_lease() {
-    let fixture = Fixture::new().await;
+async fn the_same_worker_claiming_again_gets_a_new_lease(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let worker = WorkerId::new("same");
     let first = fixture.store.claim(&worker, LEASE).await.unwrap().unwrap();
@@ -125,9 +120,7 @@ async fn the_same_worker_claiming_again_gets_a_new_lease() {
     );
 }
 
-#[tokio::test]
-async fn renewing_keeps_a_job() {
-    let fixture = Fixture::new().await;
+async fn renewing_keeps_a_job(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let job = fixture.claim().await;
     for _ in 0..3 {
@@ -137,9 +130,7 @@ async fn renewing_keeps_a_job() {
     fixture.claims_nothing().await;
 }
 
-#[tokio::test]
-async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker() {
-    let fixture = Fixture::new().await;
+async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker(fixture: Fixture) {
     let id = fixture.submit("r/index:1").await;
     let dead = fixture.claim().await;
 
@@ -165,9 +156,7 @@ async fn a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker() 
     assert!(nothing.is_none(), "it is taken again");
 }
 
-#[tokio::test]
-async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job() {
-    let fixture = Fixture::new().await;
+async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let job = fixture.claim().await;
     fixture.set_back(24 * 60 * LEASE);
@@ -177,9 +166,7 @@ async fn a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job() {
     assert_eq!(fixture.claim().await.attempt, 2, "it runs out as any other");
 }
 
-#[tokio::test]
-async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt() {
-    let fixture = Fixture::new().await;
+async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     let first = fixture.claim().await;
     fixture
@@ -201,9 +188,7 @@ async fn a_released_job_is_free_at_once_and_does_not_count_as_an_attempt() {
     );
 }
 
-#[tokio::test]
-async fn a_request_that_ended_takes_nothing_more() {
-    let fixture = Fixture::new().await;
+async fn a_request_that_ended_takes_nothing_more(fixture: Fixture) {
     let id = fixture.submit("r/index:1").await;
     let job = fixture.claim().await;
     let progress = update(State::InProgress, "on it", ResultFields::default());
@@ -231,9 +216,7 @@ async fn a_request_that_ended_takes_nothing_more() {
     fixture.claims_nothing().await;
 }
 
-#[tokio::test]
-async fn a_submit_wakes_a_waiting_worker_of_the_process() {
-    let fixture = Fixture::new().await;
+async fn a_submit_wakes_a_waiting_worker_of_the_process(fixture: Fixture) {
     fixture.submit("r/index:1").await;
     tokio::time::timeout(Duration::from_secs(30), fixture.store.wake())
         .await
@@ -246,14 +229,12 @@ async fn a_submit_wakes_a_waiting_worker_of_the_process() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest() {
-    let fixture = Fixture::new().await;
+async fn the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest(fixture: Fixture) {
     assert_eq!(fixture.store.queue_loads().await.unwrap(), []);
     let submitted = fixture.store.now();
     for index in ["r/index:1", "r/index:2", "r/index:3"] {
         fixture.submit(index).await;
-        fixture.pass(Duration::from_secs(60));
+        fixture.pass(Duration::from_mins(1));
     }
     fixture.claim().await;
     let before = fixture.statements.load(Ordering::SeqCst);
@@ -268,3 +249,17 @@ async fn the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest() {
     );
     assert_eq!(load.oldest, submitted);
 }
+
+on_each_database!(
+    eight_claimers_on_two_stores_get_every_job_once,
+    the_oldest_job_comes_first_with_what_a_worker_needs,
+    a_job_whose_lease_ran_out_goes_to_another_worker_and_fences_off_the_first,
+    the_same_worker_claiming_again_gets_a_new_lease,
+    renewing_keeps_a_job,
+    a_clock_that_is_set_back_does_not_prolong_the_lease_of_a_dead_worker,
+    a_worker_that_renews_after_the_clock_was_set_back_keeps_its_job,
+    a_released_job_is_free_at_once_and_does_not_count_as_an_attempt,
+    a_request_that_ended_takes_nothing_more,
+    a_submit_wakes_a_waiting_worker_of_the_process,
+    the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest,
+);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
 
+#[macro_use]
 mod support;
 
 use std::sync::atomic::Ordering;
@@ -43,9 +44,7 @@ fn prefix(text: &str) -> ListFilter {
     }
 }
 
-#[tokio::test]
-async fn lists_are_newest_first_and_cut_into_pages() {
-    let fixture = Fixture::new().await;
+async fn lists_are_newest_first_and_cut_into_pages(fixture: Fixture) {
     let mut all = Vec::new();
     for _ in 0..5 {
         all.insert(0, fixture.submit("r/index:1").await);
@@ -81,9 +80,7 @@ async fn lists_are_newest_first_and_cut_into_pages() {
     }
 }
 
-#[tokio::test]
-async fn filters_combine() {
-    let fixture = Fixture::new().await;
+async fn filters_combine(fixture: Fixture) {
     let one = fixture
         .add(&json!({"from_index": "r/one:1"}), Some("alice"))
         .await;
@@ -135,9 +132,7 @@ async fn filters_combine() {
     check(&complete_of(one.batch), &[one.id]).await;
 }
 
-#[tokio::test]
-async fn an_image_nobody_mentioned_is_an_error_and_one_in_another_role_is_not() {
-    let fixture = Fixture::new().await;
+async fn an_image_nobody_mentioned_is_an_error_and_one_in_another_role_is_not(fixture: Fixture) {
     let id = fixture.submit("r/index:1").await;
     assert!(ids(&fixture, from_index("r/opm:1")).await.is_empty());
     assert!(
@@ -167,9 +162,7 @@ async fn an_image_nobody_mentioned_is_an_error_and_one_in_another_role_is_not() 
     assert!(ids(&fixture, prefix("r/opm")).await.is_empty());
 }
 
-#[tokio::test]
-async fn a_prefix_means_itself() {
-    let fixture = Fixture::new().await;
+async fn a_prefix_means_itself(fixture: Fixture) {
     let percent = fixture.submit("r/a%b:1").await;
     let plain = fixture.submit("r/axb:1").await;
     assert_eq!(ids(&fixture, prefix("r/a")).await, [plain, percent]);
@@ -182,9 +175,7 @@ async fn a_prefix_means_itself() {
     }
 }
 
-#[tokio::test]
-async fn a_page_costs_the_same_number_of_statements_whatever_its_size() {
-    let fixture = Fixture::new().await;
+async fn a_page_costs_the_same_number_of_statements_whatever_its_size(fixture: Fixture) {
     for number in 0..30 {
         fixture.submit(&format!("r/index:{number}")).await;
     }
@@ -206,15 +197,15 @@ async fn a_page_costs_the_same_number_of_statements_whatever_its_size() {
 
 #[tokio::test]
 async fn every_filter_is_answered_by_an_index() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::sqlite().await;
     let connection = rusqlite::Connection::open(fixture.directory.path().join("iib.db")).unwrap();
     for column in [
         "batch_id",
         "request_type",
         "user_name",
         "state",
-        "from_index_id",
-        "index_image_id",
+        "from_index",
+        "index_image",
     ] {
         let sql = format!(
             "EXPLAIN QUERY PLAN SELECT * FROM request WHERE {column} = 1 ORDER BY id DESC LIMIT 20"
@@ -226,7 +217,15 @@ async fn every_filter_is_answered_by_an_index() {
         );
     }
     let range =
-        "EXPLAIN QUERY PLAN SELECT id FROM image WHERE reference >= 'a' AND reference < 'b'";
+        "EXPLAIN QUERY PLAN SELECT reference FROM image WHERE reference >= 'a' AND reference < 'b'";
     let plan: String = connection.query_row(range, [], |row| row.get(3)).unwrap();
     assert!(plan.starts_with("SEARCH image USING"), "{plan}");
 }
+
+on_each_database!(
+    lists_are_newest_first_and_cut_into_pages,
+    filters_combine,
+    an_image_nobody_mentioned_is_an_error_and_one_in_another_role_is_not,
+    a_prefix_means_itself,
+    a_page_costs_the_same_number_of_statements_whatever_its_size,
+);

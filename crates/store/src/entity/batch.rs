@@ -1,15 +1,15 @@
-//! Requests submitted together; a single submit has a batch of its own.
+//! Batches of more than one request. Who ends a request of such a batch locks its row, so that one of several who do so at the same
+//! time sees all of them ended.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "batch")]
 pub struct Model {
-    #[sea_orm(primary_key)]
+    #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
-    /// A JSON object.
-    #[sea_orm(column_type = "Text", nullable)]
-    pub annotations: Option<String>,
+    /// How many requests it has.
+    pub requests: i32,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,9 +5,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "image")]
 pub struct Model {
-    #[sea_orm(primary_key)]
-    pub id: i64,
-    #[sea_orm(column_type = "Text", unique)]
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub reference: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub operator: Option<String>,

@@ -1,12 +1,13 @@
-//! Requests with batches, history, images, jobs and secrets.
+//! Requests with batches, images, jobs, secrets and outgoing messages.
 //!
 //! Names are spelled out rather than taken from the entities, which move on while this file stays.
 
 use sea_orm_migration::prelude::{
     ColumnDef, DbErr, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index,
-    IndexCreateStatement, MigrationName, MigrationTrait, SchemaManager, Table,
+    IndexCreateStatement, MigrationName, MigrationTrait, Query, SchemaManager, Table,
     TableCreateStatement,
 };
+use sea_orm_migration::sea_orm::DbBackend;
 
 pub(super) struct Migration;
 
@@ -24,21 +25,27 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let backend = manager.get_database_backend();
         for table in [
+            counter(),
             batch(),
-            image(),
-            request(),
-            request_bundle(),
-            history(),
+            image(backend),
+            request(backend),
             job(),
             secret(),
+            outbox(),
         ] {
             manager.create_table(table).await?;
         }
         for index in indexes() {
             manager.create_index(index).await?;
         }
-        Ok(())
+        let first = Query::insert()
+            .into_table("counter")
+            .columns(["id", "last_request", "last_batch", "requests"])
+            .values_panic([1.into(), 0.into(), 0.into(), 0.into()])
+            .take();
+        manager.execute(first).await
     }
 }
 
@@ -46,91 +53,77 @@ fn number(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).big_integer().not_null().take()
 }
 
+fn small(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).integer().not_null().take()
+}
+
 fn text(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).text().not_null().take()
 }
 
-/// Numbers that are never given twice, not even after the newest row is gone.
-fn id() -> ColumnDef {
-    ColumnDef::new("id")
-        .big_integer()
-        .not_null()
-        .auto_increment()
-        .primary_key()
+fn optional(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().null().take()
+}
+
+/// Has texts compared byte by byte, as `SQLite` does unasked. The order of a language would put other texts between those that begin alike.
+fn by_bytes(mut column: ColumnDef, backend: DbBackend) -> ColumnDef {
+    if backend == DbBackend::Postgres {
+        column.extra(r#"COLLATE "C""#);
+    }
+    column
+}
+
+fn of_request(table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create()
+        .from(table, "request_id")
+        .to("request", "id")
+        .on_delete(ForeignKeyAction::Restrict)
         .take()
 }
 
-fn reference(
-    from: &'static str,
-    column: &'static str,
-    to: &'static str,
-) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .from(from, column)
-        .to(to, "id")
-        .on_delete(ForeignKeyAction::Restrict)
+fn counter() -> TableCreateStatement {
+    Table::create()
+        .table("counter")
+        .col(small("id").primary_key())
+        .col(number("last_request"))
+        .col(number("last_batch"))
+        .col(number("requests"))
         .take()
 }
 
 fn batch() -> TableCreateStatement {
     Table::create()
         .table("batch")
-        .col(id())
-        .col(ColumnDef::new("annotations").text().null())
+        .col(number("id").primary_key())
+        .col(small("requests"))
         .take()
 }
 
-fn image() -> TableCreateStatement {
+fn image(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("image")
-        .col(id())
-        .col(text("reference").unique_key())
-        .col(ColumnDef::new("operator").text().null())
+        .col(by_bytes(text("reference"), backend).primary_key())
+        .col(optional("operator"))
         .take()
 }
 
-fn request() -> TableCreateStatement {
+fn request(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("request")
-        .col(id())
+        .col(number("id").primary_key())
         .col(number("batch_id"))
-        .col(ColumnDef::new("request_type").integer().not_null())
-        .col(ColumnDef::new("user_name").text().null())
-        .col(ColumnDef::new("state").integer().not_null())
+        .col(small("request_type"))
+        .col(by_bytes(optional("user_name"), backend))
+        .col(small("state"))
         .col(text("state_reason"))
         .col(number("submitted"))
         .col(number("updated"))
         .col(text("payload"))
         .col(text("result"))
-        .col(ColumnDef::new("from_index_id").big_integer().null())
-        .col(ColumnDef::new("index_image_id").big_integer().null())
-        .foreign_key(&mut reference("request", "batch_id", "batch"))
-        .foreign_key(&mut reference("request", "from_index_id", "image"))
-        .foreign_key(&mut reference("request", "index_image_id", "image"))
-        .take()
-}
-
-fn request_bundle() -> TableCreateStatement {
-    Table::create()
-        .table("request_bundle")
-        .col(number("request_id"))
-        .col(ColumnDef::new("position").integer().not_null())
-        .col(number("image_id"))
-        .primary_key(Index::create().col("request_id").col("position"))
-        .foreign_key(&mut reference("request_bundle", "request_id", "request"))
-        .foreign_key(&mut reference("request_bundle", "image_id", "image"))
-        .take()
-}
-
-fn history() -> TableCreateStatement {
-    Table::create()
-        .table("history")
-        .col(id())
-        .col(number("request_id"))
-        .col(ColumnDef::new("state").integer().not_null())
-        .col(text("state_reason"))
-        .col(number("updated"))
-        .foreign_key(&mut reference("history", "request_id", "request"))
+        .col(text("history"))
+        .col(optional("annotations"))
+        .col(by_bytes(optional("from_index"), backend))
+        .col(by_bytes(optional("index_image"), backend))
         .take()
 }
 
@@ -138,16 +131,16 @@ fn job() -> TableCreateStatement {
     Table::create()
         .table("job")
         .col(number("request_id").primary_key())
-        .col(ColumnDef::new("queue").text().null())
-        .col(ColumnDef::new("serial_key").text().null())
+        .col(optional("queue"))
+        .col(optional("serial_key"))
         .col(number("fence"))
-        .col(ColumnDef::new("attempt").integer().not_null())
-        .col(ColumnDef::new("lease_owner").text().null())
+        .col(small("attempt"))
+        .col(optional("lease_owner"))
         .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
-        .col(ColumnDef::new("checkpoint").text().null())
-        .col(ColumnDef::new("trace_context").text().null())
-        .foreign_key(&mut reference("job", "request_id", "request"))
+        .col(optional("checkpoint"))
+        .col(optional("trace_context"))
+        .foreign_key(&mut of_request("job"))
         .take()
 }
 
@@ -158,19 +151,32 @@ fn secret() -> TableCreateStatement {
         .col(text("name"))
         .col(ColumnDef::new("sealed").binary().not_null())
         .primary_key(Index::create().col("request_id").col("name"))
-        .foreign_key(&mut reference("secret", "request_id", "request"))
+        .foreign_key(&mut of_request("secret"))
+        .take()
+}
+
+fn outbox() -> TableCreateStatement {
+    Table::create()
+        .table("outbox")
+        .col(number("id").auto_increment().primary_key())
+        .col(text("destination"))
+        .col(text("properties"))
+        .col(text("body"))
+        .col(number("created"))
+        .col(small("attempts"))
+        .col(number("held_until"))
         .take()
 }
 
 /// One index per filter of a list, each with the id behind it, as lists are ordered by id.
 fn indexes() -> Vec<IndexCreateStatement> {
-    let mut indexes: Vec<_> = [
+    [
         "batch_id",
         "request_type",
         "user_name",
         "state",
-        "from_index_id",
-        "index_image_id",
+        "from_index",
+        "index_image",
     ]
     .into_iter()
     .map(|column| {
@@ -181,14 +187,5 @@ fn indexes() -> Vec<IndexCreateStatement> {
             .col("id")
             .take()
     })
-    .collect();
-    indexes.push(
-        Index::create()
-            .name("history_by_request")
-            .table("history")
-            .col("request_id")
-            .col("id")
-            .take(),
-    );
-    indexes
+    .collect()
 }
