@@ -37,6 +37,11 @@ impl Profile {
             .collect()
     }
 
+    /// Whether it is about a queue outside of the service.
+    pub(crate) fn needs_broker(&self) -> bool {
+        self.broker_down
+    }
+
     /// The configuration of a server of this profile; `state` is the profile's directory. A setting that is not known here is an error:
     /// left out, it would make cases pass or fail for no reason.
     pub(crate) fn configuration(&self, state: &Path, database: &str) -> anyhow::Result<String> {
@@ -104,17 +109,12 @@ impl Profile {
         if !kept.1 {
             files.push("related_bundles = false".to_owned());
         }
-        let mut configuration = format!(
+        let configuration = format!(
             "[server]\n{}\n[store]\ndatabase = {}\n[files]\n{}\n[worker]\njobs = 0\n[build]\nregistry = \"registry.example.test\"\n{binary_images}{queues}",
             server.join("\n"),
             text(database),
             files.join("\n"),
         );
-        if self.broker_down {
-            // A port that nobody listens on.
-            configuration
-                .push_str("[queues]\nbroker = \"amqp://127.0.0.1:1\"\non_unreachable = \"fail\"\n");
-        }
         Ok(configuration)
     }
 }
