@@ -229,11 +229,16 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 /// The service has to be told; nothing else is made of these bodies.
+#[expect(clippy::ref_option, reason = "serde hands references over")]
 fn exposed<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_some(&secret.as_ref().map(|secret| secret.expose_secret()))
+    match secret {
+        Some(secret) => serializer.serialize_some(secret.expose_secret()),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// As [`exposed`], for a secret that is the text of a JSON document.
+#[expect(clippy::ref_option, reason = "serde hands references over")]
 fn exposed_json<S: Serializer>(
     secret: &Option<SecretString>,
     serializer: S,
@@ -260,8 +265,8 @@ mod tests {
         "registry.example/ns/name:1".into()
     }
 
-    fn secret() -> Option<SecretString> {
-        Some("{\"user\": \"password\"}".into())
+    fn secret() -> SecretString {
+        "{\"user\": \"password\"}".into()
     }
 
     fn index() -> IndexOptions {
@@ -270,7 +275,7 @@ mod tests {
             add_arches: vec![text()],
             binary_image: Some(text()),
             overwrite_from_index: true,
-            overwrite_from_index_token: secret(),
+            overwrite_from_index_token: Some(secret()),
             distribution_scope: Some(Scope::Dev),
             build_tags: vec![text()],
         }
@@ -294,14 +299,14 @@ mod tests {
                 from_bundle_image: text(),
                 organization: Some(text()),
                 bundle_replacements: map(),
-                registry_auths: secret(),
+                registry_auths: Some(secret()),
             }),
             Submission::MergeIndexImage(MergeIndexImage {
                 source_from_index: text(),
                 target_index: Some(text()),
                 binary_image: Some(text()),
                 overwrite_target_index: true,
-                overwrite_target_index_token: secret(),
+                overwrite_target_index_token: Some(secret()),
                 deprecation_list: vec![text()],
                 distribution_scope: Some(Scope::Prod),
                 build_tags: vec![text()],
@@ -318,7 +323,7 @@ mod tests {
             Submission::RecursiveRelatedBundles(RecursiveRelatedBundles {
                 parent_bundle_image: text(),
                 organization: Some(text()),
-                registry_auths: secret(),
+                registry_auths: Some(secret()),
             }),
             Submission::FbcOperations(FbcOperations {
                 fbc_fragments: vec![text()],
@@ -343,7 +348,6 @@ mod tests {
                 .unwrap()
                 .iter()
                 .filter(|(_, property)| property["deprecated"] != true)
-                // Of an addition it is one, of the others it is without effect.
                 .map(|(name, _)| name.clone())
                 .collect();
             let body = serde_json::to_value(&submission).unwrap();

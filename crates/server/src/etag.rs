@@ -20,7 +20,7 @@ pub(crate) async fn tag(request: Request, next: Next) -> Response {
         return response;
     }
     let size = axum::body::HttpBody::size_hint(response.body()).exact();
-    if !size.is_some_and(|size| size <= TAGGED_BYTES) {
+    if size.is_none_or(|size| size > TAGGED_BYTES) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
@@ -30,10 +30,7 @@ pub(crate) async fn tag(request: Request, next: Next) -> Response {
     };
     let bytes = collected.to_bytes();
     let hash = digest(&SHA256, &bytes);
-    let tag: String = hash.as_ref()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let tag = hex::encode(&hash.as_ref()[..16]);
     let tag = format!("\"{tag}\"");
     let Ok(value) = HeaderValue::from_str(&tag) else {
         return Response::from_parts(parts, Body::from(bytes));

@@ -86,7 +86,7 @@ pub(crate) struct ServiceArgs {
     /// The address of the service, such as `https://iib.example.com`
     #[arg(long, env = "IIB_SERVER", value_name = "URL")]
     pub(crate) server: ServerUrl,
-    /// A file with a bearer token; without it the environment variable IIB_TOKEN is looked at. Tokens are never given on the command line
+    /// A file with a bearer token; without it the environment variable `IIB_TOKEN` is looked at. Tokens are never given on the command line
     #[arg(long, env = "IIB_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// A certificate authority to trust beside the system's (PEM file); repeatable
@@ -131,7 +131,7 @@ pub(crate) struct IndexArgs {
     /// Move the tag of the index image to the result
     #[arg(long, requires = "from_index")]
     pub(crate) overwrite_from_index: bool,
-    /// A file with `user:password` for the index image's repository; without it IIB_OVERWRITE_FROM_INDEX_TOKEN is looked at
+    /// A file with `user:password` for the index image's repository; without it `IIB_OVERWRITE_FROM_INDEX_TOKEN` is looked at
     #[arg(long, requires = "overwrite_from_index", value_name = "FILE")]
     pub(crate) overwrite_token_file: Option<PathBuf>,
 }
@@ -228,7 +228,7 @@ pub(crate) struct MergeIndexImageArgs {
     /// Move the tag of the target to the result
     #[arg(long, requires = "target_index")]
     pub(crate) overwrite_target_index: bool,
-    /// A file with `user:password` for the target's repository; without it IIB_OVERWRITE_TARGET_INDEX_TOKEN is looked at
+    /// A file with `user:password` for the target's repository; without it `IIB_OVERWRITE_TARGET_INDEX_TOKEN` is looked at
     #[arg(long, requires = "overwrite_target_index", value_name = "FILE")]
     pub(crate) overwrite_token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -329,7 +329,7 @@ pub(crate) struct WatchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Requests in this state: in_progress, complete or failed
+    /// Requests in this state: `in_progress`, `complete` or `failed`
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub(crate) state: Option<State>,
     /// Requests of this type, such as add or fbc-operations

@@ -157,7 +157,7 @@ impl Follower {
         let new = view.state_history.iter().rev().skip(self.seen.states);
         for entry in new {
             self.seen.states += 1;
-            self.push("state", serde_json::to_string(entry).unwrap_or_default());
+            self.push("state", &serde_json::to_string(entry).unwrap_or_default());
         }
         // The log ends after the state does, so it is read to its end only when the state is final.
         while self.read_log().await {}
@@ -165,7 +165,7 @@ impl Follower {
             self.over = true;
             let artefacts = artefacts::of(&self.app, &self.base, view);
             let whole = serde_json::to_string(&view.verbose(artefacts)).unwrap_or_default();
-            self.push("end", whole);
+            self.push("end", &whole);
         }
     }
 
@@ -189,7 +189,7 @@ impl Follower {
             None => return false,
         };
         for line in String::from_utf8_lossy(&bytes[..whole]).lines() {
-            self.push("log", line.to_owned());
+            self.push("log", line);
         }
         self.seen.log += whole as u64;
         if let Some(last) = self.pending.pop_back() {
@@ -198,7 +198,7 @@ impl Follower {
         full
     }
 
-    fn push(&mut self, name: &str, data: String) {
+    fn push(&mut self, name: &str, data: &str) {
         // A carriage return would end the field early.
         let event = Event::default().event(name).data(data.replace('\r', ""));
         let event = if name == "log" {

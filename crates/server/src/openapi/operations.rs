@@ -273,8 +273,17 @@ fn running() -> Vec<Operation> {
                 &json!({"type": "string"}),
             ),
         )
-        .about("A client that lost its connection sends the id of its last event as `Last-Event-ID` and goes on from there.")
-        .parameters(id())
+        .about("A client that lost its connection goes on from its last event.")
+        .parameters({
+            let mut parameters = id();
+            parameters.push(json!({
+                "name": "Last-Event-ID",
+                "in": "header",
+                "description": "The id of the last event that came.",
+                "schema": {"type": "string"},
+            }));
+            parameters
+        })
         .errors(&[400, 404]),
         Operation::get(
             "/api/v1/builds/{id}/queue",

@@ -129,7 +129,7 @@ fn states(out: &mut String) {
             state.name()
         );
     }
-    out.push_str("</dl>\n<p><code>state_history</code> has every step, newest first. Poll <code>GET /api/v1/builds/{id}</code> until the state is final.</p>\n");
+    out.push_str("</dl>\n<p><code>state_history</code> has every step, newest first. Follow <code>GET /api/v1/builds/{id}/events</code>, or poll <code>GET /api/v1/builds/{id}</code>, until the state is final.</p>\n");
 }
 
 fn errors(out: &mut String) {

@@ -199,7 +199,7 @@ pub(super) fn answers(out: &mut String, document: &Value, answers: &Value) {
     let mut details = String::new();
     let mut errors = Vec::new();
     for (status, answer) in answers.as_object().into_iter().flatten() {
-        if !status.starts_with('2') {
+        if status.starts_with(['4', '5']) {
             errors.push(status.as_str());
             continue;
         }
