@@ -39,6 +39,8 @@ impl Service {
             let migrated = Command::new(iib)
                 .args(["db", "migrate", "--config"])
                 .arg(&path)
+                .arg("--data-dir")
+                .arg(directory.join("data"))
                 .output()
                 .context("iib could not be run")?;
             ensure!(
