@@ -36,7 +36,6 @@ pub(crate) struct ApiError {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-#[allow(dead_code, reason = "endpoints that use all of them are on their way")]
 impl ApiError {
     /// An error with the general code of its status; [`ApiError::of`] says more.
     pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Self {
