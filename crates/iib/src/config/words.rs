@@ -1,7 +1,10 @@
 //! Values of other crates' types, as they are written in the file.
 
+use std::fmt;
+
 use oci::{LossPolicy, RegistryHost};
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use server::{Origin, ProxyNetwork};
 
 /// A registry host in the file.
@@ -31,15 +34,28 @@ impl TryFrom<String> for LossPolicyText {
 }
 
 /// An address or a network in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub(crate) struct ProxyNetworkText(pub(crate) ProxyNetwork);
 
-impl TryFrom<String> for ProxyNetworkText {
-    type Error = server::BadNetwork;
+/// By a visitor: an error that comes while a text is visited has its place in the file, so each wrong entry of a list is named.
+impl<'de> Deserialize<'de> for ProxyNetworkText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self)
+        impl Visitor<'_> for Text {
+            type Value = ProxyNetworkText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address or a network, such as `192.0.2.7` or `192.0.2.0/24`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ProxyNetworkText, E> {
+                text.parse().map(ProxyNetworkText).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 
