@@ -10,6 +10,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
+use crate::choice::Choice;
 use crate::entity::{job, request, secret};
 use crate::error::{During as _, Error};
 use crate::job::{Job, Lease, Secrets, Update, WorkerId};
@@ -29,9 +30,22 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn claim(&self, worker: &WorkerId, lease: Duration) -> Result<Option<Job>, Error> {
+        self.claim_one_of(&Choice::Any, worker, lease).await
+    }
+
+    /// The same among the jobs of `choice` alone.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn claim_one_of(
+        &self,
+        choice: &Choice,
+        worker: &WorkerId,
+        lease: Duration,
+    ) -> Result<Option<Job>, Error> {
         loop {
             // Idle workers poll; they must not take the write lock to find nothing.
-            if oldest_claimable(self.readers(), self.now())
+            if oldest_claimable(self.readers(), self.now(), choice)
                 .await?
                 .is_none()
             {
@@ -39,7 +53,7 @@ impl Store {
             }
             let transaction = self.begin_write().await?;
             let now = self.now();
-            let Some(row) = oldest_claimable(&transaction, now).await? else {
+            let Some(row) = oldest_claimable(&transaction, now, choice).await? else {
                 return Ok(None);
             };
             let Some(row) = take(&transaction, row, worker, now, lease).await? else {
@@ -64,7 +78,7 @@ impl Store {
                         ),
                         fields: ResultFields::default(),
                     };
-                    report::end_unreadable(&transaction, row.request_id, &update, now).await?;
+                    report::end_without_worker(&transaction, row.request_id, &update, now).await?;
                     transaction.commit().await.during(CLAIMING)?;
                 }
                 Err(error) => return Err(error),
@@ -175,6 +189,7 @@ fn end_of(now: Timestamp, lease: Duration) -> i64 {
 async fn oldest_claimable<C: ConnectionTrait>(
     connection: &C,
     now: Timestamp,
+    choice: &Choice,
 ) -> Result<Option<job::Model>, Error> {
     let free = Condition::any()
         .add(job::Column::LeaseExpires.is_null())
@@ -188,6 +203,7 @@ async fn oldest_claimable<C: ConnectionTrait>(
         );
     job::Entity::find()
         .filter(free)
+        .filter(choice.condition())
         .order_by_asc(job::Column::RequestId)
         .limit(1)
         .one(connection)

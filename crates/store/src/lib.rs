@@ -23,8 +23,10 @@
 //!
 //! What it deliberately does not know: HTTP, what a job does, and how long anybody is willing to wait.
 
+mod choice;
 mod claim;
 mod config;
+mod dispatch;
 mod entity;
 mod error;
 mod expiry;
@@ -39,7 +41,9 @@ mod sealing;
 mod submit;
 
 pub use api::{Payload, RequestView, ResultFields, State};
+pub use choice::Choice;
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
+pub use dispatch::Waiting;
 pub use error::Error;
 pub use filter::{Form, ListFilter, Listing, Page};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};

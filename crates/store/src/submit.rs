@@ -108,6 +108,7 @@ impl Store {
                 lease_began: Set(None),
                 lease_expires: Set(None),
                 checkpoint: Set(None),
+                dispatched: Set(None),
             };
             job::Entity::insert(waiting)
                 .exec_without_returning(&transaction)

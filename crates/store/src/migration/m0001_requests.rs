@@ -146,6 +146,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(ColumnDef::new("checkpoint").text().null())
+        .col(ColumnDef::new("dispatched").big_integer().null())
         .foreign_key(&mut reference("job", "request_id", "request"))
         .take()
 }
@@ -187,6 +188,14 @@ fn indexes() -> Vec<IndexCreateStatement> {
             .table("history")
             .col("request_id")
             .col("id")
+            .take(),
+    );
+    indexes.push(
+        Index::create()
+            .name("job_by_dispatched")
+            .table("job")
+            .col("dispatched")
+            .col("request_id")
             .take(),
     );
     indexes

@@ -1,0 +1,267 @@
+//! What a worker process hears from the broker.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::{once, select_all};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::broker::Broker;
+use crate::error::{Error, chain};
+use crate::link::Link;
+use crate::message::Message;
+use crate::topology::{Pace, Topology};
+
+/// How long an acknowledgement may take.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// The messages that have come and that nobody works on yet, at most one per slot and queue. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Inbox(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    hints: Mutex<VecDeque<Hint>>,
+    came: Notify,
+    connected: AtomicBool,
+}
+
+/// "This request waits": the store knows whether it still does. One that is dropped goes back to its queue when the last of its connection is gone.
+#[derive(Debug)]
+pub struct Hint {
+    request_id: i64,
+    delivery: Delivery,
+    _kept: Kept,
+}
+
+/// Without its channel and connection a message could not be acknowledged.
+struct Kept {
+    _channel: Channel,
+    _link: Link,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+impl Hint {
+    /// The request.
+    pub const fn request_id(&self) -> i64 {
+        self.request_id
+    }
+
+    /// Takes the message from its queue: the job has ended, or is not to be had.
+    pub async fn done(self) {
+        let acknowledged = self.delivery.ack(BasicAckOptions::default());
+        settled(tokio::time::timeout(SETTLING, acknowledged).await);
+    }
+
+    /// Lets somebody else have it.
+    pub async fn give_back(self) {
+        self.refuse(true).await;
+    }
+
+    async fn refuse(&self, requeue: bool) {
+        let refused = self.delivery.nack(BasicNackOptions {
+            requeue,
+            ..BasicNackOptions::default()
+        });
+        settled(tokio::time::timeout(SETTLING, refused).await);
+    }
+}
+
+/// The connection may have broken meanwhile: the message comes again then, and the store knows better.
+fn settled(outcome: Result<lapin::Result<bool>, tokio::time::error::Elapsed>) {
+    match outcome {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a message could not be acknowledged"),
+        Err(_) => tracing::debug!("the broker is silent about an acknowledgement"),
+    }
+}
+
+impl Inbox {
+    /// An inbox that [`Inbox::listen`] fills.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next message. Safe to cancel.
+    pub async fn next(&self) -> Hint {
+        loop {
+            if let Some(hint) = self.hints().pop_front() {
+                return hint;
+            }
+            self.0.came.notified().await;
+        }
+    }
+
+    /// Whether messages come in at the moment.
+    pub fn is_connected(&self) -> bool {
+        self.0.connected.load(Ordering::Relaxed)
+    }
+
+    /// Fills the inbox from these queues of `broker` (names without prefix) for `slots` jobs at once, until `shutdown`; a connection that breaks is made anew.
+    pub async fn listen(
+        &self,
+        broker: Broker,
+        queues: Vec<String>,
+        slots: u16,
+        shutdown: CancellationToken,
+    ) {
+        let mut backoff = Backoff::default();
+        let mut failing = false;
+        while !shutdown.is_cancelled() {
+            let heard = tokio::select! {
+                () = shutdown.cancelled() => break,
+                heard = self.hear(&broker, &queues, slots) => heard,
+            };
+            if self.0.connected.swap(false, Ordering::Relaxed) {
+                backoff.reset();
+                failing = false;
+            }
+            // Nothing of a broken connection can be acknowledged; the broker delivers it again.
+            self.hints().clear();
+            match heard {
+                Ok(never) => match never {},
+                Err(error) if failing => {
+                    tracing::debug!(error = %chain(&error), "the broker is still away");
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "no messages come from the broker; the worker looks for jobs in the store meanwhile");
+                    failing = true;
+                }
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(backoff.next()) => {}
+            }
+        }
+        self.0.connected.store(false, Ordering::Relaxed);
+        let left: Vec<Hint> = self.hints().drain(..).collect();
+        for hint in left {
+            hint.give_back().await;
+        }
+    }
+
+    /// Listens until the connection breaks.
+    async fn hear(
+        &self,
+        broker: &Broker,
+        queues: &[String],
+        slots: u16,
+    ) -> Result<std::convert::Infallible, Error> {
+        let link = Link::connect(broker.url(), "iib: works on jobs", broker.time()).await?;
+        let silent = || Error::Silent {
+            broker: broker.url().to_string(),
+            time: broker.time(),
+        };
+        let consume = consume_all(&link, broker.topology(), queues, slots);
+        let consumers = tokio::time::timeout(broker.time(), consume).await;
+        let consumers = consumers.map_err(|_| silent())??;
+        self.0.connected.store(true, Ordering::Relaxed);
+        tracing::info!(
+            "listening to {} queue(s) of the broker {}",
+            consumers.len(),
+            broker.url()
+        );
+        let streams = consumers.into_iter().map(|(channel, consumer)| {
+            let deliveries = consumer.map(move |delivery| Some((channel.clone(), delivery)));
+            // A consumer that the broker ended, because its queue was deleted, ends without an error.
+            deliveries.chain(once(async { None })).boxed()
+        });
+        let mut deliveries = pin!(select_all(streams));
+        while let Some(Some((channel, delivery))) = deliveries.next().await {
+            let delivery = delivery.map_err(|source| link.meaning(source))?;
+            self.take_in(&link, channel, delivery).await;
+        }
+        Err(Error::Away {
+            broker: broker.url().to_string(),
+            source: std::io::Error::other("it ended a consumer").into(),
+        })
+    }
+
+    async fn take_in(&self, link: &Link, channel: Channel, delivery: Delivery) {
+        let message = Message::parse(&delivery.data);
+        let hint = Hint {
+            request_id: message.as_ref().map_or(0, |message| message.request_id),
+            delivery,
+            _kept: Kept {
+                _channel: channel,
+                _link: link.clone(),
+            },
+        };
+        match message {
+            Ok(_) => {
+                self.hints().push_back(hint);
+                self.0.came.notify_one();
+            }
+            Err(error) => {
+                let queue = &hint.delivery.routing_key;
+                tracing::error!(%error, "a message in `{queue}` cannot be read; it goes to the dead letters");
+                hint.refuse(false).await;
+            }
+        }
+    }
+
+    fn hints(&self) -> std::sync::MutexGuard<'_, VecDeque<Hint>> {
+        self.0.hints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn consume_all(
+    link: &Link,
+    topology: &Topology,
+    queues: &[String],
+    slots: u16,
+) -> Result<Vec<(Channel, Consumer)>, Error> {
+    link.declare_all(topology).await?;
+    let mut consumers = Vec::with_capacity(queues.len());
+    for (queue, pace) in topology.queues() {
+        if !queues.iter().any(|wanted| wanted == queue) {
+            continue;
+        }
+        // Names of a topology were checked to fit.
+        if let Some(name) = topology.name(Some(queue)) {
+            consumers.push(consume(link, name, pace, slots).await?);
+        }
+    }
+    Ok(consumers)
+}
+
+async fn consume(
+    link: &Link,
+    name: ShortString,
+    pace: Pace,
+    slots: u16,
+) -> Result<(Channel, Consumer), Error> {
+    let meaning = |source| link.meaning(source);
+    let channel = link.channel().await?;
+    let prefetch = Topology::prefetch(pace, slots);
+    channel
+        .basic_qos(prefetch, BasicQosOptions::default())
+        .await
+        .map_err(meaning)?;
+    let consumer = channel
+        .basic_consume(
+            name,
+            // The broker makes up a name.
+            ShortString::default(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .map_err(meaning)?;
+    Ok((channel, consumer))
+}
