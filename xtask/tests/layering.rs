@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "iib",
         &[
-            "api", "builder", "bundle", "catalog", "files", "indexdb", "oci", "registry",
+            "api", "builder", "bundle", "catalog", "files", "indexdb", "oci", "queue", "registry",
             "samples", "server", "store", "worker",
         ],
     ),
@@ -22,11 +22,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("golden", &["bundle", "catalog", "indexdb"]),
     ("indexdb", &["bundle", "catalog"]),
     ("oci", &[]),
+    ("queue", &["store"]),
     ("registry", &[]),
     ("samples", &["oci"]),
-    ("server", &["api", "files", "store"]),
+    ("server", &["api", "files", "queue", "store"]),
     ("store", &["api"]),
-    ("worker", &["api", "builder", "files", "oci", "store"]),
+    (
+        "worker",
+        &["api", "builder", "files", "oci", "queue", "store"],
+    ),
     (
         "xtask",
         &[

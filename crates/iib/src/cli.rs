@@ -4,6 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index;
 pub(crate) mod manifest;
+pub(crate) mod queue;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Messages about requests that the broker does not deliver any more
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

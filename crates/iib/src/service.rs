@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
+use crate::broker;
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText};
 use crate::{registries, request_files};
@@ -126,7 +127,11 @@ impl Service {
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
-        let server_config = server_config(config, files.clone())?;
+        let broker = broker::configured(&config.queues)?;
+        let server_config = ServerConfig {
+            hand_over: broker::hand_over(&config.queues, broker.as_ref()),
+            ..server_config(config, files.clone())?
+        };
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -141,8 +146,15 @@ impl Service {
             .await
             .with_context(|| format!("the state in `{place}` could not be opened"))?;
 
+        if let Some(broker) = &broker {
+            broker::prepare(broker).await?;
+        }
+
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let inbox = broker
+            .as_ref()
+            .and_then(|broker| broker::start(broker, config, &store, &mut tasks, &shutdown));
         let logs = Arc::new(logs);
         for _ in 0..config.worker.jobs {
             let worker = Worker::new(
@@ -154,6 +166,10 @@ impl Service {
                 builder.clone(),
                 Some(Arc::clone(&logs)),
             );
+            let worker = match &inbox {
+                Some(inbox) => worker.hearing(inbox.clone()),
+                None => worker,
+            };
             let stop = shutdown.clone();
             tasks.spawn(async move {
                 worker.run(stop).await;
@@ -306,6 +322,7 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         poll: seconds(config.worker.poll_seconds),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
+        choice: broker::choice(config)?,
         ..WorkerConfig::new(
             WorkerId::random(),
             push_template(&config.build.image_push_template, registry)?,

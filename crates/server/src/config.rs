@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::Scope;
 use files::Files;
 use http::HeaderName;
+use queue::Broker;
 
 use crate::cors::Origin;
 use crate::queues::Queues;
@@ -47,6 +48,9 @@ pub struct ServerConfig {
     pub files: Files,
     /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
     pub queues: Queues,
+    /// The broker that has to take a request before it is answered; one that cannot be handed over fails (section 6.6). Default none:
+    /// requests wait in the store.
+    pub hand_over: Option<Broker>,
     /// Pages of other sites that may call this service from a browser. Default none: no cross-origin header is ever sent.
     pub cors_origins: BTreeSet<Origin>,
     /// How often one user may ask. Default: no limit.
@@ -91,6 +95,7 @@ impl Default for ServerConfig {
             request_data_days_to_live: 3,
             files: Files::default(),
             queues: Queues::default(),
+            hand_over: None,
             cors_origins: BTreeSet::new(),
             user_rate: None,
             anonymous_rate: None,

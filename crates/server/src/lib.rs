@@ -31,6 +31,7 @@ mod caller;
 mod config;
 mod cors;
 mod endpoint;
+mod hand_over;
 mod live_config;
 mod observe;
 mod pattern;

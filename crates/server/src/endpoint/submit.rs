@@ -15,6 +15,7 @@ use crate::body::json_object;
 use crate::caller::{Caller, require_user};
 use crate::config::ServerConfig;
 use crate::endpoint::artefacts;
+use crate::hand_over;
 use crate::router::{App, AppState};
 
 /// The endpoint that takes requests of one type.
@@ -96,7 +97,7 @@ impl Accepted {
     async fn submit(self, app: &AppState) -> Result<Vec<RequestView>, ApiError> {
         let user = self.caller.name();
         let config = app.config();
-        let requests = self
+        let requests: Vec<_> = self
             .payloads
             .into_iter()
             .map(|payload| NewRequest {
@@ -104,6 +105,7 @@ impl Accepted {
                 payload,
             })
             .collect();
+        let queues: Vec<_> = requests.iter().map(|new| new.queue.clone()).collect();
         let views = app
             .store
             .submit(Submission {
@@ -120,6 +122,7 @@ impl Accepted {
                 view.id
             );
         }
+        hand_over::or_fail(app, &config, &views, queues).await?;
         Ok(views)
     }
 }
