@@ -55,7 +55,7 @@ fn as_json(letter: &DeadLetter) -> Value {
 }
 
 async fn retry(args: &ChosenArgs) -> anyhow::Result<()> {
-    let mut letters = open(&args.config).await?;
+    let mut letters = open_for(args).await?;
     let retried = letters
         .retry(chosen(&args.which))
         .await
@@ -82,15 +82,11 @@ async fn retry(args: &ChosenArgs) -> anyhow::Result<()> {
             }
         }
     }
-    require_all(&args.which, &retried)
+    Ok(())
 }
 
 async fn remove(args: &ChosenArgs) -> anyhow::Result<()> {
-    let mut letters = open(&args.config).await?;
-    let there: Vec<i64> = letters
-        .letters()
-        .filter_map(|letter| letter.request_id)
-        .collect();
+    let mut letters = open_for(args).await?;
     let dropped = letters
         .drop_those(chosen(&args.which))
         .await
@@ -99,23 +95,27 @@ async fn remove(args: &ChosenArgs) -> anyhow::Result<()> {
         OutputFormat::Json => terminal::print(&json!({ "dropped": dropped }).to_string()),
         OutputFormat::Text => terminal::print(&format!("{dropped} removed")),
     }
-    require_all(&args.which, &there)
+    Ok(())
 }
 
 fn chosen(which: &Which) -> impl Fn(&DeadLetter) -> bool {
     |letter| which.all || letter.request_id.is_some_and(|id| which.ids.contains(&id))
 }
 
-/// Whoever names a request that has no dead letter is mistaken, and should know.
-fn require_all(which: &Which, found: &[i64]) -> anyhow::Result<()> {
-    let missing: Vec<String> = which
-        .ids
-        .iter()
-        .filter(|id| !found.contains(id))
+/// The dead letters, if all that are named are among them: whoever names a request that has none is mistaken, and should know before anything is done.
+async fn open_for(args: &ChosenArgs) -> anyhow::Result<DeadLetters> {
+    let letters = open(&args.config).await?;
+    let ids = args.which.ids.iter();
+    let missing: Vec<String> = ids
+        .filter(|id| {
+            !letters
+                .letters()
+                .any(|letter| letter.request_id == Some(**id))
+        })
         .map(ToString::to_string)
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(letters);
     }
     bail!(
         "there are no dead letters about {}; `iib queue ls` lists those there are",

@@ -3,6 +3,7 @@
     dead_code,
     unreachable_pub,
     clippy::disallowed_methods,
+    clippy::print_stderr,
     reason = "each test file uses its own part of this; tests are configured by the environment"
 )]
 
