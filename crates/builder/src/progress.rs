@@ -37,6 +37,23 @@ pub enum Phase {
     Overwriting,
 }
 
+impl Phase {
+    /// The name of the kind of step, the same for every request: a label to count by.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ResolvingBundles => "resolving-bundles",
+            Self::ResolvingFragments => "resolving-fragments",
+            Self::ResolvingImages => "resolving-images",
+            Self::Building(_) => "building",
+            Self::CheckingPresentBundles => "checking-present-bundles",
+            Self::ReadingFragments(_) => "reading-fragments",
+            Self::AddingFragment { .. } => "adding-fragment",
+            Self::CreatingManifestList => "publishing",
+            Self::Overwriting => "overwriting",
+        }
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

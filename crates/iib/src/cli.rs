@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index;
@@ -82,6 +83,9 @@ pub(crate) enum Command {
     /// Messages about requests that the broker does not deliver any more
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// What callers of a service prove themselves with
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod auth_new_token;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod index_add;

@@ -1,5 +1,6 @@
 //! The service's configuration: one TOML file; flags and their environment variables win over it.
 
+mod auth;
 mod build;
 mod files;
 mod limits;
@@ -7,6 +8,7 @@ mod queues;
 mod registries;
 mod server;
 mod store;
+mod telemetry;
 mod words;
 mod worker;
 
@@ -15,12 +17,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Deserialize;
 
+pub(crate) use self::auth::AuthSection;
 pub(crate) use self::build::BuildSection;
 pub(crate) use self::files::FilesSection;
 pub(crate) use self::queues::{OnUnreachable, QueuesSection};
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
 pub(crate) use self::store::StoreSection;
+pub(crate) use self::telemetry::TelemetrySection;
 pub(crate) use self::words::RegistryHostText;
 pub(crate) use self::worker::WorkerSection;
 
@@ -31,12 +35,14 @@ pub(crate) struct Config {
     /// Where state, logs, keys and work files are kept. Default: `iib-data` in the working directory.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) server: ServerSection,
+    pub(crate) auth: AuthSection,
     pub(crate) build: BuildSection,
     pub(crate) queues: QueuesSection,
     pub(crate) store: StoreSection,
     pub(crate) files: FilesSection,
     pub(crate) worker: WorkerSection,
     pub(crate) registries: RegistriesSection,
+    pub(crate) telemetry: TelemetrySection,
 }
 
 impl Config {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
+use telemetry::Tracing;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
@@ -12,26 +13,28 @@ use crate::cli::{LogArgs, LogFormat};
 
 /// For one-shot commands: warnings on standard error, so that a result stays readable.
 pub(crate) fn for_commands(args: &LogArgs) -> anyhow::Result<()> {
-    start(args, "warn", None)
+    start(args, "warn", None, None)
 }
 
-/// For the service: milestones on standard error, and each request's lines to its own file.
+/// For the service: milestones on standard error, each request's lines to its own file, and spans to a collector.
 pub(crate) fn for_service(
     args: &LogArgs,
     request_logs: Option<RequestLogLayer>,
+    traces: Option<&Tracing>,
 ) -> anyhow::Result<()> {
-    start(args, "info", request_logs)
+    start(args, "info", request_logs, traces)
 }
 
 /// For the quickstart, which shows progress itself.
 pub(crate) fn for_quickstart(args: &LogArgs, request_logs: RequestLogLayer) -> anyhow::Result<()> {
-    start(args, "warn", Some(request_logs))
+    start(args, "warn", Some(request_logs), None)
 }
 
 fn start(
     args: &LogArgs,
     default: &str,
     request_logs: Option<RequestLogLayer>,
+    traces: Option<&Tracing>,
 ) -> anyhow::Result<()> {
     let directives = args.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(directives).with_context(|| {
@@ -49,9 +52,12 @@ fn start(
     // Requests' own logs are public and complete whatever the terminal shows, but hold no library's chatter.
     let request_filter =
         EnvFilter::new("off,builder=debug,worker=debug,oci=info,bundle=debug,indexdb=debug");
+    // Spans of ours; libraries' own would tell of the requests that carry spans, without end.
+    let trace_filter = EnvFilter::new("off,server=info,worker=info,builder=info,oci=info");
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .with(request_logs.map(|layer| layer.with_filter(request_filter)))
+        .with(traces.map(|traces| traces.layer().with_filter(trace_filter)))
         .try_init()
         .context("logging could not be started")
 }

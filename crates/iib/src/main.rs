@@ -8,10 +8,12 @@ mod commands;
 mod config;
 mod ledger;
 mod logging;
+mod measuring;
 mod registries;
 mod request_files;
 mod service;
 mod terminal;
+mod traces;
 mod user_dirs;
 
 use std::fmt;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use crate::cli::auth::AuthCommand;
 use crate::cli::{Cli, Command, IndexCommand, RegistryCommand};
 
 fn main() -> ExitCode {
@@ -83,8 +86,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             commands::queue::run(command).await
         }
+        Command::Auth(AuthCommand::NewToken(args)) => {
+            logging::for_commands(&cli.log)?;
+            commands::auth_new_token::run(&args)
+        }
         Command::Registry(RegistryCommand::Serve(args)) => {
-            logging::for_service(&cli.log, None)?;
+            logging::for_service(&cli.log, None, None)?;
             commands::registry_serve::run(args).await
         }
     }

@@ -23,6 +23,7 @@ use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 use crate::broker;
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText};
+use crate::measuring::Measuring;
 use crate::{registries, request_files};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
@@ -124,12 +125,14 @@ impl Service {
         files: Files,
         logs: RequestLogs,
         listener: TcpListener,
+        measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
         let broker = broker::configured(&config.queues)?;
         let server_config = ServerConfig {
             hand_over: broker::hand_over(&config.queues, broker.as_ref()),
+            metrics: measuring.as_ref().and_then(Measuring::on_api),
             ..server_config(config, files.clone())?
         };
         let (client, credentials) = registries::client(registry_args)?;
@@ -188,6 +191,9 @@ impl Service {
             tidy_up.await;
             Ok(())
         });
+        if let Some(measuring) = measuring {
+            tasks.spawn(measuring.run(store.clone(), shutdown.clone()));
+        }
         let stop = shutdown.clone();
         tasks.spawn(async move {
             server::serve(listener, server_config, store, stop)
@@ -341,7 +347,8 @@ fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> 
     Ok(ServerConfig {
         listen: section.listen,
         login_disabled: section.login_disabled,
-        trusted_proxies: section.trusted_proxies.clone(),
+        trusted_proxies: section.trusted_proxies.iter().map(|text| text.0).collect(),
+        auth: config.auth.for_server()?,
         user_header: section.user_header.parse().with_context(|| {
             format!(
                 "`server.user_header` is `{}`, which is no name of a header",

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::IndexDb;
+use crate::cleanup::QuickTriggers;
 use crate::error::{Doing, Error};
 
 /// `SQLite` looks for the rows that hang on a deleted one, and the schema has no index to find them by: deleting a package reads
@@ -54,7 +55,11 @@ impl IndexDb {
                 format!("CREATE INDEX {index} ON {table} ({columns});")
             }))
             .doing("preparing a change")?;
-        let done = work(&transaction)?;
+        let triggers = QuickTriggers::begin(&transaction).doing("preparing a change")?;
+        let done = work(&transaction);
+        let ended = triggers.end(&transaction).doing("ending a change");
+        let done = done?;
+        ended?;
         transaction
             .execute_batch(&each(|index, _, _| format!("DROP INDEX {index};")))
             .doing("ending a change")?;

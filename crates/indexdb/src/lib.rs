@@ -26,6 +26,7 @@
 
 mod add;
 mod change;
+mod cleanup;
 mod database;
 mod deprecate;
 pub mod dump;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::{once, select_all};
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 use tokio::sync::Notify;
@@ -123,18 +125,17 @@ impl Inbox {
         let mut backoff = Backoff::default();
         let mut failing = false;
         while !shutdown.is_cancelled() {
-            let heard = tokio::select! {
-                () = shutdown.cancelled() => break,
-                heard = self.hear(&broker, &queues, slots) => heard,
-            };
+            let heard = self.hear(&broker, &queues, slots, &shutdown).await;
             if self.0.connected.swap(false, Ordering::Relaxed) {
                 backoff.reset();
                 failing = false;
             }
-            // Nothing of a broken connection can be acknowledged; the broker delivers it again.
-            self.hints().clear();
+            if heard.is_err() {
+                // Nothing of a broken connection can be acknowledged; the broker delivers it again.
+                self.hints().clear();
+            }
             match heard {
-                Ok(never) => match never {},
+                Ok(()) => break,
                 Err(error) if failing => {
                     tracing::debug!(error = %chain(&error), "the broker is still away");
                 }
@@ -155,41 +156,78 @@ impl Inbox {
         }
     }
 
-    /// Listens until the connection breaks.
+    /// Listens until the connection breaks, or until `shutdown`, when everything that came and was not taken is given back.
     async fn hear(
         &self,
         broker: &Broker,
         queues: &[String],
         slots: u16,
-    ) -> Result<std::convert::Infallible, Error> {
-        let link = Link::connect(broker.url(), "iib: works on jobs", broker.time()).await?;
-        let silent = || Error::Silent {
-            broker: broker.url().to_string(),
-            time: broker.time(),
+        shutdown: &CancellationToken,
+    ) -> Result<(), Error> {
+        let connecting = async {
+            let link = Link::connect(broker.url(), "iib: works on jobs", broker.time()).await?;
+            let consuming = consume_all(&link, broker.topology(), queues, slots);
+            let consumers = tokio::time::timeout(broker.time(), consuming).await;
+            let consumers = consumers.map_err(|_| Error::Silent {
+                broker: broker.url().to_string(),
+                time: broker.time(),
+            })??;
+            Ok((link, consumers))
         };
-        let consume = consume_all(&link, broker.topology(), queues, slots);
-        let consumers = tokio::time::timeout(broker.time(), consume).await;
-        let consumers = consumers.map_err(|_| silent())??;
+        let (link, consumers) = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            connected = connecting => connected?,
+        };
         self.0.connected.store(true, Ordering::Relaxed);
+        let count = consumers.len();
         tracing::info!(
-            "listening to {} queue(s) of the broker {}",
-            consumers.len(),
+            "listening to {count} queue(s) of the broker {}",
             broker.url()
         );
+        let tags: Vec<_> = consumers
+            .iter()
+            .map(|(channel, consumer)| (channel.clone(), consumer.tag()))
+            .collect();
         let streams = consumers.into_iter().map(|(channel, consumer)| {
             let deliveries = consumer.map(move |delivery| Some((channel.clone(), delivery)));
-            // A consumer that the broker ended, because its queue was deleted, ends without an error.
+            // A consumer that ended, because its queue was deleted or because we ended it, ends without an error.
             deliveries.chain(once(async { None })).boxed()
         });
         let mut deliveries = pin!(select_all(streams));
-        while let Some(Some((channel, delivery))) = deliveries.next().await {
+        loop {
+            let next = tokio::select! {
+                () = shutdown.cancelled() => break,
+                next = deliveries.next() => next,
+            };
+            let Some(Some((channel, delivery))) = next else {
+                return Err(Error::Away {
+                    broker: broker.url().to_string(),
+                    source: std::io::Error::other("it ended a consumer").into(),
+                });
+            };
             let delivery = delivery.map_err(|source| link.meaning(source))?;
             self.take_in(&link, channel, delivery).await;
         }
-        Err(Error::Away {
-            broker: broker.url().to_string(),
-            source: std::io::Error::other("it ended a consumer").into(),
-        })
+        // What was delivered and not looked at yet would otherwise stay ours for as long as the last job runs.
+        let rest = async {
+            for (channel, tag) in tags {
+                let cancelled = channel.basic_cancel(tag, BasicCancelOptions::default());
+                cancelled.await.map_err(|source| link.meaning(source))?;
+            }
+            let mut ended = 0;
+            while ended < count {
+                match deliveries.next().await {
+                    Some(Some((channel, Ok(delivery)))) => {
+                        self.take_in(&link, channel, delivery).await;
+                    }
+                    Some(Some((_, Err(source)))) => return Err(link.meaning(source)),
+                    Some(None) => ended += 1,
+                    None => break,
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(SETTLING, rest).await.unwrap_or(Ok(()))
     }
 
     async fn take_in(&self, link: &Link, channel: Channel, delivery: Delivery) {

@@ -1,13 +1,15 @@
-//! Who is calling (section 2).
+//! Who is calling (section 2), and what they may do.
 
 use std::net::IpAddr;
 
 use api::{Overwriter, ProblemCode};
+use http::Extensions;
 use http::request::Parts;
-use http::{Extensions, HeaderMap};
 
 use crate::answer::ApiError;
+use crate::auth::{Identity, UserName};
 use crate::config::ServerConfig;
+use crate::router::AppState;
 
 /// The host at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
@@ -25,43 +27,73 @@ impl Peer {
 
 /// Who sent a request, and what they may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Caller(Option<String>);
+pub(crate) struct Caller {
+    user: Option<UserName>,
+    privileged: bool,
+    overwrites_always: bool,
+}
 
 impl Caller {
-    /// The user; none only where login is disabled.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.0.as_deref()
+    fn new(identity: Option<Identity>, config: &ServerConfig) -> Self {
+        let listed = |users: &std::collections::BTreeSet<String>| {
+            let user = identity.as_ref().map(|identity| identity.user.as_str());
+            user.is_some_and(|user| users.contains(user))
+        };
+        Self {
+            privileged: listed(&config.auth.privileged_usernames),
+            overwrites_always: listed(&config.auth.forced_overwrite_usernames),
+            user: identity.map(|identity| identity.user),
+        }
     }
 
-    /// What they need to overwrite an index.
+    /// The user; none only where login is disabled.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.user.as_ref().map(UserName::as_str)
+    }
+
+    /// What they need to overwrite an index (section 6.2).
     pub(crate) fn overwriter(&self) -> Overwriter {
-        if self.0.is_some() {
-            Overwriter::User
-        } else {
-            Overwriter::Anonymous
+        match self.user {
+            None => Overwriter::Anonymous,
+            Some(_) if self.privileged => Overwriter::Privileged,
+            Some(_) => Overwriter::User,
         }
     }
 
     /// Whether their requests overwrite the from-index even when they do not say so.
     pub(crate) fn overwrites_always(&self) -> bool {
-        false
+        self.overwrites_always
     }
 }
 
-/// The user of a request that may need one: none only where login is disabled.
-pub(crate) fn require_user(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
-    match proxied_user(&parts.headers, Peer::of(&parts.extensions), config)? {
-        None if !config.login_disabled => Err(ApiError::of(
+/// The caller of a request that may need a user: nobody in particular only where login is disabled. A credential that is there is judged
+/// there too.
+pub(crate) async fn require_user(
+    parts: &Parts,
+    app: &AppState,
+    config: &ServerConfig,
+) -> Result<Caller, ApiError> {
+    let ways = app.auth.ways(config);
+    let identified = app.auth.identify(parts, config).await;
+    let identity = identified.map_err(|refused| refused.answer(ways))?;
+    if let Some(identity) = &identity {
+        tracing::debug!(user = %identity.user, proof = %identity.proof, "{} is calling", identity.user);
+    } else if !config.login_disabled {
+        return Err(ways.challenge(ApiError::of(
             ProblemCode::Unauthenticated,
             "this endpoint needs a user; log in and try again",
-        )),
-        user => Ok(Caller(user)),
+        )));
     }
+    Ok(Caller::new(identity, config))
 }
 
 /// The caller of a request that only workers may send. Where login is disabled, nobody in particular may do so too (section 2).
-pub(crate) fn require_worker(parts: &Parts, config: &ServerConfig) -> Result<Caller, ApiError> {
-    let caller = require_user(parts, config)?;
+pub(crate) async fn require_worker(
+    parts: &Parts,
+    app: &AppState,
+    config: &ServerConfig,
+) -> Result<Caller, ApiError> {
+    let caller = require_user(parts, app, config).await?;
     match caller.name() {
         Some(name) if !config.worker_usernames.contains(name) => Err(ApiError::of(
             ProblemCode::Forbidden,
@@ -69,35 +101,4 @@ pub(crate) fn require_worker(parts: &Parts, config: &ServerConfig) -> Result<Cal
         )),
         Some(_) | None => Ok(caller),
     }
-}
-
-/// The user a trusted proxy vouches for. From anybody else the header means nothing.
-pub(crate) fn proxied_user(
-    headers: &HeaderMap,
-    peer: Option<Peer>,
-    config: &ServerConfig,
-) -> Result<Option<String>, ApiError> {
-    if !peer.is_some_and(|peer| config.trusts(peer.0)) {
-        return Ok(None);
-    }
-    let mut values = headers.get_all(&config.user_header).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    // A proxy that adds its own header to one the client sent would otherwise let the client choose who it is.
-    if values.next().is_some() {
-        return Err(malformed(format!(
-            "the header {} must be sent once",
-            config.user_header
-        )));
-    }
-    let name = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| malformed(format!("the header {} must be UTF-8", config.user_header)))?;
-    Ok(Some(name.trim())
-        .filter(|name| !name.is_empty())
-        .map(ToOwned::to_owned))
-}
-
-fn malformed(text: String) -> ApiError {
-    ApiError::of(ProblemCode::MalformedRequest, text)
 }

@@ -8,7 +8,9 @@ use api::Scope;
 use files::Files;
 use http::HeaderName;
 use queue::Broker;
+use telemetry::Metrics;
 
+use crate::auth::{AuthConfig, ProxyNetwork};
 use crate::cors::Origin;
 use crate::queues::Queues;
 use crate::rate::RequestRate;
@@ -27,9 +29,11 @@ pub struct ServerConfig {
     /// Whether requests without a user are accepted everywhere (`LOGIN_DISABLED`). Default no.
     pub login_disabled: bool,
     /// The hosts whose word on the user and on the scheme is believed. Default none: on a shared machine loopback is everybody.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<ProxyNetwork>,
     /// The header in which they name the user. Default `X-Remote-User`.
     pub user_header: HeaderName,
+    /// How else callers may prove who they are, and who has more rights than others. Default: no other way, nobody.
+    pub auth: AuthConfig,
     /// Users that may report results (`IIB_WORKER_USERNAMES`). Default none.
     pub worker_usernames: BTreeSet<String>,
     /// The binary image by scope and version label, for requests that name none (`IIB_BINARY_IMAGE_CONFIG`). Default empty: requests
@@ -46,6 +50,8 @@ pub struct ServerConfig {
     /// Where the files of requests are read: logs, related bundles, nested bundles (`IIB_REQUEST_LOGS_DIR` and its like,
     /// `IIB_AWS_S3_BUCKET_NAME`). Default nowhere: they are not offered.
     pub files: Files,
+    /// What `/metrics` prints. Default none: there is no such path. Only looked at when the server starts.
+    pub metrics: Option<Metrics>,
     /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
     pub queues: Queues,
     /// The broker that has to take a request before it is answered; one that cannot be handed over fails (section 6.6). Default none:
@@ -85,6 +91,7 @@ impl Default for ServerConfig {
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: HeaderName::from_static("x-remote-user"),
+            auth: AuthConfig::default(),
             worker_usernames: BTreeSet::new(),
             binary_image_config: BTreeMap::new(),
             graph_mode_options: ["replaces", "semver", "semver-skippatch"]
@@ -94,6 +101,7 @@ impl Default for ServerConfig {
             max_per_page: 20,
             request_data_days_to_live: 3,
             files: Files::default(),
+            metrics: None,
             queues: Queues::default(),
             hand_over: None,
             cors_origins: BTreeSet::new(),
@@ -114,10 +122,8 @@ impl Default for ServerConfig {
 impl ServerConfig {
     /// Whether what `peer` says about its users is believed.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        // A dual-stack socket shows IPv4 peers as mapped IPv6 addresses.
-        let peer = peer.to_canonical();
         self.trusted_proxies
             .iter()
-            .any(|proxy| proxy.to_canonical() == peer)
+            .any(|proxies| proxies.contains(peer))
     }
 }

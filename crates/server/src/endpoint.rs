@@ -6,6 +6,7 @@ pub(crate) mod front_page;
 pub(crate) mod healthcheck;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod nested_bundles;
 pub(crate) mod patch;
 pub(crate) mod related_bundles;

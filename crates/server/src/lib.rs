@@ -8,6 +8,7 @@
 //!
 //! - [`serve`]: runs until its token is cancelled, then lets running requests end for a limited time;
 //! - [`ServerConfig`]: everything it has to be told, and [`LiveConfig`], which replaces it while the server runs;
+//! - [`AuthConfig`]: how callers prove who they are;
 //! - [`Error`]: why it stopped.
 //!
 //! ```no_run
@@ -25,6 +26,7 @@
 
 mod answer;
 mod artefact;
+mod auth;
 mod base_url;
 mod body;
 mod caller;
@@ -33,16 +35,23 @@ mod cors;
 mod endpoint;
 mod hand_over;
 mod live_config;
+mod measure;
 mod observe;
 mod pattern;
 mod queues;
 mod rate;
 mod router;
 mod run;
+mod scrape;
 mod security_headers;
 mod tls;
 mod unread;
 
+pub use auth::{
+    AuthConfig, AuthError, BadAlgorithm, BadKeyUrl, BadNetwork, BadTokenHash, BadUserName,
+    JwtAlgorithm, KerberosConfig, KeyUrl, NoRandomness, OidcConfig, ProxyNetwork, StaticToken,
+    TokenHash, UserName, new_token,
+};
 pub use config::{MAX_JSON_DEPTH, ServerConfig};
 pub use cors::{Origin, ParseOriginError};
 pub use live_config::LiveConfig;
@@ -50,4 +59,5 @@ pub use pattern::{EmptyPattern, Pattern};
 pub use queues::{Queues, Target};
 pub use rate::RequestRate;
 pub use run::{Error, serve};
+pub use scrape::{Scrape, serve_metrics};
 pub use tls::{TlsError, TlsFiles};

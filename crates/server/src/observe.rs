@@ -8,12 +8,16 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use telemetry::TraceContext;
 use tracing::Instrument as _;
 
 use crate::answer::{ApiError, accepts_problems, in_words_of_caller};
+use crate::measure::{self, UnderWay};
 use crate::router::App;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longer ids are replaced: they are printed into every log line.
 const MAX_ID_LENGTH: usize = 64;
@@ -21,15 +25,25 @@ const MAX_ID_LENGTH: usize = 64;
 pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path());
+    let span = tracing::info_span!("http", http.request_id = id, http.method = %request.method(), http.path = request.uri().path(), trace_id = tracing::field::Empty);
+    let came_from = request.headers().get(TRACEPARENT);
+    TraceContext::begin(&span, came_from.and_then(|value| value.to_str().ok()));
     let accepts_problems = accepts_problems(request.headers());
     let limit = app.config().request_timeout;
+    let (route, method) = (
+        measure::route(request.extensions()),
+        measure::method(request.method()),
+    );
+    let under_way = UnderWay::request();
     let answer = async move {
         let ran = tokio::time::timeout(limit, next.run(request)).await;
         let response = ran.unwrap_or_else(|_| out_of_time());
         let mut response = in_words_of_caller(response, accepts_problems, &id);
-        let status = response.status().as_u16();
-        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (status, elapsed) = (response.status(), started.elapsed());
+        measure::answered(route, method, status, elapsed);
+        drop(under_way);
+        let status = status.as_u16();
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(http.status = status, elapsed_ms, "answered with {status}");
         // The id is made of letters, digits and a few marks, all of which a header may hold.
         if let Ok(value) = HeaderValue::from_str(&id) {

@@ -17,7 +17,8 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, HeaderName};
 
 use crate::answer::ApiError;
-use crate::caller::{Peer, proxied_user};
+use crate::auth::known_user;
+use crate::caller::Peer;
 use crate::config::ServerConfig;
 use crate::router::{App, HEALTHCHECK};
 
@@ -52,8 +53,8 @@ enum Payer {
 impl Payer {
     fn of(headers: &HeaderMap, peer: Option<Peer>, config: &ServerConfig) -> Self {
         // A header that makes no sense is refused where users are needed; here it names nobody.
-        if let Ok(Some(user)) = proxied_user(headers, peer, config) {
-            return Self::User(user);
+        if let Some(user) = known_user(headers, peer, config) {
+            return Self::User(user.to_string());
         }
         let address = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |Peer(address)| address);
         Self::Network(network(client_address(headers, address, config)))

@@ -14,10 +14,12 @@ use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
+use crate::auth::{self, Authenticator};
 use crate::config::ServerConfig;
 use crate::endpoint;
 use crate::live_config::LiveConfig;
 use crate::rate::{self, Rates};
+use crate::scrape::Scrape;
 use crate::{cors, observe, security_headers};
 
 /// The path that tells whether the service works.
@@ -29,7 +31,10 @@ pub(crate) type App = Arc<AppState>;
 #[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) config: LiveConfig,
+    pub(crate) auth: Authenticator,
     pub(crate) store: Store,
+    /// What `/metrics` prints; none where it is not served here.
+    pub(crate) scrape: Option<Scrape>,
     pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
@@ -43,7 +48,7 @@ impl AppState {
 }
 
 pub(crate) fn router(app: App) -> Router {
-    routes()
+    auth::return_answer_token(routes())
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             rate::limit,
@@ -64,6 +69,7 @@ pub(crate) fn router(app: App) -> Router {
 fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
+        .route("/metrics", get(endpoint::metrics::show))
         .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
         .merge(submits())

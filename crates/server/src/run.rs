@@ -20,11 +20,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::auth::{AuthError, Authenticator};
 use crate::caller::{Peer, Secure};
 use crate::config::ServerConfig;
 use crate::live_config::LiveConfig;
+use crate::measure::UnderWay;
 use crate::rate::Rates;
 use crate::router::{AppState, router};
+use crate::scrape::Scrape;
 use crate::tls::{Certificates, TlsError};
 use crate::unread::CutWhenUnread;
 
@@ -41,13 +44,17 @@ pub enum Error {
     /// TLS is configured and cannot be served.
     #[error("TLS cannot be served")]
     Tls(#[from] TlsError),
+    /// Callers could not prove who they are.
+    #[error("callers could not prove who they are")]
+    Auth(#[from] AuthError),
 }
 
 /// Answers HTTP/1.1, over TLS where that is configured, on `listener` until `shutdown` is cancelled. Then no connection is accepted any more, idle ones are closed, and
 /// running requests have [`ServerConfig::drain_timeout`] to end.
 ///
 /// # Errors
-/// [`Error::Listener`] when the socket is unusable, and [`Error::Tls`] when the certificate is, from the start. Trouble with single connections is logged and survived.
+/// [`Error::Listener`] when the socket is unusable, [`Error::Tls`] when the certificate is, and [`Error::Auth`] when what is configured
+/// about callers is, from the start. Trouble with single connections is logged and survived.
 pub async fn serve(
     listener: TcpListener,
     config: impl Into<LiveConfig>,
@@ -56,6 +63,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let local = listener.local_addr().map_err(Error::Listener)?;
     let config = config.into();
+    let auth = Authenticator::new(&config.snapshot().auth).await?;
     let limit = Arc::new(Semaphore::new(
         config
             .snapshot()
@@ -73,6 +81,12 @@ pub async fn serve(
     };
     let app = router(Arc::new(AppState {
         config: config.clone(),
+        auth,
+        scrape: config
+            .snapshot()
+            .metrics
+            .clone()
+            .map(|metrics| Scrape::new(metrics, store.clone())),
         store,
         rates: Rates::default(),
         local,
@@ -91,6 +105,7 @@ pub async fn serve(
         {
             let connection = connection(stream, peer, host.clone(), graceful.watcher());
             connections.spawn(async move {
+                let _open = UnderWay::connection();
                 connection.await;
                 drop(permit);
             });

@@ -15,11 +15,18 @@ pub enum Choice {
     Request(i64),
     /// Those that wait in one of these queues; none is the default queue.
     Queues(BTreeSet<Option<String>>),
+    /// Those among these that no message of a broker brings: it was not told of them, or they were begun and left.
+    LeftOver(Box<Self>),
 }
 
 impl Choice {
     pub(crate) fn condition(&self) -> Condition {
         match self {
+            Self::LeftOver(among) => Condition::all().add(among.condition()).add(
+                Condition::any()
+                    .add(job::Column::Dispatched.is_null())
+                    .add(job::Column::Fence.gt(0)),
+            ),
             Self::Any => Condition::all(),
             Self::Request(id) => Condition::all().add(job::Column::RequestId.eq(*id)),
             Self::Queues(queues) => {

@@ -125,6 +125,7 @@ impl Store {
             payload: read::payload(&request)?,
             secrets,
             queue: row.queue.clone(),
+            trace_context: row.trace_context.clone(),
             attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
             checkpoint: row
                 .checkpoint

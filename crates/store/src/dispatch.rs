@@ -5,7 +5,8 @@ use std::time::Duration;
 use api::{ResultFields, State};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use crate::entity::{job, request};
@@ -13,6 +14,9 @@ use crate::error::{During as _, Error};
 use crate::job::Update;
 use crate::open::Store;
 use crate::report;
+
+/// A message may get lost, with a queue that is deleted or a broker that loses its disk: a job that nobody has begun for so long is announced again.
+const AGAIN_AFTER: Duration = Duration::from_hours(1);
 
 /// A job that waits for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,23 +28,28 @@ pub struct Waiting {
 }
 
 impl Store {
-    /// The oldest jobs that wait and that no broker was told of, at most `limit`; only those submitted at least `age` ago.
+    /// The oldest jobs that wait and that no broker was told of within the last hour, at most `limit`; only those submitted at least `age` ago.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub async fn undispatched(&self, age: Duration, limit: u64) -> Result<Vec<Waiting>, Error> {
-        let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let ago = |time: Duration| {
+            let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+            self.now().as_microsecond().saturating_sub(micros)
+        };
         let old_enough = Query::select()
             .column(request::Column::Id)
             .from(request::Entity)
-            .and_where(
-                request::Column::Submitted.lte(self.now().as_microsecond().saturating_sub(age)),
-            )
+            .and_where(request::Column::Submitted.lte(ago(age)))
             .to_owned();
         let mut query = job::Entity::find()
-            .filter(job::Column::Dispatched.is_null())
+            .filter(
+                Condition::any()
+                    .add(job::Column::Dispatched.is_null())
+                    .add(job::Column::Dispatched.lte(ago(AGAIN_AFTER))),
+            )
             .filter(job::Column::LeaseExpires.is_null());
-        if age > 0 {
+        if !age.is_zero() {
             query = query.filter(job::Column::RequestId.in_subquery(old_enough));
         }
         let rows = query

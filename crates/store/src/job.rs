@@ -76,6 +76,8 @@ pub struct Job {
     pub attempt: u32,
     /// What an earlier attempt left with [`crate::Store::checkpoint`].
     pub checkpoint: Option<serde_json::Value>,
+    /// Where in a trace it was submitted (a W3C `traceparent`).
+    pub trace_context: Option<String>,
     /// Who submitted it.
     pub user: Option<String>,
     /// When it was submitted.

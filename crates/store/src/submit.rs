@@ -38,6 +38,8 @@ pub struct Submission {
     pub annotations: Option<Map<String, Value>>,
     /// Who submits them.
     pub user: Option<String>,
+    /// Where in a trace they are submitted (a W3C `traceparent`); workers get it with the jobs.
+    pub trace_context: Option<String>,
 }
 
 impl Store {
@@ -51,6 +53,7 @@ impl Store {
             requests,
             annotations,
             user,
+            trace_context,
         } = submission;
         let at = self.now();
         let transaction = self.begin_write().await?;
@@ -109,6 +112,7 @@ impl Store {
                 lease_expires: Set(None),
                 checkpoint: Set(None),
                 dispatched: Set(None),
+                trace_context: Set(trace_context.clone()),
             };
             job::Entity::insert(waiting)
                 .exec_without_returning(&transaction)

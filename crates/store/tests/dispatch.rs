@@ -22,6 +22,7 @@ async fn submit(fixture: &Fixture, queues: &[Option<&str>]) -> Vec<i64> {
         requests,
         annotations: None,
         user: None,
+        trace_context: None,
     };
     let views = fixture.store.submit(submission).await.unwrap();
     views.iter().map(|view| view.id).collect()
@@ -59,6 +60,8 @@ async fn a_job_waits_for_the_broker_until_it_was_told() {
         .await
         .unwrap();
     assert!(left(&fixture).await.is_empty());
+    fixture.pass(Duration::from_hours(1));
+    assert_eq!(left(&fixture).await, ids, "their messages may be lost");
 }
 
 #[tokio::test]
@@ -141,4 +144,29 @@ async fn a_worker_claims_one_request_or_from_some_queues() {
         Some(ids[1])
     );
     assert_eq!(claim(queues(&[None])).await, Some(ids[0]));
+}
+
+#[tokio::test]
+async fn of_what_the_broker_was_told_only_jobs_that_were_begun_are_left_over() {
+    let fixture = Fixture::new().await;
+    let ids = submit(&fixture, &[None, None, Some("alice")]).await;
+    fixture.store.mark_dispatched(&ids[..2]).await.unwrap();
+    let worker = WorkerId::random();
+    let claim = async |choice: Choice| {
+        fixture
+            .store
+            .claim_one_of(&choice, &worker, LEASE)
+            .await
+            .unwrap()
+    };
+    let left_over = |choice| Choice::LeftOver(Box::new(choice));
+    let of_default = || left_over(Choice::Queues([None].into()));
+    assert!(claim(of_default()).await.is_none(), "messages bring them");
+    let begun = claim(Choice::Request(ids[1])).await.unwrap();
+    fixture.store.release(&begun.lease).await.unwrap();
+    let job = claim(of_default()).await.unwrap();
+    assert_eq!(job.request_id, ids[1], "it was given back");
+    let job = claim(left_over(Choice::Any)).await.unwrap();
+    assert_eq!(job.request_id, ids[2], "the broker was not told of it");
+    assert!(claim(left_over(Choice::Any)).await.is_none());
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -243,4 +244,27 @@ async fn a_submit_wakes_a_waiting_worker_of_the_process() {
         .await
         .expect("woken")
         .unwrap();
+}
+
+#[tokio::test]
+async fn the_load_of_a_queue_is_what_waits_what_is_held_and_the_oldest() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.store.queue_loads().await.unwrap(), []);
+    let submitted = fixture.store.now();
+    for index in ["r/index:1", "r/index:2", "r/index:3"] {
+        fixture.submit(index).await;
+        fixture.pass(Duration::from_secs(60));
+    }
+    fixture.claim().await;
+    let before = fixture.statements.load(Ordering::SeqCst);
+    let loads = fixture.store.queue_loads().await.unwrap();
+    assert_eq!(fixture.statements.load(Ordering::SeqCst) - before, 1);
+    let [load] = loads.as_slice() else {
+        panic!("{loads:?}")
+    };
+    assert_eq!(
+        (load.queue.as_deref(), load.waiting, load.held),
+        (None, 2, 1)
+    );
+    assert_eq!(load.oldest, submitted);
 }

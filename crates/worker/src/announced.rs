@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::run::{Worker, report, wait};
 
-/// So many times the usual pause lies between looks into the store while the broker tells of jobs. They find what nobody tells of: jobs whose worker died, and
-/// those whose message was lost.
+/// So many times the usual pause lies between looks into the store while the broker tells of jobs. They are for what it does not tell of: jobs whose worker died, above all.
+/// What waits in its queues is left there, or the order of serial queues would be lost.
 const RARELY: u32 = 5;
 
 impl Worker {
     /// Works until `shutdown`, as [`Worker::run`] does.
     pub(crate) async fn run_announced(&self, inbox: &Inbox, shutdown: &CancellationToken) {
-        // At once: jobs that were interrupted wait already.
-        let mut next_look = Instant::now();
+        // Jobs that were interrupted wait already; but whether the broker is there has to be known first.
+        let mut next_look = Instant::now() + self.config.poll;
         loop {
             let heard = tokio::select! {
                 biased;
@@ -28,8 +28,9 @@ impl Worker {
             match heard {
                 Some(hint) => self.follow(hint, shutdown).await,
                 None => {
-                    let found = self.look(shutdown).await;
-                    let pause = match (inbox.is_connected(), found) {
+                    let connected = inbox.is_connected();
+                    let found = self.look(connected, shutdown).await;
+                    let pause = match (connected, found) {
                         (true, _) => self.config.poll.saturating_mul(RARELY),
                         (false, false) => self.config.poll,
                         // With the broker away, what waits in the store is done one after the other.
@@ -71,8 +72,14 @@ impl Worker {
     }
 
     /// Does a job that the store has, if there is one. Says whether there was.
-    async fn look(&self, shutdown: &CancellationToken) -> bool {
-        match self.claim(&self.config.choice).await {
+    async fn look(&self, connected: bool, shutdown: &CancellationToken) -> bool {
+        let choice = self.config.choice.clone();
+        let choice = if connected {
+            Choice::LeftOver(Box::new(choice))
+        } else {
+            choice
+        };
+        match self.claim(&choice).await {
             Ok(Some(job)) => {
                 self.work_on(job, shutdown).await;
                 true

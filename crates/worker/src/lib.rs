@@ -9,6 +9,7 @@
 
 mod announced;
 mod convert;
+mod measure;
 mod report;
 mod request_log;
 mod run;

@@ -2,25 +2,29 @@
 
 use std::time::Duration;
 
-use api::State;
+use api::{RequestType, State};
 use async_trait::async_trait;
 use builder::{Checkpoint, Facts, Phase, Reporter, Stopped};
 use store::{Lease, ResultFields, Store, Update};
+
+use crate::measure::Stages;
 
 /// Reports to the store for as long as the lease holds.
 pub(crate) struct StoreReporter {
     store: Store,
     lease: Lease,
     duration: Duration,
+    stages: Stages,
 }
 
 impl StoreReporter {
-    /// Reports under `lease`, which is renewed for `duration` whenever it is confirmed.
-    pub(crate) fn new(store: Store, lease: Lease, duration: Duration) -> Self {
+    /// Reports under `lease`, which is renewed for `duration` whenever it is confirmed, on a request of the type `kind`.
+    pub(crate) fn new(store: Store, lease: Lease, duration: Duration, kind: RequestType) -> Self {
         Self {
             store,
             lease,
             duration,
+            stages: Stages::of(kind),
         }
     }
 }
@@ -28,6 +32,7 @@ impl StoreReporter {
 #[async_trait]
 impl Reporter for StoreReporter {
     async fn phase(&self, phase: &Phase, facts: &Facts) -> Result<(), Stopped> {
+        self.stages.begin(phase);
         let reason = phase.to_string();
         tracing::info!("{reason}");
         let update = Update {

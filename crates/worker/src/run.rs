@@ -9,11 +9,13 @@ use builder::{Builder, Built, Checkpoint};
 use futures::FutureExt as _;
 use queue::Inbox;
 use store::{Choice, Job, Payload, ResultFields, Store, Update, WorkerId};
+use telemetry::TraceContext;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::convert::{ConvertError, add_request, fragments_request};
+use crate::measure::{self, InHand};
 use crate::report::{StoreReporter, fields};
 use crate::request_log::RequestLogs;
 use crate::template::PushTemplate;
@@ -124,7 +126,14 @@ impl Worker {
 
     pub(crate) async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
-        let span = tracing::info_span!("request", id, attempt = job.attempt);
+        let span = tracing::info_span!(
+            "request",
+            id,
+            attempt = job.attempt,
+            kind = job.payload.request_type().name(),
+            trace_id = tracing::field::Empty
+        );
+        TraceContext::begin(&span, job.trace_context.as_deref());
         if let Some(logs) = &self.logs {
             logs.begin(id).await;
         }
@@ -136,6 +145,7 @@ impl Worker {
 
     /// Does `job` and records how it ended. Says whether that is recorded and its log where it is read.
     async fn do_job(&self, job: Job, shutdown: &CancellationToken) -> bool {
+        let (began, _in_hand) = (Instant::now(), InHand::begin());
         tracing::info!(
             "iib {} works on request {}, attempt {}",
             env!("CARGO_PKG_VERSION"),
@@ -163,7 +173,12 @@ impl Worker {
                     State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
                 }
                 log_delivered = self.deliver_log(&job).await;
-                self.store.finish(&job.lease, &update).await
+                let finished = self.store.finish(&job.lease, &update).await;
+                if finished.is_ok() {
+                    let kind = job.payload.request_type();
+                    measure::ended(kind, update.state, began.elapsed());
+                }
+                finished
             }
             Outcome::NotOurs(reason) => {
                 tracing::warn!("stopped working on the request: {reason}");
@@ -199,7 +214,12 @@ impl Worker {
 
     async fn build(&self, job: &Job) -> Outcome {
         let checkpoint = checkpoint_of(job);
-        let reporter = StoreReporter::new(self.store.clone(), job.lease.clone(), self.config.lease);
+        let reporter = StoreReporter::new(
+            self.store.clone(),
+            job.lease.clone(),
+            self.config.lease,
+            job.payload.request_type(),
+        );
         let template = &self.config.template;
         let (id, token) = (
             job.request_id,

@@ -43,12 +43,7 @@ pub fn write(catalog_dir: &Path, cache_dir: &Path, options: Options) -> Result<R
             let (catalog, blobs) = Shelved::read(catalog_dir)?;
             work.write_database(&catalog, blobs)
         }
-        Format::Json => {
-            let hasher = Hasher::start(Fnv::new());
-            let dir = catalog_dir.to_owned();
-            hasher.then(Box::new(move |fnv| add_catalog(fnv, &dir)));
-            work.write_files(hasher)
-        }
+        Format::Json => work.write_files(hash_catalog(catalog_dir)),
     }
 }
 
@@ -85,14 +80,15 @@ pub fn update(
             work.update_database(&catalog, blobs)
         }
         Format::Json => {
-            let mut files = Fnv::new();
-            add_catalog(&mut files, catalog_dir)?;
-            if let Some(recorded) = recorded {
-                let mut fnv = files.clone();
-                json_files::add_records(&mut fnv, cache_dir)?;
-                if fnv.to_hex() == recorded {
-                    return Ok(Report::unchanged(recorded));
-                }
+            let hasher = hash_catalog(catalog_dir);
+            let Some(recorded) = recorded else {
+                return work.write_files(hasher);
+            };
+            let files = hasher.finish()?;
+            let mut fnv = files.clone();
+            json_files::add_records(&mut fnv, cache_dir)?;
+            if fnv.to_hex() == recorded {
+                return Ok(Report::unchanged(recorded));
             }
             work.write_files(Hasher::start(files))
         }
@@ -264,7 +260,15 @@ impl Shelved {
     }
 }
 
-/// Begins the digest of a JSON cache with the catalog's files.
+/// Begins the digest of a JSON cache with the catalog's files, beside whatever is done next.
+fn hash_catalog(catalog_dir: &Path) -> Hasher {
+    let hasher = Hasher::start(Fnv::new());
+    let dir = catalog_dir.to_owned();
+    hasher.then(Box::new(move |fnv| add_catalog(fnv, &dir)));
+    hasher
+}
+
+/// Adds the catalog's files to the digest of a JSON cache.
 fn add_catalog(fnv: &mut Fnv, catalog_dir: &Path) -> Result<(), CacheError> {
     archive::add_directory(fnv, catalog_dir).map_err(at("read", catalog_dir))
 }

@@ -26,6 +26,11 @@ impl Object {
         }
     }
 
+    /// Makes room for members of so many bytes in all.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
     /// Writes a member unless it is empty.
     pub(super) fn string(&mut self, key: &str, value: &str) {
         if !value.is_empty() {

@@ -2,6 +2,7 @@
 
 /// How many bytes are looked at in one step, which compilers turn into a few instructions.
 const STEP: usize = 32;
+const WORD: usize = size_of::<u64>();
 
 /// How many bytes come before the first that passes any of some tests.
 ///
@@ -27,11 +28,39 @@ fn any<const N: usize>(tests: [bool; N]) -> u8 {
 
 #[inline]
 fn before_flag(bytes: &[u8], flag: impl Fn(u8) -> u8) -> usize {
-    let (steps, _) = bytes.as_chunks::<STEP>();
-    let is_clean = |step: &&[u8; STEP]| step.iter().fold(0, |flags, &byte| flags | flag(byte)) == 0;
-    let clean = steps.iter().take_while(is_clean).count() * STEP;
-    let rest = bytes[clean..].iter().take_while(|&&byte| flag(byte) == 0);
-    clean + rest.count()
+    let (steps, rest) = bytes.as_chunks::<STEP>();
+    for (clean, step) in steps.iter().enumerate() {
+        let mut flags = [0; STEP];
+        for (flagged, byte) in flags.iter_mut().zip(step) {
+            *flagged = flag(*byte);
+        }
+        if let Some(place) = first_flag(&flags) {
+            return clean * STEP + place;
+        }
+    }
+    let clean = bytes.len() - rest.len();
+    clean + rest.iter().take_while(|&&byte| flag(byte) == 0).count()
+}
+
+/// Where the first byte is that is not 0.
+#[inline]
+fn first_flag(flags: &[u8; STEP]) -> Option<usize> {
+    let (words, _) = flags.as_chunks::<WORD>();
+    // Nearly always nothing is found, and that is seen at once.
+    if words
+        .iter()
+        .fold(0, |all, word| all | u64::from_le_bytes(*word))
+        == 0
+    {
+        return None;
+    }
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        if word != 0 {
+            return Some(index * WORD + word.trailing_zeros() as usize / 8);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

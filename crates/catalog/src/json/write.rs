@@ -58,7 +58,8 @@ fn write_with(text: &mut String, value: &Value, quote: fn(&mut String, &str)) {
 
 /// Appends a string in quotes, escaped as Go's encoder does for HTML.
 pub fn quote(text: &mut String, string: &str) {
-    text.reserve(string.len() + 2);
+    // Manifests are full of quotation marks.
+    text.reserve(string.len() + string.len() / 8 + 2);
     text.push('"');
     escape_where(text, string, |byte| {
         let [a, b, c, d] = needs_escape(byte);
@@ -102,15 +103,29 @@ fn escape_where<const N: usize>(
     let (mut clean_from, mut at) = (0, 0);
     loop {
         at += run_until(&bytes[at..], &may_need);
-        let Some(character) = string[at..].chars().next() else {
-            break;
+        let end = match bytes.get(at) {
+            None => break,
+            // By far the most frequent ones.
+            Some(b'"' | b'\\') => {
+                text.push_str(&string[clean_from..at]);
+                text.push('\\');
+                // The character itself goes with the next run.
+                clean_from = at;
+                at + 1
+            }
+            Some(_) => {
+                let Some(character) = string[at..].chars().next() else {
+                    break;
+                };
+                let end = at + character.len_utf8();
+                if let Some(escape) = escape(character) {
+                    text.push_str(&string[clean_from..at]);
+                    text.push_str(&escape);
+                    clean_from = end;
+                }
+                end
+            }
         };
-        let end = at + character.len_utf8();
-        if let Some(escape) = escape(character) {
-            text.push_str(&string[clean_from..at]);
-            text.push_str(&escape);
-            clean_from = end;
-        }
         at = end;
     }
     text.push_str(&string[clean_from..]);

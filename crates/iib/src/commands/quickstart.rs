@@ -47,7 +47,8 @@ pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<(
 
     let registry_args = RegistryArgs::default();
     let config = config(&host);
-    let service = Service::start(&config, &registry_args, &data, files, logs, listener).await?;
+    let service =
+        Service::start(&config, &registry_args, &data, files, logs, listener, None).await?;
     let (client, _) = registries::client(&registry_args)?;
     let builder = service.builder().clone();
 

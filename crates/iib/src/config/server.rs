@@ -1,12 +1,12 @@
 //! `[server]`: the REST API.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::Deserialize;
 
 use super::limits::LimitsSection;
-use super::words::OriginText;
+use super::words::{OriginText, ProxyNetworkText};
 
 /// `[server]`: the REST API.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,10 +14,12 @@ use super::words::OriginText;
 pub(crate) struct ServerSection {
     /// The address to listen on.
     pub(crate) listen: SocketAddr,
-    /// Accept requests without a user. Off: every POST needs a user from a trusted proxy.
+    /// An address for `/metrics` alone. None: it is served with the API.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Accept requests without a user. Off: every POST needs a user.
     pub(crate) login_disabled: bool,
-    /// Addresses of proxies whose user header is believed.
-    pub(crate) trusted_proxies: Vec<IpAddr>,
+    /// Addresses and networks of proxies whose user header is believed.
+    pub(crate) trusted_proxies: Vec<ProxyNetworkText>,
     /// The header in which they name the user.
     pub(crate) user_header: String,
     /// Users that are workers.
@@ -41,6 +43,7 @@ impl Default for ServerSection {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8320)),
+            metrics_listen: None,
             login_disabled: false,
             trusted_proxies: Vec::new(),
             user_header: "X-Remote-User".to_owned(),

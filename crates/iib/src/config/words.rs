@@ -2,7 +2,7 @@
 
 use oci::{LossPolicy, RegistryHost};
 use serde::Deserialize;
-use server::Origin;
+use server::{Origin, ProxyNetwork};
 
 /// A registry host in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -24,6 +24,19 @@ pub(crate) struct LossPolicyText(pub(crate) LossPolicy);
 
 impl TryFrom<String> for LossPolicyText {
     type Error = oci::ParseLossPolicyError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// An address or a network in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ProxyNetworkText(pub(crate) ProxyNetwork);
+
+impl TryFrom<String> for ProxyNetworkText {
+    type Error = server::BadNetwork;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(Self)

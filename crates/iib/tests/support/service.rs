@@ -56,6 +56,12 @@ impl Setup {
         }
     }
 
+    /// Adds `text` to the configuration.
+    pub(crate) fn configure(&self, text: &str) {
+        let known = std::fs::read_to_string(&self.config).unwrap();
+        std::fs::write(&self.config, format!("{known}\n{text}\n")).unwrap();
+    }
+
     /// Starts the service and waits until it listens.
     pub(crate) async fn start(&self) -> Service {
         let home = self.data.parent().unwrap_or(Path::new("/"));

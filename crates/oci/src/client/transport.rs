@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 use url::Url;
 
 use super::address::is_loopback;
@@ -163,6 +164,14 @@ impl Transport {
             &self.proxied
         };
         self.counters.sent_request();
+        let span = tracing::info_span!(
+            "registry",
+            op = operation.name,
+            registry = %operation.endpoint.name,
+            repository = %operation.access.path,
+            method = %request.method,
+            status = tracing::field::Empty,
+        );
         let answer = self
             .answer(
                 operation,
@@ -171,13 +180,17 @@ impl Transport {
                 &progress,
                 deadline,
             )
+            .instrument(span.clone())
             .await;
+        let status = answer.as_ref().ok().map(reqwest::Response::status);
+        Counters::answered(operation.name, status);
+        span.record("status", status.map(|status| status.as_u16()));
         tracing::debug!(
             op = operation.name,
             registry = %operation.endpoint.name,
             repository = %operation.access.path,
             method = %request.method,
-            status = answer.as_ref().ok().map(|answer| answer.status().as_u16()),
+            status = status.map(|status| status.as_u16()),
             elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "registry request"
         );

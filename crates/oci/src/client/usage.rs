@@ -3,6 +3,9 @@
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::StatusCode;
+use metrics::counter;
+
 /// Counters of a client since it was made. They only grow; subtract an earlier reading to get what one piece of work cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -38,20 +41,30 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// An attempt at `operation` was answered, or not.
+    pub(crate) fn answered(operation: &'static str, status: Option<StatusCode>) {
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.as_u16().to_string());
+        counter!("iib_registry_requests_total", "operation" => operation, "status" => status)
+            .increment(1);
+    }
+
     pub(crate) fn sent_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self, bytes: u64) {
         self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+        counter!("iib_registry_read_bytes_total").increment(bytes);
     }
 
     pub(crate) fn wrote(&self, bytes: u64) {
         self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+        counter!("iib_registry_written_bytes_total").increment(bytes);
     }
 
     pub(crate) fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+        counter!("iib_registry_retries_total").increment(1);
     }
 
     pub(crate) fn usage(&self) -> Usage {

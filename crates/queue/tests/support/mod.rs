@@ -186,6 +186,7 @@ pub async fn submit(store: &Store, queue: Option<&str>) -> i64 {
         }],
         annotations: None,
         user: None,
+        trace_context: None,
     };
     store.submit(submission).await.unwrap()[0].id
 }

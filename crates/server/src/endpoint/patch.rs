@@ -21,7 +21,7 @@ pub(crate) async fn patch(
     let (parts, body) = request.into_parts();
     // The order is part of the contract: the caller, the body, an empty one, the id, and then the keys (section 1.2).
     let config = app.config();
-    require_worker(&parts, &config)?;
+    require_worker(&parts, &app, &config).await?;
     let object = json_object(&parts.headers, body, &config).await?;
     if object.is_empty() {
         return Err(ApiError::bad_request(

@@ -8,6 +8,7 @@ use axum::routing::{MethodRouter, post};
 use http::StatusCode;
 use serde_json::{Map, Value};
 use store::{NewRequest, Submission};
+use telemetry::TraceContext;
 
 use crate::answer::{ApiError, json};
 use crate::base_url::BaseUrl;
@@ -84,7 +85,7 @@ impl Accepted {
     ) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let config = app.config();
-        let caller = require_user(&parts, &config)?;
+        let caller = require_user(&parts, app, &config).await?;
         let object = json_object(&parts.headers, body, &config).await?;
         let (payloads, annotations) = parse(&object, &rules(&config, &caller))?;
         Ok(Self {
@@ -112,6 +113,8 @@ impl Accepted {
                 requests,
                 annotations: self.annotations,
                 user: user.map(ToOwned::to_owned),
+                trace_context: TraceContext::of(&tracing::Span::current())
+                    .map(|context| context.as_str().to_owned()),
             })
             .await?;
         for view in &views {

@@ -147,6 +147,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(ColumnDef::new("checkpoint").text().null())
         .col(ColumnDef::new("dispatched").big_integer().null())
+        .col(ColumnDef::new("trace_context").text().null())
         .foreign_key(&mut reference("job", "request_id", "request"))
         .take()
 }

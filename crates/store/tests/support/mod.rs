@@ -126,6 +126,7 @@ pub fn submission(change: &Value, user: Option<&str>) -> Submission {
         }],
         annotations: None,
         user: user.map(str::to_owned),
+        trace_context: None,
     }
 }
 

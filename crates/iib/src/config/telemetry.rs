@@ -1,0 +1,11 @@
+//! `[telemetry]`: where traces go.
+
+use serde::Deserialize;
+
+/// Traces.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TelemetrySection {
+    /// The OpenTelemetry collector's address for OTLP over HTTP. None: `OTEL_EXPORTER_OTLP_ENDPOINT`, or no traces.
+    pub(crate) otlp_endpoint: Option<String>,
+}
