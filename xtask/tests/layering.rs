@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("builder", &["bundle", "catalog", "indexdb", "oci"]),
     ("bundle", &["catalog"]),
     ("catalog", &[]),
+    ("client", &["api"]),
     (
         "iib",
         &[
@@ -18,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "builder",
             "bundle",
             "catalog",
+            "client",
             "files",
             "indexdb",
             "oci",

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::fields::{Fields, is_falsy, kind_of};
 use crate::kind::RequestType;
+use crate::parameter::{Form, Parameter};
 use crate::payload::Payload;
 use crate::refusal::{Problem, Refusal, RefusalKind};
 use crate::rules::Rules;
@@ -16,6 +17,17 @@ pub enum BatchKind {
     /// Bundles to rewrite.
     RegenerateBundle,
 }
+
+/// What a batch takes beside its requests.
+pub(crate) const ANNOTATIONS: Parameter = Parameter::strict(
+    "annotations",
+    Form::Object,
+    "Notes on the batch, shown as `batch_annotations`.",
+)
+.example(r#"{"release": "4.19.3"}"#);
+
+/// The requests of a batch.
+pub(crate) const ITEMS: &str = "build_requests";
 
 /// Requests submitted together.
 #[derive(Clone, Debug)]
@@ -37,9 +49,8 @@ impl Batch {
         object: &Map<String, Value>,
         rules: &Rules<'_>,
     ) -> Result<Self, Refusal> {
-        const ITEMS: &str = "build_requests";
         let mut fields = Fields::new(object);
-        let annotations = match fields.present("annotations") {
+        let annotations = match fields.present(ANNOTATIONS.name) {
             None => None,
             Some(Value::Object(annotations)) => Some(annotations.clone()),
             Some(other) => {
@@ -47,7 +58,7 @@ impl Batch {
                     "must be an object, not {}; it may be left out",
                     kind_of(other)
                 );
-                fields.findings.invalid("annotations", message);
+                fields.findings.invalid(ANNOTATIONS.name, message);
                 None
             }
         };

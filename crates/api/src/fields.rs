@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::image_ref::names_tag_or_digest;
 use crate::kind::Scope;
+use crate::parameter::Parameter;
 use crate::refusal::Findings;
 
 const NOT_AN_IMAGE: &str =
@@ -28,10 +29,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes every name that the endpoint does not know.
-    pub(crate) fn allow_only(&mut self, groups: &[&[&str]]) {
+    pub(crate) fn allow_only(&mut self, groups: &[&[Parameter]]) {
+        let known = || groups.iter().copied().flatten().map(|known| known.name);
         for name in self.object.keys() {
-            if !groups.iter().any(|names| names.contains(&name.as_str())) {
-                let mut names = groups.concat();
+            if !known().any(|known| known == name) {
+                let mut names: Vec<_> = known().collect();
                 names.sort_unstable();
                 let message = format!(
                     "is not a parameter of this endpoint; it takes {}",

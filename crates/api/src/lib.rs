@@ -37,12 +37,14 @@ mod fields;
 mod image_ref;
 mod kind;
 mod page;
+mod parameter;
 mod patch;
 mod payload;
 mod problem;
 mod refusal;
 mod result_fields;
 mod rules;
+pub mod schema;
 pub mod timestamp;
 mod view;
 

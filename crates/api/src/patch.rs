@@ -1,16 +1,16 @@
 //! `PATCH builds/{id}`: what a worker reports (section 8).
 
+pub(crate) mod keys;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use self::keys::{mutable_keys, without_effect};
 use crate::fields::{Fields, kind_of, texts_by_name};
 use crate::kind::{RequestType, State};
 use crate::refusal::Refusal;
 use crate::result_fields::ResultFields;
-
-/// The keys every type of request lets a worker change.
-const COMMON: [&str; 3] = ["arches", "state", "state_reason"];
 
 /// A report of a worker with every rule of the contract already checked, but for the state the request is in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +23,14 @@ pub struct Patch {
 }
 
 impl Patch {
+    /// A state with its reason, and nothing else.
+    pub fn state(state: State, reason: impl Into<String>) -> Self {
+        Self {
+            state: Some((state, reason.into())),
+            fields: ResultFields::default(),
+        }
+    }
+
     /// Reads the body of a PATCH of a request of type `kind`.
     ///
     /// # Errors
@@ -30,7 +38,7 @@ impl Patch {
     pub fn parse(object: &Map<String, Value>, kind: RequestType) -> Result<Self, Refusal> {
         let mut fields = Fields::new(object);
         let own = mutable_keys(kind);
-        fields.allow_only(&[&COMMON, own, without_effect(kind)]);
+        fields.allow_only(&[&keys::COMMON, own, without_effect(kind)]);
         let mut patch = Self {
             state: state(&mut fields),
             fields: ResultFields::default(),
@@ -38,88 +46,13 @@ impl Patch {
         for (name, value) in object {
             if name == "arches" {
                 patch.fields.arches = Some(fields.expect_strings(name, value));
-            } else if own.contains(&name.as_str()) {
+            } else if own.iter().any(|key| key.name == name) {
                 read(&mut patch.fields, &mut fields, name, value);
-            } else if without_effect(kind).contains(&name.as_str()) {
+            } else if without_effect(kind).iter().any(|key| key.name == name) {
                 check_without_effect(&mut fields, name, value);
             }
         }
         fields.findings.accept(patch)
-    }
-}
-
-/// The keys a type of request has beside [`COMMON`] (section 8.1).
-const fn mutable_keys(kind: RequestType) -> &'static [&'static str] {
-    match kind {
-        RequestType::Add => &[
-            "binary_image",
-            "binary_image_resolved",
-            "bundle_mapping",
-            "distribution_scope",
-            "from_index_resolved",
-            "index_image",
-            "index_image_resolved",
-            "internal_index_image_copy",
-            "internal_index_image_copy_resolved",
-            "omps_operator_version",
-        ],
-        RequestType::Rm | RequestType::AddDeprecations => &[
-            "binary_image",
-            "binary_image_resolved",
-            "distribution_scope",
-            "from_index_resolved",
-            "index_image",
-            "index_image_resolved",
-            "internal_index_image_copy",
-            "internal_index_image_copy_resolved",
-        ],
-        RequestType::FbcOperations => &[
-            "binary_image",
-            "binary_image_resolved",
-            "distribution_scope",
-            "fbc_fragment",
-            "fbc_fragment_resolved",
-            "fbc_fragments_resolved",
-            "from_index_resolved",
-            "index_image",
-            "index_image_resolved",
-            "internal_index_image_copy",
-            "internal_index_image_copy_resolved",
-        ],
-        RequestType::CreateEmptyIndex => &[
-            "binary_image",
-            "binary_image_resolved",
-            "distribution_scope",
-            "from_index_resolved",
-            "index_image",
-            "index_image_resolved",
-            "labels",
-        ],
-        RequestType::MergeIndexImage => &[
-            "binary_image",
-            "binary_image_resolved",
-            "distribution_scope",
-            "index_image",
-            "source_from_index_resolved",
-            "target_index_resolved",
-        ],
-        RequestType::RegenerateBundle => &["bundle_image", "from_bundle_image_resolved"],
-        RequestType::RecursiveRelatedBundles => &["parent_bundle_image_resolved"],
-        RequestType::Generic => &[],
-    }
-}
-
-/// Keys that workers of the reference may send, and that change nothing there either (section 8.1, notes 1 to 3).
-const fn without_effect(kind: RequestType) -> &'static [&'static str] {
-    match kind {
-        RequestType::Add => &["bundles", "from_bundle_image_resolved"],
-        RequestType::Rm | RequestType::AddDeprecations => &["from_bundle_image_resolved"],
-        RequestType::FbcOperations => &["fbc_fragments", "from_bundle_image_resolved"],
-        RequestType::RegenerateBundle => &["bundle_replacements"],
-        RequestType::CreateEmptyIndex
-        | RequestType::MergeIndexImage
-        | RequestType::RecursiveRelatedBundles
-        | RequestType::Generic => &[],
     }
 }
 
@@ -269,8 +202,8 @@ mod tests {
     fn each_type_has_its_own_keys_and_every_one_of_them_is_read() {
         let image = "r/i@sha256:ab";
         for kind in RequestType::ALL {
-            for name in super::mutable_keys(kind) {
-                let value = match *name {
+            for name in super::mutable_keys(kind).iter().map(|key| key.name) {
+                let value = match name {
                     "bundle_mapping" => json!({"op": [image]}),
                     "fbc_fragments_resolved" => json!([image]),
                     "distribution_scope" => json!("PROD"),
@@ -278,21 +211,21 @@ mod tests {
                     "labels" => json!({"a": "b"}),
                     _ => json!(image),
                 };
-                let patch = parse(kind, &json!({*name: value})).unwrap();
+                let patch = parse(kind, &json!({name: value})).unwrap();
                 assert_ne!(
                     patch.fields,
                     crate::ResultFields::default(),
                     "{kind:?} {name}"
                 );
-                assert!(parse(kind, &json!({*name: 5})).is_err(), "{kind:?} {name}");
+                assert!(parse(kind, &json!({name: 5})).is_err(), "{kind:?} {name}");
                 assert!(
-                    parse(kind, &json!({*name: null})).is_err(),
+                    parse(kind, &json!({name: null})).is_err(),
                     "{kind:?} {name}"
                 );
             }
-            for name in super::without_effect(kind) {
+            for name in super::without_effect(kind).iter().map(|key| key.name) {
                 assert!(
-                    parse(kind, &json!({*name: null})).is_err(),
+                    parse(kind, &json!({name: null})).is_err(),
                     "{kind:?} {name}"
                 );
             }

@@ -1,15 +1,15 @@
 //! A payload of any request type, and the form in which it is kept in the database.
 
-mod add;
-mod create_empty;
-mod deprecations;
-mod fbc;
+pub(crate) mod add;
+pub(crate) mod create_empty;
+pub(crate) mod deprecations;
+pub(crate) mod fbc;
 mod index;
-mod merge;
-mod recursive;
-mod regenerate;
+pub(crate) mod merge;
+pub(crate) mod recursive;
+pub(crate) mod regenerate;
 mod registry_auths;
-mod rm;
+pub(crate) mod rm;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

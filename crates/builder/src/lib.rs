@@ -22,6 +22,7 @@ mod image;
 mod index_image;
 mod inspect;
 pub mod labels;
+mod live;
 mod progress;
 mod request;
 mod rollback;
@@ -45,6 +46,7 @@ pub use inspect::{
     ArchImage, BundleEntry, CatalogSummary, ChannelEntry, ImageLayer, IndexImage, IndexSummary,
     LayerOrigin, PackageEntry,
 };
+pub use live::LiveBuilder;
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};
 pub use request::{
     AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Output,

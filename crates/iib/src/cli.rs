@@ -3,9 +3,11 @@
 pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod config;
 pub(crate) mod index;
 pub(crate) mod manifest;
 pub(crate) mod queue;
+pub(crate) mod request;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -83,9 +85,18 @@ pub(crate) enum Command {
     /// Messages about requests that the broker does not deliver any more
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Ask a service for work, and follow it
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  export IIB_SERVER=https://iib.example.com IIB_TOKEN_FILE=~/.iib-token\n  iib request add --bundles quay.io/ns/bundle@sha256:… --from-index quay.io/ns/index:v4.19 --wait\n  iib request list --state in_progress\n  iib request watch 12\n\nA submit carries a key of its own, by which services that remember keys know it again; others are never asked to do the same twice.\n\nExit codes: 0 it worked (with --wait and watch: the request is complete), 1 it failed, 2 the command line is wrong"
+    )]
+    Request(request::RequestCommand),
     /// What callers of a service prove themselves with
     #[command(subcommand)]
     Auth(auth::AuthCommand),
+    /// The service's configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// The embedded registry
     #[command(subcommand)]
     Registry(RegistryCommand),

@@ -3,6 +3,7 @@
 pub(crate) mod auth_new_token;
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod config;
 pub(crate) mod index_add;
 pub(crate) mod index_add_fragment;
 pub(crate) mod index_build;
@@ -13,4 +14,5 @@ pub(crate) mod manifest;
 pub(crate) mod queue;
 pub(crate) mod quickstart;
 pub(crate) mod registry_serve;
+pub(crate) mod request;
 pub(crate) mod serve;

@@ -4,32 +4,39 @@ mod auth;
 mod build;
 mod files;
 mod limits;
+mod mistakes;
+mod places;
+mod problems;
 mod queues;
+mod read;
 mod registries;
 mod server;
 mod store;
+mod takeover;
 mod telemetry;
+mod tls;
 mod words;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::auth::AuthSection;
 pub(crate) use self::build::BuildSection;
 pub(crate) use self::files::FilesSection;
+pub(crate) use self::mistakes::{Mistake, Mistakes};
 pub(crate) use self::queues::{OnUnreachable, QueuesSection};
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
 pub(crate) use self::store::StoreSection;
 pub(crate) use self::telemetry::TelemetrySection;
-pub(crate) use self::words::RegistryHostText;
+pub(crate) use self::tls::TlsSection;
+pub(crate) use self::words::{HIDDEN, RegistryHostText, without_password};
 pub(crate) use self::worker::WorkerSection;
 
 /// Everything that can be configured. Unknown keys are errors.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Where state, logs, keys and work files are kept. Default: `iib-data` in the working directory.
@@ -46,15 +53,17 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads `path`, or the defaults when there is none.
-    pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self::default());
-        };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the configuration `{}` could not be read", path.display()))?;
-        toml::from_str(&text)
-            .with_context(|| format!("the configuration `{}` has a mistake", path.display()))
+    /// The configuration with what is decided where it is used.
+    pub(crate) fn with_defaults(mut self) -> Self {
+        self.data_dir = Some(self.data_dir());
+        self
+    }
+
+    /// Where state, logs, keys and work files are kept.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.data_dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("iib-data"))
     }
 }
 

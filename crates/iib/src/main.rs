@@ -10,6 +10,7 @@ mod ledger;
 mod logging;
 mod measuring;
 mod registries;
+mod reload;
 mod request_files;
 mod service;
 mod terminal;
@@ -86,9 +87,17 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             commands::queue::run(command).await
         }
+        Command::Request(command) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::request::run(command)).await
+        }
         Command::Auth(AuthCommand::NewToken(args)) => {
             logging::for_commands(&cli.log)?;
             commands::auth_new_token::run(&args)
+        }
+        Command::Config(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::config::run(command).await
         }
         Command::Registry(RegistryCommand::Serve(args)) => {
             logging::for_service(&cli.log, None, None)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use files::{Bucket, BucketConfig, Directories, Files};
 use jiff::SignedDuration;
+use server::LiveConfig;
 use store::Store;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -28,16 +29,36 @@ pub(crate) fn open(section: &FilesSection, data: &DataDir) -> anyhow::Result<Fil
             .then(|| place(&section.related_bundles_dir, data.related_bundles())),
         nested_bundles: Some(place(&section.nested_bundles_dir, data.nested_bundles())),
     };
+    for directory in [
+        &section.logs_dir,
+        &section.related_bundles_dir,
+        &section.nested_bundles_dir,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        std::fs::create_dir_all(directory).with_context(|| {
+            format!("the directory `{}` could not be made", directory.display())
+        })?;
+    }
+    Ok(match bucket(section)? {
+        None => Files::in_directories(directories),
+        Some(bucket) => Files::in_bucket(directories, bucket),
+    })
+}
+
+/// The configured bucket, if there is one. Nobody is asked whether it exists.
+pub(crate) fn bucket(section: &FilesSection) -> anyhow::Result<Option<Bucket>> {
     let Some(name) = &section.bucket else {
         if section.endpoint.is_some() || section.region.is_some() || !section.ca.is_empty() {
             bail!(
                 "`files.endpoint`, `files.region` and `files.ca` are about a bucket, which `files.bucket` does not name"
             );
         }
-        return Ok(Files::in_directories(directories));
+        return Ok(None);
     };
-    let bucket = Bucket::new(&bucket_config(name, section, &environment)?)?;
-    Ok(Files::in_bucket(directories, bucket))
+    let config = bucket_config(name, section, &environment)?;
+    Ok(Some(Bucket::new(&config)?))
 }
 
 fn bucket_config(
@@ -92,7 +113,7 @@ pub(crate) async fn tidy_up(
     files: Files,
     store: Store,
     sweep: Option<Duration>,
-    days_to_live: u32,
+    config: LiveConfig,
     shutdown: CancellationToken,
 ) {
     // The first tick comes at once.
@@ -110,6 +131,7 @@ pub(crate) async fn tidy_up(
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = due => {
+                let days_to_live = config.snapshot().request_data_days_to_live;
                 until(&shutdown, delete_expired(&files, &store, days_to_live)).await;
                 next_sweep = sweep.map(|period| Instant::now() + period);
             }

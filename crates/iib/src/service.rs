@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use builder::{BinaryImage, Builder, BuilderConfig, Scope};
+use builder::{BinaryImage, Builder, BuilderConfig, LiveBuilder, Scope};
 use files::Files;
 use oci::{CacheConfig, RegistryHost};
 use secrecy::ExposeSecret as _;
-use server::ServerConfig;
+use server::{LiveConfig, ServerConfig};
 use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +22,7 @@ use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
 use crate::broker;
 use crate::cli::RegistryArgs;
-use crate::config::{BuildSection, Config, RegistryHostText};
+use crate::config::{BuildSection, Config, RegistryHostText, TlsSection};
 use crate::measuring::Measuring;
 use crate::{registries, request_files};
 
@@ -114,6 +114,14 @@ pub(crate) struct Service {
     shutdown: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
     builder: Builder,
+    live: Live,
+}
+
+/// What of a running service may be replaced.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) server: LiveConfig,
+    pub(crate) builder: LiveBuilder,
 }
 
 impl Service {
@@ -123,18 +131,18 @@ impl Service {
         registry_args: &RegistryArgs,
         data: &DataDir,
         files: Files,
-        logs: RequestLogs,
+        logs: Option<RequestLogs>,
         listener: TcpListener,
         measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
         let broker = broker::configured(&config.queues)?;
-        let server_config = ServerConfig {
+        let server_config = LiveConfig::new(ServerConfig {
             hand_over: broker::hand_over(&config.queues, broker.as_ref()),
             metrics: measuring.as_ref().and_then(Measuring::on_api),
             ..server_config(config, files.clone())?
-        };
+        });
         let (client, credentials) = registries::client(registry_args)?;
         let builder = Builder::new(client, credentials, builder_config(config, data)?);
         let removed = builder::remove_leftovers(builder.config()).await?;
@@ -153,12 +161,16 @@ impl Service {
             broker::prepare(broker).await?;
         }
 
+        let live = Live {
+            server: server_config.clone(),
+            builder: LiveBuilder::from(builder.clone()),
+        };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let inbox = broker
             .as_ref()
             .and_then(|broker| broker::start(broker, config, &store, &mut tasks, &shutdown));
-        let logs = Arc::new(logs);
+        let logs = logs.map(Arc::new);
         for _ in 0..config.worker.jobs {
             let worker = Worker::new(
                 WorkerConfig {
@@ -166,8 +178,8 @@ impl Service {
                     ..worker_config.clone()
                 },
                 store.clone(),
-                builder.clone(),
-                Some(Arc::clone(&logs)),
+                live.builder.clone(),
+                logs.clone(),
             );
             let worker = match &inbox {
                 Some(inbox) => worker.hearing(inbox.clone()),
@@ -184,7 +196,7 @@ impl Service {
             files,
             store.clone(),
             (hours > 0).then(|| Duration::from_hours(hours)),
-            config.server.request_data_days_to_live,
+            server_config.clone(),
             shutdown.clone(),
         );
         tasks.spawn(async move {
@@ -204,7 +216,13 @@ impl Service {
             shutdown,
             tasks,
             builder,
+            live,
         })
+    }
+
+    /// What may be replaced while it runs.
+    pub(crate) fn live(&self) -> Live {
+        self.live.clone()
     }
 
     /// The builder that the worker uses.
@@ -277,7 +295,7 @@ fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
     }
 }
 
-fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
+pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
     let shown = config.build.index_image_output_registry.clone();
     Ok(BuilderConfig {
         shown_registry: shown.map(|RegistryHostText(host)| host),
@@ -320,12 +338,9 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         bail!("the configuration names no registry to push to; set `build.registry`");
     };
     let seconds = Duration::from_secs;
-    if config.worker.lease_seconds == 0 || config.worker.poll_seconds == 0 {
-        bail!("`worker.lease_seconds` and `worker.poll_seconds` must be at least 1");
-    }
     Ok(WorkerConfig {
-        lease: seconds(config.worker.lease_seconds),
-        poll: seconds(config.worker.poll_seconds),
+        lease: seconds(config.worker.lease_seconds.get()),
+        poll: seconds(config.worker.poll_seconds.get()),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
         choice: broker::choice(config)?,
@@ -336,16 +351,17 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
     })
 }
 
-fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
+pub(crate) fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {
     text.replace("{registry}", registry.as_str())
         .parse()
         .context("`build.image_push_template` is wrong")
 }
 
-fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
+pub(crate) fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> {
     let section = &config.server;
     Ok(ServerConfig {
         listen: section.listen,
+        tls: section.tls.as_ref().map(TlsSection::files),
         login_disabled: section.login_disabled,
         trusted_proxies: section.trusted_proxies.iter().map(|text| text.0).collect(),
         auth: config.auth.for_server()?,
@@ -359,7 +375,7 @@ fn server_config(config: &Config, files: Files) -> anyhow::Result<ServerConfig> 
         binary_image_config: configured_binary_images(&config.build)?,
         graph_mode_options: section.graph_mode_options.clone(),
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
-        max_per_page: section.max_per_page,
+        max_per_page: section.max_per_page.get(),
         request_data_days_to_live: section.request_data_days_to_live,
         queues: config.queues.queues(),
         files,

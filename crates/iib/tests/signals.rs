@@ -9,9 +9,10 @@ use std::process::Stdio;
 
 use registry::{Fault, Rule};
 use samples::Bundle;
-use support::service::{terminate, until};
+use support::service::{Setup, ask_to_end, terminate, until};
 use support::{World, command};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 
 /// A fresh directory for temporary files.
 fn temporary(world: &World) -> PathBuf {
@@ -90,4 +91,44 @@ async fn an_add_is_stopped_in_the_middle() {
     .await;
     assert_eq!(terminate(&mut child).await, Some(1));
     assert_empty(&tmp);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_asked_to_end_answers_what_runs_and_takes_nothing_new() {
+    let world = World::start().await;
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    let address = service.address();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    let head = "GET /api/v1/healthcheck HTTP/1.1\r\nhost: a\r\n\r\n";
+    idle.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+
+    let body = r#"{"bundles":["r/b:1"],"binary_image":"r/opm:1","add_arches":["amd64"]}"#;
+    let mut running = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/builds/add HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    running.write_all(head.as_bytes()).await.unwrap();
+    // It is asked for the body by the endpoint, which therefore runs.
+    let mut asked = [0; 25];
+    running.read_exact(&mut asked).await.unwrap();
+
+    ask_to_end(&service).await;
+    until("new connections are refused", || async {
+        TcpStream::connect(address).await.is_err().then_some(())
+    })
+    .await;
+    let mut rest = Vec::new();
+    // The end of the connection that was kept alive.
+    idle.read_to_end(&mut rest).await.unwrap();
+    running.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    running.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert_eq!(service.ended_with().await, Some(0));
 }

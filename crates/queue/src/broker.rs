@@ -6,7 +6,7 @@ use std::time::Duration;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, PublisherConfirm};
-use store::Waiting;
+use store::WaitingJob;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
@@ -116,7 +116,7 @@ impl Broker {
 
     /// Tells the broker of jobs, in order, and waits until it has the messages for good. Takes [`Broker::with_time`]'s time at most. What it
     /// did not confirm it may have taken all the same: a request that fails for that is dropped by the worker who hears of it.
-    pub async fn hand_over(&self, jobs: &[Waiting]) -> HandedOver {
+    pub async fn hand_over(&self, jobs: &[WaitingJob]) -> HandedOver {
         let mut handed = HandedOver::default();
         let Ok(error) =
             tokio::time::timeout(self.0.time, self.publish_all(jobs, &mut handed.taken)).await
@@ -135,7 +135,7 @@ impl Broker {
     }
 
     /// The first error; the messages after one that concerns a single message are published all the same.
-    async fn publish_all(&self, jobs: &[Waiting], taken: &mut Vec<i64>) -> Option<Error> {
+    async fn publish_all(&self, jobs: &[WaitingJob], taken: &mut Vec<i64>) -> Option<Error> {
         let _permit = self
             .0
             .room
@@ -164,25 +164,21 @@ impl Broker {
     async fn publish(
         &self,
         open: &Open,
-        jobs: &[Waiting],
+        jobs: &[WaitingJob],
         taken: &mut Vec<i64>,
     ) -> Result<Option<Error>, Error> {
         let mut refused = None;
         let mut sent = Vec::with_capacity(jobs.len());
         for job in jobs {
-            match self.0.topology.name(job.queue.as_deref()) {
-                Some(name) => {
-                    let confirm = send(open, job, &name).await?;
-                    sent.push((job, name, confirm));
-                }
-                None => refused = refused.or_else(|| Some(self.not_taken(job))),
-            }
+            let name = self.0.topology.name(job.queue.as_deref());
+            let confirm = send(open, job, &name).await?;
+            sent.push((job, name, confirm));
         }
         for (job, name, confirm) in sent {
             let mut outcome = confirm.await.map_err(|source| open.link.meaning(source))?;
             if matches!(outcome, Confirmation::Ack(Some(_))) {
-                // It came back: a queue of an earlier configuration, or one that was deleted there.
-                open.link.declare_unknown(&self.0.topology, &name).await?;
+                // It came back: somebody deleted the queue.
+                open.link.declare_all(&self.0.topology).await?;
                 let confirm = send(open, job, &name).await?;
                 outcome = confirm.await.map_err(|source| open.link.meaning(source))?;
             }
@@ -196,7 +192,7 @@ impl Broker {
         Ok(refused)
     }
 
-    fn not_taken(&self, job: &Waiting) -> Error {
+    fn not_taken(&self, job: &WaitingJob) -> Error {
         Error::NotTaken {
             queue: job
                 .queue
@@ -278,7 +274,11 @@ impl State {
     }
 }
 
-async fn send(open: &Open, job: &Waiting, name: &ShortString) -> Result<PublisherConfirm, Error> {
+async fn send(
+    open: &Open,
+    job: &WaitingJob,
+    name: &ShortString,
+) -> Result<PublisherConfirm, Error> {
     let message = Message {
         request_id: job.request_id,
         queue: job.queue.clone(),

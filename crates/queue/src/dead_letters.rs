@@ -4,7 +4,7 @@ use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
 use lapin::types::{AMQPValue, ShortString};
-use store::Waiting;
+use store::WaitingJob;
 
 use crate::broker::Broker;
 use crate::error::Error;
@@ -90,7 +90,7 @@ impl DeadLetters {
                 self.held.push(held);
                 continue;
             };
-            let job = Waiting {
+            let job = WaitingJob {
                 request_id: message.request_id,
                 queue: message.queue.clone(),
             };

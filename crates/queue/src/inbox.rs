@@ -270,10 +270,8 @@ async fn consume_all(
         if !queues.iter().any(|wanted| wanted == queue) {
             continue;
         }
-        // Names of a topology were checked to fit.
-        if let Some(name) = topology.name(Some(queue)) {
-            consumers.push(consume(link, name, pace, slots).await?);
-        }
+        let name = topology.name(Some(queue));
+        consumers.push(consume(link, name, pace, slots).await?);
     }
     Ok(consumers)
 }

@@ -20,7 +20,7 @@
 //! let topology = Topology::new("iib.", [("releases".to_owned(), Pace::Serial)])?;
 //! let broker = Broker::new(url, topology);
 //! broker.prepare().await?;
-//! let job = store::Waiting { request_id: 5, queue: Some("releases".to_owned()) };
+//! let job = store::WaitingJob { request_id: 5, queue: Some("releases".to_owned()) };
 //! let handed = broker.hand_over(&[job]).await;
 //! assert_eq!(handed.taken, [5]);
 //! # Ok(()) }

@@ -8,7 +8,7 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
 
 use crate::error::Error;
-use crate::topology::{Pace, Topology};
+use crate::topology::Topology;
 use crate::url::BrokerUrl;
 
 /// Numbers of the protocol.
@@ -68,31 +68,13 @@ impl Link {
         let dead_letters = topology.dead_letters();
         let mut wanted = vec![(dead_letters, Topology::arguments_of_dead_letters())];
         for (queue, pace) in topology.queues() {
-            // Names of a topology were checked to fit.
-            if let Some(name) = topology.name(Some(queue)) {
-                wanted.push((name, topology.arguments(pace)));
-            }
+            wanted.push((topology.name(Some(queue)), topology.arguments(pace)));
         }
         let channel = self.channel().await?;
         for (name, arguments) in wanted {
             self.declare(&channel, name, arguments).await?;
         }
         Ok(())
-    }
-
-    /// Makes a queue that this process does not know by its configuration; one that is there is left as it is.
-    pub(crate) async fn declare_unknown(
-        &self,
-        topology: &Topology,
-        name: &ShortString,
-    ) -> Result<(), Error> {
-        // A refusal costs the channel, so it gets one of its own.
-        let channel = self.channel().await?;
-        let arguments = topology.arguments(Pace::Parallel);
-        match self.declare(&channel, name.clone(), arguments).await {
-            Ok(()) | Err(Error::OtherQueue { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     async fn declare(

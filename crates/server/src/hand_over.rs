@@ -2,7 +2,7 @@
 
 use api::{ProblemCode, RequestView};
 use queue::DEFAULT_QUEUE;
-use store::Waiting;
+use store::WaitingJob;
 
 use crate::answer::{ApiError, chain};
 use crate::config::ServerConfig;
@@ -19,10 +19,10 @@ pub(crate) async fn or_fail(
     let Some(broker) = &config.hand_over else {
         return Ok(());
     };
-    let jobs: Vec<Waiting> = accepted
+    let jobs: Vec<WaitingJob> = accepted
         .iter()
         .zip(queues)
-        .map(|(view, queue)| Waiting {
+        .map(|(view, queue)| WaitingJob {
             request_id: view.id,
             queue,
         })

@@ -8,9 +8,11 @@ use api::{ProblemCode, RequestType};
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::answer::ApiError;
@@ -20,7 +22,7 @@ use crate::endpoint;
 use crate::live_config::LiveConfig;
 use crate::rate::{self, Rates};
 use crate::scrape::Scrape;
-use crate::{cors, observe, security_headers};
+use crate::{cors, etag, observe, security_headers};
 
 /// The path that tells whether the service works.
 pub(crate) const HEALTHCHECK: &str = "/api/v1/healthcheck";
@@ -38,6 +40,10 @@ pub(crate) struct AppState {
     pub(crate) rates: Rates,
     /// The address this server listens on, for callers that do not say which host they called.
     pub(crate) local: SocketAddr,
+    /// Places for clients that follow a request.
+    pub(crate) event_streams: Arc<Semaphore>,
+    /// Cancelled when the server is to end, which streams without an end of their own have to see.
+    pub(crate) stopping: CancellationToken,
 }
 
 impl AppState {
@@ -49,6 +55,7 @@ impl AppState {
 
 pub(crate) fn router(app: App) -> Router {
     auth::return_answer_token(routes())
+        .layer(middleware::from_fn(etag::tag))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             rate::limit,
@@ -66,9 +73,10 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(endpoint::front_page::show))
+        .route("/api/v1/openapi.json", get(endpoint::openapi::show))
         .route("/metrics", get(endpoint::metrics::show))
         .route(HEALTHCHECK, get(endpoint::healthcheck::check))
         .route("/api/v1/builds", get(endpoint::list::list))
@@ -76,6 +84,18 @@ fn routes() -> Router<App> {
         .route(
             "/api/v1/builds/{id}",
             of_request(get(endpoint::show::show).patch(endpoint::patch::patch)),
+        )
+        .route(
+            "/api/v1/builds/{id}/cancel",
+            of_request(post(endpoint::cancel::cancel)),
+        )
+        .route(
+            "/api/v1/builds/{id}/events",
+            of_request(get(endpoint::events::follow)),
+        )
+        .route(
+            "/api/v1/builds/{id}/queue",
+            of_request(get(endpoint::queue::show)),
         )
         .route(
             "/api/v1/builds/{id}/deprecation-schema",

@@ -34,6 +34,9 @@ use crate::unread::CutWhenUnread;
 /// How long to leave a system alone that has no file descriptors or memory left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many clients may follow requests at the same time; each holds a connection and asks the store once a second.
+const EVENT_STREAMS: usize = 256;
+
 /// Why the server stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +93,8 @@ pub async fn serve(
         store,
         rates: Rates::default(),
         local,
+        event_streams: Arc::new(Semaphore::new(EVENT_STREAMS)),
+        stopping: shutdown.clone(),
     }));
     let host = Host {
         app,

@@ -20,7 +20,7 @@ const AGAIN_AFTER: Duration = Duration::from_hours(1);
 
 /// A job that waits for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingJob {
     /// The request.
     pub request_id: i64,
     /// The queue it waits in; none is the default queue.
@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn undispatched(&self, age: Duration, limit: u64) -> Result<Vec<Waiting>, Error> {
+    pub async fn undispatched(&self, age: Duration, limit: u64) -> Result<Vec<WaitingJob>, Error> {
         let ago = |time: Duration| {
             let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
             self.now().as_microsecond().saturating_sub(micros)
@@ -60,7 +60,7 @@ impl Store {
             .during("looking for jobs to dispatch")?;
         Ok(rows
             .into_iter()
-            .map(|row| Waiting {
+            .map(|row| WaitingJob {
                 request_id: row.request_id,
                 queue: row.queue,
             })

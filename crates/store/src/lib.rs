@@ -40,11 +40,12 @@ mod read;
 mod report;
 mod sealing;
 mod submit;
+mod waiting;
 
 pub use api::{Payload, RequestView, ResultFields, State};
 pub use choice::Choice;
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
-pub use dispatch::Waiting;
+pub use dispatch::WaitingJob;
 pub use error::Error;
 pub use filter::{Form, ListFilter, Listing, Page};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};
@@ -52,3 +53,4 @@ pub use load::QueueLoad;
 pub use open::Store;
 pub use sealing::SealingKey;
 pub use submit::{NewRequest, Submission};
+pub use waiting::Waiting;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
-use store::{Choice, NewRequest, State, Submission, Waiting, WorkerId};
+use store::{Choice, NewRequest, State, Submission, WaitingJob, WorkerId};
 use support::{Fixture, LEASE};
 
 /// Submits one addition per queue, and says the requests' numbers.
@@ -44,7 +44,7 @@ async fn a_job_waits_for_the_broker_until_it_was_told() {
     let waiting = fixture.store.undispatched(Duration::ZERO, 2).await.unwrap();
     let expected: Vec<_> = [(ids[0], None), (ids[1], Some("alice"))]
         .into_iter()
-        .map(|(request_id, queue)| Waiting {
+        .map(|(request_id, queue)| WaitingJob {
             request_id,
             queue: queue.map(ToOwned::to_owned),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Secret, State};
-use builder::{Builder, Built, Checkpoint};
+use builder::{Built, Checkpoint, LiveBuilder};
 use futures::FutureExt as _;
 use queue::Inbox;
 use store::{Choice, Job, Payload, ResultFields, Store, Update, WorkerId};
@@ -59,7 +59,7 @@ impl WorkerConfig {
 pub struct Worker {
     pub(crate) config: WorkerConfig,
     pub(crate) store: Store,
-    builder: Builder,
+    builder: LiveBuilder,
     logs: Option<Arc<RequestLogs>>,
     inbox: Option<Inbox>,
 }
@@ -79,13 +79,13 @@ impl Worker {
     pub fn new(
         config: WorkerConfig,
         store: Store,
-        builder: Builder,
+        builder: impl Into<LiveBuilder>,
         logs: Option<Arc<RequestLogs>>,
     ) -> Self {
         Self {
             config,
             store,
-            builder,
+            builder: builder.into(),
             logs,
             inbox: None,
         }
@@ -220,7 +220,7 @@ impl Worker {
             self.config.lease,
             job.payload.request_type(),
         );
-        let template = &self.config.template;
+        let (template, builder) = (&self.config.template, self.builder.current());
         let (id, token) = (
             job.request_id,
             job.secrets.get(Secret::OverwriteFromIndexToken),
@@ -228,7 +228,7 @@ impl Worker {
         let ended = match &job.payload {
             Payload::Add(payload) => match add_request(id, payload, token, template) {
                 Ok(request) => {
-                    let added = self.builder.add(&request, &reporter, checkpoint).boxed();
+                    let added = builder.add(&request, &reporter, checkpoint).boxed();
                     added.await.map(|added| {
                         let (new, present) =
                             (added.bundles_added.len(), added.bundles_present.len());
@@ -244,8 +244,7 @@ impl Worker {
             Payload::FbcOperations(payload) => {
                 match fragments_request(id, payload, token, template) {
                     Ok(request) => {
-                        let added = self
-                            .builder
+                        let added = builder
                             .add_fragments(&request, &reporter, checkpoint)
                             .boxed();
                         added.await.map(|added| {

@@ -5,18 +5,62 @@ use serde_json::{Map, Value};
 
 use super::index::{self, IndexParameters};
 use crate::fields::Fields;
+use crate::parameter::{Form, Parameter};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
 
-const NAMES: [&str; 7] = [
-    "bundles",
-    "check_related_images",
-    "cnr_token",
-    "deprecation_list",
-    "force_backport",
-    "graph_update_mode",
-    "organization",
+/// What this submit takes.
+pub(crate) const PARAMETERS: [&[Parameter]; 2] = [&OWN, &index::PARAMETERS];
+
+const OWN: [Parameter; 8] = [
+    Parameter::strict(
+        "bundles",
+        Form::Images,
+        "The bundle images to add, in this order. Repeats are dropped. Without `from_index` it must not be empty.",
+    )
+    .default("[]")
+    .example(r#"["registry.example/ns/operator-bundle:v1.0.0"]"#),
+    Parameter::optional(
+        "from_index",
+        Form::Image,
+        "The index image to start from. Without it `add_arches` must be given, and a new index is made.",
+    )
+    .example(r#""registry.example/ns/index:v4.19""#),
+    GRAPH_UPDATE_MODE,
+    Parameter::strict(
+        "check_related_images",
+        Form::Flag,
+        "Whether the images that the bundles refer to are looked for. True needs `bundles`.",
+    ),
+    DEPRECATION_LIST,
+    Parameter::strict(
+        "organization",
+        Form::Text,
+        "Without effect; shown in answers.",
+    )
+    .deprecated(),
+    Parameter::strict("force_backport", Form::Flag, "Without effect.")
+        .default("false")
+        .deprecated(),
+    Parameter::strict("cnr_token", Form::Text, "Without effect; forgotten at once.")
+        .deprecated()
+        .secret(),
 ];
+
+const GRAPH_UPDATE_MODE: Parameter = Parameter::strict(
+    "graph_update_mode",
+    Form::Text,
+    "How the upgrade graph is updated: one of the modes the service is configured with (400), for an index it allows it for (403).",
+)
+.example(r#""replaces""#);
+
+pub(super) const DEPRECATION_LIST: Parameter = Parameter::strict(
+    "deprecation_list",
+    Form::Images,
+    "Bundle images to deprecate. Repeats are dropped.",
+)
+.default("[]")
+.example(r#"["registry.example/ns/operator-bundle:v0.9.0"]"#);
 
 /// A request to add bundles to an index image, with every rule of the contract already checked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,7 +90,7 @@ impl AddPayload {
     /// A [`Refusal`] with every rule the body breaks: 400, or 403 when it is well formed and only a permission is missing.
     pub fn parse(object: &Map<String, Value>, rules: &Rules<'_>) -> Result<Self, Refusal> {
         let mut fields = Fields::new(object);
-        fields.allow_only(&[&index::NAMES, &NAMES]);
+        fields.allow_only(&PARAMETERS);
         // The reference hands this token to a retired registry. Ours has no use for it, so it is checked and forgotten here.
         fields.strict_string("cnr_token");
         let payload = Self {

@@ -5,11 +5,27 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::index::binary_image;
+use super::index::{BINARY_IMAGE, DISTRIBUTION_SCOPE, FROM_INDEX, binary_image};
 use crate::fields::Fields;
 use crate::kind::Scope;
+use crate::parameter::{Form, Parameter};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
+
+/// What this submit takes.
+pub(crate) const PARAMETERS: [&[Parameter]; 1] = [&[
+    FROM_INDEX,
+    BINARY_IMAGE,
+    DISTRIBUTION_SCOPE,
+    Parameter::nullable("labels", Form::TextByName, "Labels of the result.")
+        .example(r#"{"com.example.release": "4.19"}"#),
+    Parameter::optional(
+        "output_fbc",
+        Form::Flag,
+        "Whether the result is file-based. Not shown in answers.",
+    )
+    .default("false"),
+]];
 
 /// A request to make an empty index image.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -35,13 +51,7 @@ impl CreateEmptyIndexPayload {
     /// As for [`super::AddPayload::parse`].
     pub fn parse(object: &Map<String, Value>, rules: &Rules<'_>) -> Result<Self, Refusal> {
         let mut fields = Fields::new(object);
-        fields.allow_only(&[&[
-            "binary_image",
-            "distribution_scope",
-            "from_index",
-            "labels",
-            "output_fbc",
-        ]]);
+        fields.allow_only(&PARAMETERS);
         let payload = Self {
             from_index: fields.required_image("from_index"),
             binary_image: binary_image(&mut fields, rules),

@@ -6,8 +6,29 @@ use serde_json::{Map, Value};
 
 use super::index::{self, IndexParameters};
 use crate::fields::Fields;
+use crate::parameter::{Form, Parameter};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
+
+/// What this submit takes.
+pub(crate) const PARAMETERS: [&[Parameter]; 2] = [
+    &[
+        Parameter::required(
+            "operator_package",
+            Form::Text,
+            "The package the deprecations are of.",
+        )
+        .example(r#""my-operator""#),
+        Parameter::required(
+            "deprecation_schema",
+            Form::JsonText,
+            "The deprecations: the text of a JSON document, kept byte for byte.",
+        )
+        .example(r#""{\"schema\": \"olm.deprecations\", \"package\": \"my-operator\", \"entries\": []}""#),
+        index::FROM_INDEX,
+    ],
+    &index::PARAMETERS,
+];
 
 /// A request to put deprecations of a package into an index image.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -30,7 +51,7 @@ impl AddDeprecationsPayload {
     pub fn parse(object: &Map<String, Value>, rules: &Rules<'_>) -> Result<Self, Refusal> {
         const SCHEMA: &str = "deprecation_schema";
         let mut fields = Fields::new(object);
-        fields.allow_only(&[&index::NAMES, &["operator_package", SCHEMA]]);
+        fields.allow_only(&PARAMETERS);
         let operator_package = fields.required_string("operator_package");
         let deprecation_schema = fields.required_string(SCHEMA);
         if !fields.has_problem(SCHEMA)

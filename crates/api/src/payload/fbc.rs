@@ -5,8 +5,33 @@ use serde_json::{Map, Value};
 
 use super::index::{self, IndexParameters};
 use crate::fields::Fields;
+use crate::parameter::{Form, Parameter};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
+
+/// What this submit takes.
+pub(crate) const PARAMETERS: [&[Parameter]; 2] = [
+    &[
+        Parameter::strict(
+            LIST,
+            Form::Images,
+            "The images with the catalog fragments, in this order. Repeats are dropped. Either this or `fbc_fragment` is given.",
+        )
+        .example(r#"["registry.example/ns/my-operator-catalog:v4.19"]"#),
+        Parameter::strict(
+            SINGLE,
+            Form::Image,
+            "The older form of `fbc_fragments`: one image.",
+        )
+        .example(r#""registry.example/ns/my-operator-catalog:v4.19""#)
+        .deprecated(),
+        index::FROM_INDEX,
+    ],
+    &index::PARAMETERS,
+];
+
+const LIST: &str = "fbc_fragments";
+const SINGLE: &str = "fbc_fragment";
 
 /// The fragments of a request, in the form in which they were given, which is the form in which they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +76,8 @@ impl FbcOperationsPayload {
     /// # Errors
     /// As for [`super::AddPayload::parse`].
     pub fn parse(object: &Map<String, Value>, rules: &Rules<'_>) -> Result<Self, Refusal> {
-        const LIST: &str = "fbc_fragments";
-        const SINGLE: &str = "fbc_fragment";
         let mut fields = Fields::new(object);
-        fields.allow_only(&[&index::NAMES, &[LIST, SINGLE]]);
+        fields.allow_only(&PARAMETERS);
         let given = |name: &str| object.get(name).is_some_and(|value| !value.is_null());
         if given(LIST) && given(SINGLE) {
             fields

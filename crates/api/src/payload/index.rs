@@ -7,17 +7,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::fields::Fields;
 use crate::kind::Scope;
+use crate::parameter::{Form, Parameter};
 use crate::rules::{Overwriter, Rules};
 
-/// The names of these parameters.
-pub(crate) const NAMES: [&str; 7] = [
-    "add_arches",
+/// `from_index` of the submits that cannot do without.
+pub(super) const FROM_INDEX: Parameter =
+    Parameter::required("from_index", Form::Image, "The index image to start from.")
+        .example(r#""registry.example/ns/index:v4.19""#);
+
+pub(super) const BINARY_IMAGE: Parameter = Parameter::optional(
     "binary_image",
-    "build_tags",
+    Form::Image,
+    "The image that gives opm and its base. It may be left out only where the service is configured with its own (400).",
+)
+.example(r#""registry.example/ns/opm:v4.19""#);
+
+pub(super) const DISTRIBUTION_SCOPE: Parameter = Parameter::optional(
     "distribution_scope",
-    "from_index",
-    "overwrite_from_index",
-    "overwrite_from_index_token",
+    Form::Scope,
+    "Who the result is for. It must not be wider than the scopes of the images it is made of.",
+);
+
+pub(super) const BUILD_TAGS: Parameter = Parameter::optional(
+    "build_tags",
+    Form::Texts,
+    "Extra tags for the result in the service's own repository. Repeats collapse.",
+)
+.example(r#"["v4.19-2026-05-01"]"#);
+
+/// These parameters, but for `from_index`, which not every submit needs.
+pub(crate) const PARAMETERS: [Parameter; 6] = [
+    Parameter::optional(
+        "add_arches",
+        Form::Texts,
+        "Architectures to build for beside those of the index image.",
+    )
+    .example(r#"["amd64", "arm64"]"#),
+    BINARY_IMAGE,
+    BUILD_TAGS,
+    DISTRIBUTION_SCOPE,
+    Parameter::optional(
+        "overwrite_from_index",
+        Form::Flag,
+        "Whether the tag of `from_index` is moved to the result.",
+    )
+    .default("false"),
+    Parameter::optional(
+        "overwrite_from_index_token",
+        Form::Text,
+        "`user:password` that may push to the repository of `from_index`. Needs `overwrite_from_index` to be true. A user who \
+         overwrites has to bring one (403). Used for that repository alone, sealed while the request runs, then deleted.",
+    )
+    .example(r#""robot:secret""#)
+    .secret(),
 ];
 
 /// Which index image a request works on, and how its result is published. The stored form leaves the token out.

@@ -6,11 +6,64 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::index::binary_image;
+use super::add::DEPRECATION_LIST;
+use super::index::{BINARY_IMAGE, BUILD_TAGS, DISTRIBUTION_SCOPE, binary_image};
 use crate::fields::Fields;
 use crate::kind::Scope;
+use crate::parameter::{Form, Parameter, Presence};
 use crate::refusal::Refusal;
 use crate::rules::{Overwriter, Rules};
+
+/// What this submit takes.
+pub(crate) const PARAMETERS: [&[Parameter]; 1] = [&[
+    Parameter::required(
+        "source_from_index",
+        Form::Image,
+        "The index image that is merged.",
+    )
+    .example(r#""registry.example/ns/index:v4.18""#),
+    Parameter::optional(
+        "target_index",
+        Form::Image,
+        "The index image it is merged into. Without it the result holds the source alone.",
+    )
+    .example(r#""registry.example/ns/index:v4.19""#),
+    BINARY_IMAGE,
+    Parameter {
+        presence: Presence::Strict,
+        ..BUILD_TAGS
+    },
+    DEPRECATION_LIST,
+    DISTRIBUTION_SCOPE,
+    Parameter::optional(
+        "graph_update_mode",
+        Form::Text,
+        "How the upgrade graph is updated: one of the modes the service is configured with (400), for a `target_index` it allows it for (403).",
+    )
+    .example(r#""replaces""#),
+    Parameter::nullable(
+        "ignore_bundle_ocp_version",
+        Form::Flag,
+        "Whether bundles are taken over whatever OCP version they are for.",
+    ),
+    Parameter::strict(
+        OVERWRITE,
+        Form::Flag,
+        "Whether the tag of `target_index` is moved to the result. True needs `overwrite_target_index_token`.",
+    )
+    .default("false"),
+    Parameter::optional(
+        TOKEN,
+        Form::Text,
+        "`user:password` that may push to the repository of `target_index`. Needs `overwrite_target_index` to be true. Used for that \
+         repository alone, sealed while the request runs, then deleted.",
+    )
+    .example(r#""robot:secret""#)
+    .secret(),
+]];
+
+const OVERWRITE: &str = "overwrite_target_index";
+const TOKEN: &str = "overwrite_target_index_token";
 
 /// A request to merge one index image into another. The stored form leaves the token out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,21 +99,8 @@ impl MergeIndexImagePayload {
     /// # Errors
     /// As for [`super::AddPayload::parse`].
     pub fn parse(object: &Map<String, Value>, rules: &Rules<'_>) -> Result<Self, Refusal> {
-        const OVERWRITE: &str = "overwrite_target_index";
-        const TOKEN: &str = "overwrite_target_index_token";
         let mut fields = Fields::new(object);
-        fields.allow_only(&[&[
-            "binary_image",
-            "build_tags",
-            "deprecation_list",
-            "distribution_scope",
-            "graph_update_mode",
-            "ignore_bundle_ocp_version",
-            OVERWRITE,
-            TOKEN,
-            "source_from_index",
-            "target_index",
-        ]]);
+        fields.allow_only(&PARAMETERS);
         let target_index = fields.image("target_index");
         let asked = fields.strict_flag(OVERWRITE).unwrap_or(false);
         let overwrite = asked || (rules.overwrite_forced && target_index.is_some());

@@ -4,8 +4,21 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::fields::Fields;
+use crate::parameter::{Form, Parameter};
 
 const NAME: &str = "registry_auths";
+
+pub(super) const REGISTRY_AUTHS: Parameter = Parameter::optional(
+    NAME,
+    Form::DockerConfig,
+    "Credentials for the images of this request. Sealed while the request runs, then deleted.",
+)
+.example(r#"{"auths": {"registry.example": {"auth": "cm9ib3Q6c2VjcmV0"}}}"#)
+.secret();
+
+pub(super) const ORGANIZATION: Parameter =
+    Parameter::optional("organization", Form::Text, "Whose customizations apply.")
+        .example(r#""acme""#);
 
 /// The parameter as the text of a docker configuration; absent or falsy is none. What is wrong is told without repeating any of it.
 pub(super) fn registry_auths(fields: &mut Fields<'_>) -> Option<SecretString> {

@@ -6,8 +6,23 @@ use serde_json::{Map, Value};
 use super::index::{self, IndexParameters};
 use super::without_repeats;
 use crate::fields::Fields;
+use crate::parameter::{Form, Parameter};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
+
+/// What this submit takes.
+pub(crate) const PARAMETERS: [&[Parameter]; 2] = [
+    &[
+        Parameter::required(
+            "operators",
+            Form::Texts,
+            "The packages to remove. Repeats are dropped.",
+        )
+        .example(r#"["my-operator"]"#),
+        index::FROM_INDEX,
+    ],
+    &index::PARAMETERS,
+];
 
 /// A request to remove operators from an index image.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -27,7 +42,7 @@ impl RmPayload {
     /// As for [`super::AddPayload::parse`].
     pub fn parse(object: &Map<String, Value>, rules: &Rules<'_>) -> Result<Self, Refusal> {
         let mut fields = Fields::new(object);
-        fields.allow_only(&[&index::NAMES, &["operators"]]);
+        fields.allow_only(&PARAMETERS);
         let operators = without_repeats(fields.strings("operators"));
         if operators.is_empty() {
             fields.require("operators");

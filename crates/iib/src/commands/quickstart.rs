@@ -47,8 +47,16 @@ pub(crate) async fn run(args: QuickstartArgs, log: &LogArgs) -> anyhow::Result<(
 
     let registry_args = RegistryArgs::default();
     let config = config(&host);
-    let service =
-        Service::start(&config, &registry_args, &data, files, logs, listener, None).await?;
+    let service = Service::start(
+        &config,
+        &registry_args,
+        &data,
+        files,
+        Some(logs),
+        listener,
+        None,
+    )
+    .await?;
     let (client, _) = registries::client(&registry_args)?;
     let builder = service.builder().clone();
 
@@ -136,7 +144,7 @@ fn config(host: &RegistryHost) -> Config {
     let mut config = Config::default();
     config.server.login_disabled = true;
     config.build.registry = Some(RegistryHostText(host.clone()));
-    config.worker.poll_seconds = 1;
+    config.worker.poll_seconds = std::num::NonZeroU64::MIN;
     // Nobody who interrupts a quickstart waits for its sample.
     config.worker.drain_seconds = 1;
     config

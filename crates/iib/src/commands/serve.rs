@@ -1,31 +1,36 @@
 //! `iib serve`: the service.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
+use files::Kind;
 use telemetry::Metrics;
 use worker::RequestLogs;
 
 use crate::cli::{LogArgs, ServeArgs};
+use crate::commands::config::refuse_unusable_files;
 use crate::config::Config;
 use crate::measuring::Measuring;
+use crate::reload::{self, Reload};
 use crate::service::{DataDir, Service, listen, termination};
 use crate::{logging, request_files, terminal, traces};
 
 /// Runs until asked to end.
 pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
     let asked_to_end = termination()?;
+    let hangups = reload::hangups()?;
     let config = Config::read(args.config.as_deref())?;
-    let root = args
-        .data_dir
-        .or_else(|| config.data_dir.clone())
-        .unwrap_or_else(|| PathBuf::from("iib-data"));
+    refuse_unusable_files(&config, args.config.as_deref()).await?;
+    let root = args.data_dir.unwrap_or_else(|| config.data_dir());
     let data = DataDir::create(&root)?;
     let files = request_files::open(&config.files, &data)?;
-    let (logs, layer) =
-        RequestLogs::start(files.clone()).context("request logs could not be started")?;
+    let (logs, layer) = if files.keeps(Kind::Log) {
+        let started = RequestLogs::start(files.clone());
+        let (logs, layer) = started.context("request logs could not be started")?;
+        (Some(logs), Some(layer))
+    } else {
+        (None, None)
+    };
     let traces = traces::start(&config.telemetry)?;
-    logging::for_service(log, Some(layer), traces.as_ref())?;
+    logging::for_service(log, layer, traces.as_ref())?;
     let measuring = Measuring {
         metrics: Metrics::install()?,
         listener: match config.server.metrics_listen {
@@ -38,6 +43,7 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
         .local_addr()
         .context("the address listened on is unknown")?;
     let registries = config.registries.with(args.registries);
+    let live_files = files.clone();
     let service = Service::start(
         &config,
         &registries,
@@ -48,13 +54,27 @@ pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
         Some(measuring),
     )
     .await?;
+    let scheme = if config.server.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     terminal::complain(&format!(
-        "serving http://{address}/api/v1, state in {}",
+        "serving {scheme}://{address}/api/v1, state in {}",
         root.display()
     ));
+    let reload = Reload {
+        file: args.config,
+        running: config,
+        live: service.live(),
+        data: &data,
+        files: live_files,
+    };
     let end = async {
-        asked_to_end.await;
-        Ok(())
+        tokio::select! {
+            () = asked_to_end => Ok(()),
+            never = reload.at_every(hangups) => match never {},
+        }
     };
     let ended = service.run_until(end).await;
     if let Some(traces) = traces {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use server::{AuthConfig, JwtAlgorithm, KerberosConfig, KeyUrl, OidcConfig, StaticToken, UserName};
+
+use super::words::HIDDEN;
 
 /// A clock that is further off than this should be set right; meanwhile tokens would live on after their end.
 const MAX_LEEWAY_SECONDS: u64 = 600;
@@ -16,7 +18,7 @@ const MAX_LEEWAY_SECONDS: u64 = 600;
 const MAX_TIMEOUT_SECONDS: u64 = 30;
 
 /// `[auth]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AuthSection {
     /// Bearer tokens, known by their hash.
@@ -32,17 +34,22 @@ pub(crate) struct AuthSection {
 }
 
 /// One of `[[auth.tokens]]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenEntry {
     /// Whose token it is.
     pub(crate) user: UserNameText,
     /// What it hashes to. Somebody may put the token itself here, and errors show lines of the file; so it is read as a secret first.
+    #[serde(serialize_with = "hidden")]
     pub(crate) sha256: SecretString,
 }
 
+fn hidden<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(HIDDEN)
+}
+
 /// `[auth.oidc]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OidcSection {
     /// The issuer, exactly as it writes itself into its tokens.
@@ -65,7 +72,7 @@ pub(crate) struct OidcSection {
 }
 
 /// `[auth.kerberos]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KerberosSection {
     /// The service that tickets are for.
@@ -83,8 +90,8 @@ impl Default for KerberosSection {
 macro_rules! text {
     ($(#[doc = $doc:literal] $text:ident($inner:ty);)+) => {$(
         #[doc = $doc]
-        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(try_from = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
         pub(crate) struct $text(pub(crate) $inner);
 
         impl TryFrom<String> for $text {
@@ -92,6 +99,12 @@ macro_rules! text {
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
                 text.parse().map(Self)
+            }
+        }
+
+        impl From<$text> for String {
+            fn from(text: $text) -> Self {
+                text.0.to_string()
             }
         }
     )+};

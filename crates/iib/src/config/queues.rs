@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use queue::{Pace, Topology, TopologyError};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use server::{Pattern, Queues, Target};
 
 /// `[queues]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct QueuesSection {
     /// The broker that tells workers of jobs: `amqp://USER:PASSWORD@HOST:PORT/VHOST`, or `amqps://…`. None: workers look into the store.
+    #[serde(serialize_with = "super::store::hidden")]
     pub(crate) broker: Option<SecretString>,
     /// What becomes of a request that cannot be handed over to the broker.
     pub(crate) on_unreachable: OnUnreachable,
@@ -22,7 +23,7 @@ pub(crate) struct QueuesSection {
 }
 
 /// What becomes of a request that cannot be handed over to the broker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum OnUnreachable {
     /// It waits.
@@ -66,8 +67,8 @@ impl QueuesSection {
 }
 
 /// A name or pattern in the file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct PatternText(pub(crate) Pattern);
 
 impl TryFrom<String> for PatternText {
@@ -126,6 +127,26 @@ impl TryFrom<Written> for TargetText {
             return Err(TargetError::EmptyName);
         }
         Ok(Self(target))
+    }
+}
+
+impl From<PatternText> for String {
+    fn from(text: PatternText) -> Self {
+        text.0.as_str().to_owned()
+    }
+}
+
+impl Serialize for TargetText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Target::One(queue) => serializer.serialize_str(queue),
+            Target::PerIndex { by_index, all } => {
+                let by_index = by_index
+                    .iter()
+                    .map(|(index, queue)| (index.as_str(), queue));
+                serializer.collect_map(by_index.chain([("all", all)]))
+            }
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::words::RegistryHostText;
 use crate::cli::RegistryArgs;
 
 /// `[registries]`: how registries are reached; the flags of the same names add to it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RegistriesSection {
     /// A docker config file with credentials.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::limits::LimitsSection;
+use super::tls::TlsSection;
 use super::words::{OriginText, ProxyNetworkText};
 
 /// `[server]`: the REST API.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ServerSection {
     /// The address to listen on.
@@ -25,7 +27,7 @@ pub(crate) struct ServerSection {
     /// Users that are workers.
     pub(crate) worker_usernames: BTreeSet<String>,
     /// The largest page of a list.
-    pub(crate) max_per_page: u64,
+    pub(crate) max_per_page: NonZeroU64,
     /// Days until logs and other files of a finished request expire.
     pub(crate) request_data_days_to_live: u32,
     /// The graph update modes that may be asked for.
@@ -35,6 +37,8 @@ pub(crate) struct ServerSection {
     /// Pages of other sites that may call the API from a browser.
     pub(crate) cors_origins: BTreeSet<OriginText>,
     pub(crate) limits: LimitsSection,
+    /// Serve TLS. None: plain HTTP.
+    pub(crate) tls: Option<TlsSection>,
     /// Seconds to let running answers end at shutdown.
     pub(crate) drain_seconds: u64,
 }
@@ -48,7 +52,7 @@ impl Default for ServerSection {
             trusted_proxies: Vec::new(),
             user_header: "X-Remote-User".to_owned(),
             worker_usernames: BTreeSet::new(),
-            max_per_page: 20,
+            max_per_page: const { NonZeroU64::new(20).unwrap() },
             request_data_days_to_live: 3,
             graph_mode_options: ["replaces", "semver", "semver-skippatch"]
                 .map(str::to_owned)
@@ -56,6 +60,7 @@ impl Default for ServerSection {
             graph_mode_index_allow_list: Vec::new(),
             cors_origins: BTreeSet::new(),
             limits: LimitsSection::default(),
+            tls: None,
             drain_seconds: 10,
         }
     }

@@ -1,9 +1,9 @@
 //! `[telemetry]`: where traces go.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Traces.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TelemetrySection {
     /// The OpenTelemetry collector's address for OTLP over HTTP. None: `OTEL_EXPORTER_OTLP_ENDPOINT`, or no traces.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -20,6 +21,7 @@ pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
     http: reqwest::Client,
+    log: Arc<Mutex<String>>,
 }
 
 /// Where a service keeps its state, and how it is configured.
@@ -89,11 +91,20 @@ impl Setup {
             seen.push_str(&line);
         };
         // The pipe must be read on, or the service would block on it once it is full.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let log = Arc::new(Mutex::new(seen));
+        let written = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = written.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
         Service {
             child,
             address,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            log,
         }
     }
 }
@@ -138,9 +149,27 @@ impl Service {
         .await
     }
 
+    /// Waits until the service has written `part` to standard error.
+    pub(crate) async fn logged(&self, part: &str) {
+        until(part, || async {
+            self.log.lock().unwrap().contains(part).then_some(())
+        })
+        .await;
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `kill -9`: no time for anything.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Waits for the end of a service that was asked to end, and gives its exit code.
+    pub(crate) async fn ended_with(mut self) -> Option<i32> {
+        wait(&mut self.child).await
     }
 
     /// Asks the service to end, and waits for it.
@@ -151,23 +180,40 @@ impl Service {
 
 /// `kill -TERM`: asks the program to end, waits for it, and gives its exit code.
 pub(crate) async fn terminate(child: &mut Child) -> Option<i32> {
-    let id = child.id().unwrap();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the signal is sent as an operator sends it"
-    )]
-    let sent = tokio::process::Command::new("kill")
-        .arg("-TERM")
-        .arg(id.to_string())
-        .status()
-        .await
-        .unwrap();
-    assert!(sent.success());
+    send("-TERM", child).await;
+    wait(child).await
+}
+
+async fn wait(child: &mut Child) -> Option<i32> {
     tokio::time::timeout(PATIENCE, child.wait())
         .await
         .unwrap()
         .unwrap()
         .code()
+}
+
+/// `kill -HUP`: has the service read its configuration again.
+pub(crate) async fn hang_up(service: &Service) {
+    send("-HUP", &service.child).await;
+}
+
+/// `kill -TERM` without waiting for the end.
+pub(crate) async fn ask_to_end(service: &Service) {
+    send("-TERM", &service.child).await;
+}
+
+async fn send(signal: &str, child: &Child) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the signal is sent as an operator sends it"
+    )]
+    let sent = tokio::process::Command::new("kill")
+        .arg(signal)
+        .arg(child.id().unwrap().to_string())
+        .status()
+        .await
+        .unwrap();
+    assert!(sent.success());
 }
 
 /// Asks again and again until `condition` gives something.

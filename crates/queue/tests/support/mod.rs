@@ -15,7 +15,7 @@ use lapin::options::QueueDeleteOptions;
 use lapin::{Connection, ConnectionProperties};
 use queue::{Broker, BrokerUrl, Pace, Topology};
 use serde_json::json;
-use store::{NewRequest, SealingKey, Store, StoreConfig, Submission, Waiting};
+use store::{NewRequest, SealingKey, Store, StoreConfig, Submission, WaitingJob};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -93,8 +93,7 @@ impl Rabbit {
 
     pub async fn remove(self) {
         let names = self.topology.queues().map(|(name, _)| name.to_owned());
-        let more = ["dead-letters", "unheard-of"].map(ToOwned::to_owned);
-        for name in names.chain(more) {
+        for name in names.chain(["dead-letters".to_owned()]) {
             let name = format!("{}{name}", self.prefix);
             let channel = self.channel().await;
             let deleted = channel.queue_delete(name.into(), QueueDeleteOptions::default());
@@ -115,8 +114,8 @@ pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
         .expect("it becomes so in time");
 }
 
-pub fn job(request_id: i64, queue: Option<&str>) -> Waiting {
-    Waiting {
+pub fn job(request_id: i64, queue: Option<&str>) -> WaitingJob {
+    WaitingJob {
         request_id,
         queue: queue.map(ToOwned::to_owned),
     }

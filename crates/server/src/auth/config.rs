@@ -209,6 +209,16 @@ impl JwtAlgorithm {
     }
 }
 
+impl fmt::Display for JwtAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = Self::ALL.into_iter();
+        f.write_str(
+            all.find_map(|(name, ours, _)| (ours == *self).then_some(name))
+                .unwrap_or_default(),
+        )
+    }
+}
+
 impl FromStr for JwtAlgorithm {
     type Err = BadAlgorithm;
 
