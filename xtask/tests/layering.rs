@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("golden", &["bundle", "catalog", "indexdb"]),
     ("indexdb", &["bundle", "catalog"]),
     ("oci", &[]),
+    ("queue", &["store"]),
     ("registry", &[]),
     ("samples", &["oci"]),
     ("server", &["api", "files", "store", "telemetry"]),
