@@ -36,6 +36,7 @@ pub mod batch;
 mod fields;
 mod image_ref;
 mod kind;
+mod nesting;
 mod page;
 mod parameter;
 mod patch;
@@ -50,6 +51,7 @@ mod view;
 
 pub use image_ref::names_tag_or_digest;
 pub use kind::{RequestType, Scope, State};
+pub use nesting::is_deeper_than;
 pub use page::{ErrorBody, Health, Meta};
 pub use patch::Patch;
 pub use payload::{

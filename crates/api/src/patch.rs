@@ -9,8 +9,12 @@ use serde_json::{Map, Value};
 use self::keys::{mutable_keys, without_effect};
 use crate::fields::{Fields, kind_of, texts_by_name};
 use crate::kind::{RequestType, State};
+use crate::nesting::is_deeper_than;
 use crate::refusal::Refusal;
 use crate::result_fields::ResultFields;
+
+/// How deep a document within a report may be nested. It is stored as a part of another one, which has to be read again.
+const MAX_DEPTH: usize = 64;
 
 /// A report of a worker with every rule of the contract already checked, but for the state the request is in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,12 +99,14 @@ fn read(result: &mut ResultFields, fields: &mut Fields<'_>, name: &str, value: &
             result.distribution_scope = scope.map(|scope| scope.name().to_owned());
         }
         "omps_operator_version" => {
-            let parsed = value.as_str().map(serde_json::from_str);
-            match parsed {
+            let text = value
+                .as_str()
+                .filter(|text| !is_deeper_than(MAX_DEPTH, text.as_bytes()));
+            match text.map(serde_json::from_str) {
                 Some(Ok(version)) => result.omps_operator_version = Some(version),
                 Some(Err(_)) | None => fields
                     .findings
-                    .invalid(name, "must be a string that holds a JSON document"),
+                    .invalid(name, format!("must be a string that holds a JSON document, nested no deeper than {MAX_DEPTH} levels")),
             }
         }
         "labels" => match texts_by_name(value) {
@@ -195,6 +201,23 @@ mod tests {
             json!({"state": 2, "state_reason": "x"}),
         ] {
             assert!(parse(RequestType::Rm, &body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_document_within_a_report_can_be_read_again_wherever_it_is_stored() {
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let report = |levels| json!({"omps_operator_version": nested(levels)});
+        let patch = parse(RequestType::Add, &report(super::MAX_DEPTH)).unwrap();
+        let stored = serde_json::to_string(&patch.fields).unwrap();
+        let read: crate::ResultFields = serde_json::from_str(&stored).unwrap();
+        assert_eq!(read, patch.fields);
+        // Those of 127 levels are JSON for our reader, and those around them would not be.
+        for levels in [super::MAX_DEPTH + 1, 127, 500] {
+            assert!(
+                parse(RequestType::Add, &report(levels)).is_err(),
+                "{levels}"
+            );
         }
     }
 

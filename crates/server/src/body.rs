@@ -1,6 +1,6 @@
 //! Bodies that have to be JSON objects (section 1.2).
 
-use api::ProblemCode;
+use api::{ProblemCode, is_deeper_than};
 use axum::body::Body;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -64,51 +64,4 @@ fn is_json(headers: &HeaderMap) -> bool {
         .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
-}
-
-/// Whether JSON text opens more than `limit` objects and lists within each other. It is asked before values are made of the text, and
-/// says nothing about whether the text is JSON.
-fn is_deeper_than(limit: usize, text: &[u8]) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > limit {
-                    return true;
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_deeper_than;
-
-    #[test]
-    fn depth_counts_open_brackets_outside_of_texts() {
-        for (text, depth) in [
-            ("", 0),
-            ("3", 0),
-            ("{}", 1),
-            ("[[],[],{}]", 2),
-            (r#"{"a":{"b":[1]}}"#, 3),
-            (r#"{"[[[[":"]]{{{","b":[]}"#, 2),
-            (r#"{"a":"\"[[[[","b":"\\"}"#, 1),
-            ("]]]][", 1),
-        ] {
-            assert!(!is_deeper_than(depth, text.as_bytes()), "{text}");
-            assert!(
-                depth == 0 || is_deeper_than(depth - 1, text.as_bytes()),
-                "{text}"
-            );
-        }
-    }
 }

@@ -19,7 +19,7 @@ pub(super) enum Shape {
     TextByName,
     TextByNameOrNull,
     ListsByName,
-    Object,
+    Anything,
     ObjectOrNull,
     FlagOrNull,
     State,
@@ -46,7 +46,7 @@ impl Shape {
             Self::ListsByName => {
                 json!({"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}})
             }
-            Self::Object => json!({"type": "object"}),
+            Self::Anything => json!({}),
             Self::ObjectOrNull => json!({"type": ["object", "null"]}),
             Self::FlagOrNull => json!({"type": ["boolean", "null"]}),
             Self::State => reference("State"),
@@ -197,8 +197,8 @@ const BUILD_TAGS: Property = (
 const ADD: [Property; 3] = [
     (
         "omps_operator_version",
-        Shape::Object,
-        "Versions by operator of a retired registry.",
+        Shape::Anything,
+        "Versions by operator of a retired registry: an object, unless a worker reported something else.",
     ),
     GRAPH_UPDATE_MODE,
     (
