@@ -10,6 +10,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+/// When to come back where the database does not answer: a restart takes about as long.
+const DATABASE_PAUSE: Duration = Duration::from_secs(2);
+
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
@@ -73,6 +76,16 @@ impl ApiError {
         )
     }
 
+    /// The database is away or overloaded: nobody's fault that a caller could see, and it passes.
+    fn database_away(error: &store::Error) -> Self {
+        tracing::warn!(error = chain(error), "a request found no database");
+        Self::of(
+            ProblemCode::Unavailable,
+            "the database does not answer now; come back later, and after a change look first whether it was made",
+        )
+        .retry_after(DATABASE_PAUSE)
+    }
+
     /// With a header of its own in the answer.
     #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -129,6 +142,7 @@ impl From<store::Error> for ApiError {
                 Self::of(ProblemCode::FinalState, error.to_string())
             }
             store::Error::NoSuchRequest { .. } => crate::router::no_such_request(),
+            _ if error.is_transient() => Self::database_away(&error),
             _ => Self::internal(&error),
         }
     }
@@ -262,6 +276,17 @@ mod tests {
             let response = error.into_response();
             assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
         }
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_waited_for_and_a_broken_one_is_not() {
+        let away = store::Error::Timeout { action: "testing" };
+        let answer = ApiError::from(away).into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "2");
+        let answer = ApiError::from(store::Error::NoCounter).into_response();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!answer.headers().contains_key(header::RETRY_AFTER));
     }
 
     #[test]

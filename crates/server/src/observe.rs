@@ -1,7 +1,7 @@
 //! What every request gets, whatever its endpoint: an id, a line in the log, a time limit, and an answer even after a panic.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use api::ProblemCode;
 use axum::extract::{Request, State};
@@ -21,6 +21,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longer ids are replaced: they are printed into every log line.
 const MAX_ID_LENGTH: usize = 64;
+
+/// When to come back after a request that took too long: what made it slow may be over by then.
+const OUT_OF_TIME_PAUSE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -56,7 +59,9 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
 
 fn out_of_time() -> Response {
     let text = "the request took too long and was given up; its outcome is unknown, so look before trying again";
-    ApiError::of(ProblemCode::TimedOut, text).into_response()
+    ApiError::of(ProblemCode::TimedOut, text)
+        .retry_after(OUT_OF_TIME_PAUSE)
+        .into_response()
 }
 
 /// The caller's id when it is harmless, so that it can be followed across services; else a fresh one.

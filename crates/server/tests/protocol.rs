@@ -312,17 +312,22 @@ async fn every_answer_carries_a_request_id() {
 }
 
 #[tokio::test]
-async fn a_broken_database_is_500_without_details() {
+async fn a_database_that_is_away_is_told_without_details_and_with_the_time_to_come_back() {
     let server = Server::start(open()).await;
     server.store.clone().close().await.unwrap();
-    for path in ["/api/v1/healthcheck", "/api/v1/builds", "/api/v1/builds/1"] {
-        let text = server.get(path).await.is_error(500);
-        assert!(
-            !text.to_lowercase().contains("pool") && !text.to_lowercase().contains("sql"),
-            "{text}"
-        );
+    let away = [
+        server.get("/api/v1/builds").await,
+        server.get("/api/v1/builds/1").await,
+        server.get("/api/v1/builds/1/queue").await,
+        server.post(ADD, &payload("r/index:1")).await,
+    ];
+    for answer in away {
+        assert!(answer.header("retry-after").is_some(), "{}", answer.head);
+        let text = answer.is_error(503).to_lowercase();
+        assert!(!text.contains("pool") && !text.contains("sql"), "{text}");
     }
-    server.post(ADD, &payload("r/index:1")).await.is_error(500);
+    // Here the contract has its own status.
+    server.get("/api/v1/healthcheck").await.is_error(500);
 }
 
 #[tokio::test]
@@ -340,7 +345,9 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(
-        answer.starts_with("HTTP/1.1 503 ") && answer.contains("{\"error\":"),
+        answer.starts_with("HTTP/1.1 503 ")
+            && answer.contains("\r\nretry-after: ")
+            && answer.contains("{\"error\":"),
         "{answer}"
     );
 }
