@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr, SqlxPostgresConnector, SqlxSqliteConnector};
 use secrecy::ExposeSecret as _;
-use sqlx::ConnectOptions as _;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::config::{Database, StoreConfig};
 use crate::error::{During as _, Error};
@@ -22,6 +22,9 @@ const STATEMENT_TIMEOUT: &str = "30000";
 
 /// How long a transaction may stay idle on a server, in milliseconds: the end of one whose process was cut off.
 const IDLE_TIMEOUT: &str = "60000";
+
+/// How long a connection to a server is taken to be good without a sign of life.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Connections of their own for reading, so that reads never wait for writes.
 #[derive(Clone)]
@@ -83,10 +86,29 @@ async fn postgres(
             ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
         ])
         .disable_statement_logging();
-    // Replaced now and then, so that a server behind a name that moved is found.
-    let pool = |connections| pool(config, connections).max_lifetime(Duration::from_mins(30));
-    let writer = pool(1).connect_with(options.clone()).await?;
-    let readers = pool(config.readers.max(1)).connect_with(options).await?;
+    let pool = |connections| {
+        pool(config, connections)
+            // All are made now. A handshake takes a tenth of a second even on the same machine, as the driver's small packets wait for late
+            // acknowledgements, and whoever asked by then would wait with it.
+            .min_connections(connections)
+            // Replaced now and then, so that a server behind a name that moved is found.
+            .max_lifetime(Duration::from_mins(30))
+            // Whether the server is there is not asked before each statement, which would double the number of questions. A connection that was
+            // used just now is good, or its loss is survived like one in the middle of a statement.
+            .test_before_acquire(false)
+            .before_acquire(|connection: &mut PgConnection, state| {
+                Box::pin(async move {
+                    if state.idle_for >= TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+    };
+    let (writer, readers) = tokio::try_join!(
+        pool(1).connect_with(options.clone()),
+        pool(config.readers.max(1)).connect_with(options),
+    )?;
     let connector = SqlxPostgresConnector::from_sqlx_postgres_pool;
     Ok((connector(writer), connector(readers)))
 }

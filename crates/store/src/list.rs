@@ -13,7 +13,7 @@ use crate::entity::{counter, image, request};
 use crate::error::{During as _, Error};
 use crate::filter::{ListFilter, Listing, Page};
 use crate::open::Store;
-use crate::read::{ACTION, Tries, assemble};
+use crate::read::{ACTION, again, assemble};
 use crate::share::Questions;
 use crate::text::{end_of_prefix, key};
 
@@ -36,13 +36,7 @@ pub(crate) async fn answer_lists(lists: Arc<Lists>, connection: DatabaseConnecti
     loop {
         for question in lists.take(1).await {
             let (filter, page) = &question.key;
-            let mut tries = Tries::default();
-            let listing = loop {
-                let listing = list(&connection, filter, *page).await;
-                if !tries.again(&listing) {
-                    break listing;
-                }
-            };
+            let listing = again(|| list(&connection, filter, *page)).await;
             question.answer(listing);
         }
     }

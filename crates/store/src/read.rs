@@ -41,13 +41,16 @@ impl Store {
     /// # Errors
     /// As for [`Self::request`].
     pub async fn request_type(&self, id: i64) -> Result<Option<RequestType>, Error> {
-        let number: Option<i32> = request::Entity::find_by_id(id)
-            .select_only()
-            .column(request::Column::RequestType)
-            .into_tuple()
-            .one(self.readers())
-            .await
-            .during(ACTION)?;
+        let number: Option<i32> = again(|| async {
+            request::Entity::find_by_id(id)
+                .select_only()
+                .column(request::Column::RequestType)
+                .into_tuple()
+                .one(self.readers())
+                .await
+                .during(ACTION)
+        })
+        .await?;
         number
             .map(|number| {
                 RequestType::from_number(number).ok_or_else(|| Error::Unreadable {
@@ -64,13 +67,7 @@ pub(crate) async fn answer_requests(requests: Arc<Requests>, connection: Databas
     loop {
         let asked = requests.take(TOGETHER).await;
         let ids: Vec<i64> = asked.iter().map(|question| question.key).collect();
-        let mut tries = Tries::default();
-        let rows = loop {
-            let rows = rows_with_operators(&connection, &ids).await;
-            if !tries.again(&rows) {
-                break rows;
-            }
-        };
+        let rows = again(|| rows_with_operators(&connection, &ids)).await;
         for question in asked {
             let id = question.key;
             question.answer(match &rows {
@@ -98,16 +95,19 @@ async fn rows_with_operators(
     Ok((rows, operators))
 }
 
-/// Has a read repeated when the connection was lost: the database was restarted, and the pool has other connections.
-#[derive(Default)]
-pub(crate) struct Tries(u32);
-
-impl Tries {
-    /// Whether to read again after this outcome.
-    pub(crate) fn again<T>(&mut self, outcome: &Result<T, Error>) -> bool {
-        const LIMIT: u32 = 3;
-        self.0 += 1;
-        self.0 <= LIMIT && outcome.as_ref().is_err_and(Error::is_connection_lost)
+/// Reads, and reads again when the connection was lost: the database was restarted, and the pool has other connections.
+pub(crate) async fn again<T, F>(read: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    // Each connection of a pool may have been lost.
+    const TRIES: u32 = 6;
+    let mut tried = 1;
+    loop {
+        match read().await {
+            Err(error) if error.is_connection_lost() && tried < TRIES => tried += 1,
+            outcome => return outcome,
+        }
     }
 }
 

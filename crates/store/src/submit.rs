@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use api::{Payload, RequestView, ResultFields, Secret, State, StateEntry};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, EntityTrait as _,
+    FromQueryResult as _, QueryFilter as _, QueryTrait as _,
+};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -146,7 +149,7 @@ impl Numbers {
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
         let (requests, batches) = (number(requests), number(batches));
         let more = |column, count| Expr::col(column).add(count);
-        counter::Entity::update_many()
+        let mut take = counter::Entity::update_many()
             .col_expr(
                 counter::Column::LastRequest,
                 more(counter::Column::LastRequest, requests),
@@ -160,14 +163,14 @@ impl Numbers {
                 more(counter::Column::Requests, requests),
             )
             .filter(counter::Column::Id.eq(counter::THE_ROW))
-            .exec(scope.transaction)
-            .await
-            .during(ACTION)?;
-        let last = counter::Entity::find_by_id(counter::THE_ROW)
-            .one(scope.transaction)
+            .into_query();
+        let taken = scope
+            .transaction
+            .query_one(take.returning_all())
             .await
             .during(ACTION)?
             .ok_or(Error::NoCounter)?;
+        let last = counter::Model::from_query_result(&taken, "").during(ACTION)?;
         Ok(Self {
             request: last.last_request - requests,
             batch: last.last_batch - batches,

@@ -11,6 +11,7 @@ use sea_orm::{
 use crate::entity::{job, request};
 use crate::error::{During as _, Error};
 use crate::open::Store;
+use crate::read::again;
 
 const ACTION: &str = "looking at a queue";
 
@@ -41,6 +42,10 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn waiting(&self, id: i64, named: u64) -> Result<Option<Waiting>, Error> {
+        again(|| self.look_at_queue(id, named)).await
+    }
+
+    async fn look_at_queue(&self, id: i64, named: u64) -> Result<Option<Waiting>, Error> {
         let now = self.now();
         let connection = self.begin_read().await?;
         let Some(own) = job::Entity::find_by_id(id)

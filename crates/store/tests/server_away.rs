@@ -178,9 +178,22 @@ async fn a_server_that_is_away_is_waited_for_and_comes_back_by_itself() {
     store.request(id).await.unwrap().unwrap();
     store.list(&ListFilter::default(), page).await.unwrap();
 
+    // All connections of the pool are in use, so that all are lost.
+    let looking: Vec<_> = (0..16)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.waiting(id, 1).await })
+        })
+        .collect();
+    for look in looking {
+        assert!(look.await.unwrap().unwrap().is_some());
+    }
+
     // A restart in between is not noticed: the connections are cut off, and made anew.
     cluster.down();
     cluster.up();
+    assert!(store.request_type(id).await.unwrap().is_some());
+    assert!(store.waiting(id, 1).await.unwrap().is_some());
     assert!(store.request(id).await.unwrap().is_some());
     assert_eq!(one().await.unwrap()[0].id, id + 1);
     assert_eq!(
@@ -271,6 +284,16 @@ const PAGE: Page = Page {
     per_page: 1,
     form: Form::Short,
 };
+
+#[tokio::test]
+async fn all_connections_are_made_before_anybody_waits_for_one() {
+    let Some(fixture) = Fixture::postgres().await else {
+        return;
+    };
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'iib'";
+    let expected = i64::from(fixture.config().readers) + 1;
+    assert_eq!(fixture.number(open).await, expected);
+}
 
 #[tokio::test]
 async fn a_server_that_was_never_there_is_a_passing_error() {
