@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod service;
+mod soak;
 mod terminal;
 
 use std::process::ExitCode;
@@ -24,6 +25,15 @@ enum Command {
     /// Measure the program as its users run it
     #[command(subcommand)]
     Bench(Bench),
+    /// Load and faults: does the program keep its word?
+    #[command(subcommand)]
+    Soak(Soak),
+}
+
+#[derive(Debug, Subcommand)]
+enum Soak {
+    /// `iib serve` under many clients, while it or its database is killed or restarted
+    Api(soak::api::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +69,7 @@ fn main() -> ExitCode {
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Conformance(Conformance::Workflows(args)) => conformance::workflows::run(&args),
+        Command::Soak(Soak::Api(args)) => soak::api::run(&args),
         Command::Bench(Bench::Api(args)) => bench::api::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
         Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),

@@ -1,10 +1,13 @@
 //! `iib serve` as a process, for checks and measurements.
 
+pub(crate) mod cluster;
 pub(crate) mod database;
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -13,47 +16,45 @@ use nix::unistd::Pid;
 
 use self::database::Database;
 
+/// How many of its complaints are kept.
+const COMPLAINTS: usize = 20;
+
 /// A running server; killed when it is dropped.
 pub(crate) struct Service {
+    program: Program,
     process: Child,
     /// Its address, without the path of the API.
     pub(crate) url: String,
+    complaints: Arc<Mutex<VecDeque<String>>>,
 }
 
-impl Service {
-    /// Starts a server with this configuration and its files in `directory`, on a free port, and waits until it listens.
+/// What is run, and the directory with its configuration and data.
+#[derive(Clone)]
+struct Program {
+    iib: PathBuf,
+    directory: PathBuf,
+}
+
+impl Program {
     #[expect(
         clippy::disallowed_methods,
         reason = "the service is tested as its users run it"
     )]
-    pub(crate) fn start(
-        iib: &Path,
-        configuration: &str,
-        directory: &Path,
-        database: &Database,
-    ) -> anyhow::Result<Self> {
-        let path = directory.join("iib.toml");
-        std::fs::write(&path, configuration)
-            .with_context(|| format!("`{}` could not be written", path.display()))?;
-        if database.needs_migration() {
-            let migrated = Command::new(iib)
-                .args(["db", "migrate", "--config"])
-                .arg(&path)
-                .arg("--data-dir")
-                .arg(directory.join("data"))
-                .output()
-                .context("iib could not be run")?;
-            ensure!(
-                migrated.status.success(),
-                "the database could not be prepared: {}",
-                String::from_utf8_lossy(&migrated.stderr)
-            );
-        }
-        let mut process = Command::new(iib)
-            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-            .arg(&path)
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.iib);
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.directory.join("iib.toml"))
             .arg("--data-dir")
-            .arg(directory.join("data"))
+            .arg(self.directory.join("data"));
+        command
+    }
+
+    /// Runs the server and waits until it listens.
+    fn serve(self, listen: &str) -> anyhow::Result<Service> {
+        let mut process = self
+            .command(&["serve", "--listen", listen])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -74,9 +75,76 @@ impl Service {
             }
             seen.push_str(&line);
         };
+        let complaints = Arc::default();
+        let kept = Arc::clone(&complaints);
         // What it logs must not fill the pipe.
-        std::thread::spawn(move || lines.lines().for_each(drop));
-        Ok(Self { process, url })
+        std::thread::spawn(move || keep_complaints(lines, &kept));
+        Ok(Service {
+            program: self,
+            process,
+            url,
+            complaints,
+        })
+    }
+}
+
+fn keep_complaints(lines: impl std::io::BufRead, kept: &Mutex<VecDeque<String>>) {
+    for line in lines.lines().map_while(Result::ok) {
+        if line.contains("ERROR") || line.contains("panicked") {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.truncate(COMPLAINTS - 1);
+            kept.push_front(line);
+        }
+    }
+}
+
+impl Service {
+    /// Starts a server with this configuration and its files in `directory`, on a free port, and waits until it listens.
+    pub(crate) fn start(
+        iib: &Path,
+        configuration: &str,
+        directory: &Path,
+        database: &Database,
+    ) -> anyhow::Result<Self> {
+        let program = Program {
+            iib: iib.to_owned(),
+            directory: directory.to_owned(),
+        };
+        let path = directory.join("iib.toml");
+        std::fs::write(&path, configuration)
+            .with_context(|| format!("`{}` could not be written", path.display()))?;
+        if database.needs_migration() {
+            let migrated = program
+                .command(&["db", "migrate"])
+                .output()
+                .context("iib could not be run")?;
+            ensure!(
+                migrated.status.success(),
+                "the database could not be prepared: {}",
+                String::from_utf8_lossy(&migrated.stderr)
+            );
+        }
+        program.serve("127.0.0.1:0")
+    }
+
+    /// Kills it as a crash would, and starts it again at the same address, from what it left.
+    pub(crate) fn crash_and_start(&mut self) -> anyhow::Result<()> {
+        self.process.kill().context("it could not be killed")?;
+        self.process.wait().context("it cannot be waited for")?;
+        let (_, address) = self.url.split_once("://").context("its address is a URL")?;
+        let again = self.program.clone().serve(address)?;
+        // The former one is dropped, which finds nothing to kill any more.
+        *self = again;
+        Ok(())
+    }
+
+    /// The newest lines of its log that say that something went wrong, newest first.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let kept = self
+            .complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        kept.iter().cloned().collect()
     }
 
     /// The memory it holds now, in MiB.
@@ -109,4 +177,33 @@ impl Drop for Service {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The program of this checkout, built now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program to test is built by cargo"
+)]
+pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let output = Command::new(cargo)
+        .args([
+            "build",
+            "--quiet",
+            "--package=iib",
+            "--message-format=json-render-diagnostics",
+        ])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo could not be run")?;
+    ensure!(output.status.success(), "iib could not be built");
+    let text = String::from_utf8(output.stdout).context("cargo speaks no UTF-8")?;
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| {
+            let is_iib = message.get("target")?.get("name")? == "iib";
+            let program = message.get("executable")?.as_str()?;
+            is_iib.then(|| PathBuf::from(program))
+        })
+        .context("cargo named no program")
 }

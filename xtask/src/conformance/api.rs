@@ -3,14 +3,14 @@
 mod profile;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 
 use crate::conformance::api::profile::Profile;
-use crate::service::Service;
 use crate::service::database::{Choice, Database};
+use crate::service::{self, Service};
 use crate::terminal::say;
 
 #[derive(Debug, ClapArgs)]
@@ -38,7 +38,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let iib = match &args.iib {
         Some(iib) => iib.clone(),
-        None => build()?,
+        None => service::build()?,
     };
     let profiles = Profile::read_all(&args.from.join("profiles.json"))?;
     let work = tempfile::tempdir().context("a temporary directory could not be made")?;
@@ -66,35 +66,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         database.remove()?;
     }
     Ok(passed)
-}
-
-/// The program of this checkout.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program to test is built by cargo"
-)]
-fn build() -> anyhow::Result<PathBuf> {
-    let cargo = option_env!("CARGO").unwrap_or("cargo");
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package=iib",
-            "--message-format=json-render-diagnostics",
-        ])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo could not be run")?;
-    ensure!(output.status.success(), "iib could not be built");
-    let text = String::from_utf8(output.stdout).context("cargo speaks no UTF-8")?;
-    text.lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| {
-            let is_iib = message.get("target")?.get("name")? == "iib";
-            let program = message.get("executable")?.as_str()?;
-            is_iib.then(|| PathBuf::from(program))
-        })
-        .context("cargo named no program")
 }
 
 /// A run of the battery.

@@ -6,6 +6,8 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::cluster::Cluster;
+
 /// Which kind of database to use, on the command line.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Choice {
@@ -63,6 +65,11 @@ impl Database {
             address: format!("{server}/{name}"),
             on_server: Some((name, address.to_owned())),
         })
+    }
+
+    /// A new database on a server of one's own.
+    pub(crate) fn on(cluster: &Cluster, label: &str) -> anyhow::Result<Self> {
+        Self::create(&cluster.address(), label)
     }
 
     pub(crate) fn address(&self) -> &str {
