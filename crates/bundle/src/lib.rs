@@ -28,7 +28,7 @@
 //! assert_eq!(bundle.channels(), ["stable", "fast"]);
 //! ```
 //!
-//! [`Bundle::to_blob`] gives a bundle as the blob of a file-based catalog.
+//! [`Bundle::to_blob`] gives a bundle as the blob of a file-based catalog; [`ocp_versions::allows`] says into which indexes a bundle belongs.
 //!
 //! Bytes in, values out: it reads no image and no file system. It deliberately knows nothing of indexes, upgrade graphs or SQL.
 
@@ -40,6 +40,7 @@ mod fbc;
 mod images;
 mod manifests;
 mod metadata;
+pub mod ocp_versions;
 mod properties;
 mod shape;
 
