@@ -39,6 +39,7 @@ mod error;
 mod fbc;
 mod images;
 mod manifests;
+mod max_version;
 mod metadata;
 pub mod ocp_versions;
 mod properties;
@@ -48,6 +49,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use api::Api;
 pub use error::{BundleError, Problem, Warning};
+pub use max_version::MAX_OPENSHIFT_VERSION;
 pub use metadata::Dependency;
 pub use properties::Property;
 
@@ -77,6 +79,7 @@ pub struct Bundle {
     related_images: BTreeSet<String>,
     provided_apis: BTreeSet<Api>,
     required_apis: BTreeSet<Api>,
+    uses_removed_apis: bool,
     warnings: Vec<Warning>,
 }
 
@@ -117,6 +120,7 @@ impl Bundle {
             related_images: images::related(&csv, path)?,
             csv_json: manifests.csv_json(),
             objects_json: manifests.objects_json(),
+            uses_removed_apis: max_version::uses_removed_apis(manifests.objects()),
             warnings: std::mem::take(warnings),
             csv,
             metadata,
