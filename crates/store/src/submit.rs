@@ -284,6 +284,7 @@ fn waiting(request_id: i64, new: &PreparedRequest, submission: &Prepared) -> job
         lease_began: Set(None),
         lease_expires: Set(None),
         checkpoint: Set(None),
+        dispatched: Set(None),
         trace_context: Set(submission.trace_context.clone()),
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod indexes;
+pub(crate) mod rabbitmq;
 pub(crate) mod service;
 pub(crate) mod tools;
 

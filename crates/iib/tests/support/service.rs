@@ -64,6 +64,13 @@ impl Setup {
         std::fs::write(&self.config, format!("{known}\n{text}\n")).unwrap();
     }
 
+    /// Has `new` in the configuration where `old` was.
+    pub(crate) fn replace(&self, old: &str, new: &str) {
+        let known = std::fs::read_to_string(&self.config).unwrap();
+        assert!(known.contains(old), "`{old}` is not in {known}");
+        std::fs::write(&self.config, known.replace(old, new)).unwrap();
+    }
+
     /// Starts the service and waits until it listens.
     pub(crate) async fn start(&self) -> Service {
         let home = self.data.parent().unwrap_or(Path::new("/"));

@@ -16,6 +16,7 @@ use crate::body::json_object;
 use crate::caller::{Caller, require_user};
 use crate::config::ServerConfig;
 use crate::endpoint::artefacts;
+use crate::hand_over;
 use crate::router::{App, AppState};
 
 /// The endpoint that takes requests of one type.
@@ -97,7 +98,7 @@ impl Accepted {
     async fn submit(self, app: &AppState) -> Result<Vec<RequestView>, ApiError> {
         let user = self.caller.name();
         let config = app.config();
-        let requests = self
+        let requests: Vec<_> = self
             .payloads
             .into_iter()
             .map(|payload| NewRequest {
@@ -105,6 +106,7 @@ impl Accepted {
                 payload,
             })
             .collect();
+        let queues: Vec<_> = requests.iter().map(|new| new.queue.clone()).collect();
         let views = app
             .store
             .submit(Submission {
@@ -123,6 +125,7 @@ impl Accepted {
                 view.id
             );
         }
+        hand_over::or_fail(app, &config, &views, queues).await?;
         Ok(views)
     }
 }

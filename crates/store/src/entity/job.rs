@@ -25,6 +25,8 @@ pub struct Model {
     /// JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub checkpoint: Option<String>,
+    /// When a broker took the news that it waits. None: not yet, or there is no broker.
+    pub dispatched: Option<i64>,
     /// Where in a trace it was submitted, for the worker to go on from.
     #[sea_orm(column_type = "Text", nullable)]
     pub trace_context: Option<String>,

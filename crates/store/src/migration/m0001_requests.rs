@@ -139,6 +139,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(optional("checkpoint"))
+        .col(ColumnDef::new("dispatched").big_integer().null())
         .col(optional("trace_context"))
         .foreign_key(&mut of_request("job"))
         .take()
@@ -187,5 +188,13 @@ fn indexes() -> Vec<IndexCreateStatement> {
             .col("id")
             .take()
     })
+    .chain(std::iter::once(
+        Index::create()
+            .name("job_by_dispatched")
+            .table("job")
+            .col("dispatched")
+            .col("request_id")
+            .take(),
+    ))
     .collect()
 }
