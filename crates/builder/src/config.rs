@@ -18,6 +18,9 @@ pub struct BuilderConfig {
     pub binary_images: BTreeMap<Scope, BTreeMap<String, BinaryImage>>,
     /// Labels every bundle must carry, with their values.
     pub required_labels: BTreeMap<String, String>,
+    /// Where bundles without a label of OCP versions may count as made for all: beginnings of the names of indexes, and users
+    /// (`iib_no_ocp_label_allow_list`).
+    pub no_ocp_label_allow_list: Vec<String>,
     /// The time written wherever a time is written, in seconds since 1970 (`SOURCE_DATE_EPOCH`, or 0).
     pub epoch: i64,
     /// Where private directories of requests are made.
@@ -40,6 +43,7 @@ impl BuilderConfig {
             shown_registry: None,
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
+            no_ocp_label_allow_list: Vec::new(),
             epoch: 0,
             blob_cache: CacheConfig {
                 dir: work_dir.join("cache"),

@@ -313,6 +313,7 @@ pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<
         shown_registry: shown.map(|RegistryHostText(host)| host),
         binary_images: binary_images(&config.build)?,
         required_labels: config.build.required_labels.clone(),
+        no_ocp_label_allow_list: config.build.no_ocp_label_allow_list.clone(),
         epoch: registries::source_date_epoch()?,
         on_lost_arch: config.build.on_lost_arch.0,
         concurrency: config.build.concurrency,

@@ -1,24 +1,25 @@
 //! The catalog of a file-based from-index, whoever made it, and what becomes of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::fbc::Catalog;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{BlobCache, ImageRepository, Layout, Limits};
+use oci::{BlobCache, ImageName, ImageRepository, Layout, Limits};
 
 use super::change::{self, Changes};
 use super::database::{self, StoredDatabase};
 use super::delta::{self, Outcome};
-use super::facts::UnitPath;
+use super::facts::{BundleFacts, UnitFiles, UnitPath};
+use super::normalise::{self, yaml_stem};
 use super::stack::{LayerKind, Stack, StackLayer};
 use super::view::{self, CatalogView};
-use super::whole;
+use super::whole::{self, Whole};
 use crate::blocking::blocking;
 use crate::config::BuilderConfig;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 use crate::labels;
 use crate::stages::prepare::{FoundIndex, FoundKind};
 
@@ -68,10 +69,8 @@ pub(crate) async fn open_view(
 pub(crate) struct Listed {
     /// The packages that any blob names.
     pub(crate) packages: BTreeSet<String>,
-    /// The images of all bundles.
-    pub(crate) images: Vec<String>,
-    /// A file in YAML, if there is one.
-    pub(crate) yaml: Option<String>,
+    /// All bundles.
+    pub(crate) bundles: Vec<BundleFacts>,
 }
 
 /// What came of a change.
@@ -80,6 +79,65 @@ pub(crate) struct Changed {
     pub(crate) stack: Stack,
     /// How long the serve cache took to be brought up to date, if it was.
     pub(crate) serve_cache: Option<Duration>,
+}
+
+impl Changed {
+    /// The one layer of ours in an SQLite index: the database `file`.
+    pub(crate) async fn database(
+        config: &BuilderConfig,
+        file: &Path,
+        directory: &Path,
+    ) -> Result<Self, Error> {
+        let layer = database::layer(config, labels::DATABASE_PATH, file, directory).await?;
+        Ok(Self {
+            stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
+            serve_cache: None,
+        })
+    }
+}
+
+impl Changed {
+    /// The layers of a new file-based index: the catalog in `configs`, which is made if it is not there, and the hidden
+    /// database `database`, over `base_layers` layers. `origin` is the index it is made from.
+    pub(crate) async fn whole(
+        blobs: &BlobCache,
+        config: &BuilderConfig,
+        origin: &ImageName,
+        configs: PathBuf,
+        database: PathBuf,
+        directory: &Path,
+        base_layers: usize,
+    ) -> Result<Self, Error> {
+        let (settings, origin) = (config.clone(), origin_of(origin));
+        let place = directory.to_owned();
+        let whole = blocking(move || {
+            std::fs::create_dir_all(&configs).map_err(|source| Error::Io {
+                path: configs.clone(),
+                source,
+            })?;
+            whole::whole(&settings, &origin, &configs, &place, base_layers)
+        })
+        .await?;
+        let mut made = Self::kept(blobs, &whole).await;
+        let path = labels::HIDDEN_DATABASE_PATH;
+        let layer = database::layer(config, path, &database, directory).await?;
+        let layer = StackLayer::new(LayerKind::Database, &layer);
+        made.stack.set_database(layer);
+        Ok(made)
+    }
+
+    /// The layers of a whole catalog, kept for the requests that start from them.
+    async fn kept(blobs: &BlobCache, whole: &Whole) -> Self {
+        warn_unkept(blobs.adopt_layer(&whole.base).await);
+        warn_unkept(blobs.adopt_layer(&whole.cache).await);
+        Self {
+            stack: Stack(vec![
+                StackLayer::new(LayerKind::Base, &whole.base),
+                StackLayer::new(LayerKind::Cache, &whole.cache),
+            ]),
+            serve_cache: None,
+        }
+    }
 }
 
 /// What becomes of the hidden database.
@@ -94,7 +152,7 @@ impl<'run> CatalogSource<'run> {
     /// Opens the catalog of `index`. `directory` is the request's own.
     ///
     /// # Errors
-    /// [`Error::NotFileBased`] for an SQLite index, and what cannot be read.
+    /// [`ContentError::NotFileBased`] for an SQLite index, and what cannot be read.
     pub(crate) async fn open(
         blobs: &'run BlobCache,
         config: &'run BuilderConfig,
@@ -102,9 +160,9 @@ impl<'run> CatalogSource<'run> {
         directory: &'run Path,
     ) -> Result<Self, Error> {
         let FoundKind::FileBased(path) = &index.kind else {
-            return Err(Error::NotFileBased {
+            return Err(Error::from(ContentError::NotFileBased {
                 index: Box::new(index.image.name.clone()),
-            });
+            }));
         };
         let state = match Self::ours(blobs, index, path, directory).await? {
             Some(ours) => ours,
@@ -115,7 +173,7 @@ impl<'run> CatalogSource<'run> {
             config,
             index,
             directory,
-            origin: format!("the index image `{}`", index.image.name),
+            origin: origin_of(&index.image.name),
             state,
         })
     }
@@ -169,6 +227,11 @@ impl<'run> CatalogSource<'run> {
         Ok(State::Foreign { configs, database })
     }
 
+    /// The index.
+    pub(crate) fn name(&self) -> &ImageName {
+        &self.index.image.name
+    }
+
     /// The names of the packages in the hidden database; none if there is no database.
     pub(crate) async fn database_packages(&self) -> Result<BTreeSet<String>, Error> {
         let (image, epoch) = (&self.index.image, self.config.epoch);
@@ -217,6 +280,20 @@ impl<'run> CatalogSource<'run> {
         Ok(Some(to))
     }
 
+    /// Whether there is a hidden database.
+    pub(crate) fn has_database(&self) -> bool {
+        match &self.state {
+            State::Ours { database, .. } => database.is_some(),
+            State::Foreign { database, .. } => database.is_some(),
+        }
+    }
+
+    /// The refusal of what needs a hidden database.
+    pub(crate) fn no_database(&self) -> Error {
+        let index = Box::new(self.name().clone());
+        ContentError::NoHiddenDatabase { index }.into()
+    }
+
     /// Whether what the database says of the packages that do not change is in the catalog already, as we write it.
     pub(crate) fn holds_database(&self) -> bool {
         matches!(self.state, State::Ours { .. })
@@ -230,39 +307,62 @@ impl<'run> CatalogSource<'run> {
                     .units()
                     .flat_map(|(_, facts)| facts.packages.iter().cloned())
                     .collect(),
-                images: view.bundles().map(|bundle| bundle.image.clone()).collect(),
-                yaml: view
-                    .units()
-                    .flat_map(|(unit, _)| view.files(unit).into_keys())
-                    .find(|path| is_yaml(path)),
+                bundles: view.bundles().cloned().collect(),
             }),
             State::Foreign { configs, .. } => {
                 let (configs, origin) = (configs.clone(), self.origin.clone());
                 blocking(move || {
-                    let catalog =
-                        Catalog::read_tree(&configs).map_err(|source| Error::Unreadable {
+                    let catalog = Catalog::read_tree(&configs).map_err(|source| {
+                        ContentError::Unreadable {
                             origin,
                             source: Box::new(source),
-                        })?;
+                        }
+                    })?;
                     Ok(Listed {
                         packages: catalog
                             .package_names()
                             .into_iter()
                             .map(str::to_owned)
                             .collect(),
-                        images: catalog
-                            .bundles
-                            .into_iter()
-                            .map(|bundle| bundle.image)
-                            .collect(),
-                        yaml: change::files_of(&configs)?
-                            .into_keys()
-                            .find(|path| is_yaml(path)),
+                        bundles: catalog.bundles.into_iter().map(BundleFacts::from).collect(),
                     })
                 })
                 .await
             }
         }
+    }
+
+    /// Puts into `changes` what makes JSON of all files in YAML (spec workflows 3.7).
+    pub(crate) async fn normalise(&self, changes: &mut Changes) -> Result<(), Error> {
+        let to = self.directory.join("normalised");
+        let origin = self.origin.clone();
+        let normal = move |units: BTreeMap<UnitPath, UnitFiles>| {
+            let mut changes = Changes::new();
+            for (unit, files) in &units {
+                normalise::unit(&origin, unit, files, &to, &mut changes)?;
+            }
+            Ok(changes)
+        };
+        let made = match &self.state {
+            State::Ours { view, .. } => {
+                let has_yaml =
+                    |files: &UnitFiles| files.keys().any(|path| yaml_stem(path).is_some());
+                let units = view
+                    .units()
+                    .map(|(unit, _)| (unit.clone(), view.files(unit)));
+                let units: BTreeMap<_, _> = units.filter(|(_, files)| has_yaml(files)).collect();
+                if units.is_empty() {
+                    return Ok(());
+                }
+                blocking(move || normal(units)).await?
+            }
+            State::Foreign { configs, .. } => {
+                let configs = configs.clone();
+                blocking(move || normal(change::units_of(&configs)?)).await?
+            }
+        };
+        changes.extend(made);
+        Ok(())
     }
 
     /// Whether there are files of the unit `unit`.
@@ -283,7 +383,7 @@ impl<'run> CatalogSource<'run> {
         let changes = Arc::new(changes);
         let mut made = match self.delta(&changes, base_layers).await? {
             Some(made) => made,
-            None => self.rewrite(changes).await?,
+            None => self.rewrite(changes, base_layers).await?,
         };
         let file = match (database, self.state) {
             (DatabaseChange::Replace(file), _) => Some(file),
@@ -315,7 +415,9 @@ impl<'run> CatalogSource<'run> {
             let put = delta::really_put(&view, &changes)?;
             match put {
                 Some(put) if put.is_empty() => Ok(Outcome::Nothing),
-                Some(put) if has_room => delta::delta(&config, &origin, &view, &put, &directory),
+                Some(put) if has_room => {
+                    delta::delta(&config, &origin, &view, &put, &directory, base_layers)
+                }
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
@@ -339,7 +441,7 @@ impl<'run> CatalogSource<'run> {
     }
 
     /// New layers for the whole catalog with `changes` done to it, and the database as it is.
-    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Changed, Error> {
+    async fn rewrite(&self, changes: Arc<Changes>, base_layers: usize) -> Result<Changed, Error> {
         let (config, origin) = (self.config.clone(), self.origin.clone());
         let directory = self.directory.to_owned();
         let (view, configs, database) = match &self.state {
@@ -354,21 +456,18 @@ impl<'run> CatalogSource<'run> {
                 view.write(&configs)?;
             }
             change::apply(&changes, &configs)?;
-            whole::whole(&config, &origin, &configs, &directory)
+            whole::whole(&config, &origin, &configs, &directory, base_layers)
         })
         .await?;
-        warn_unkept(self.blobs.adopt_layer(&whole.base).await);
-        warn_unkept(self.blobs.adopt_layer(&whole.cache).await);
-        let mut layers = vec![
-            StackLayer::new(LayerKind::Base, &whole.base),
-            StackLayer::new(LayerKind::Cache, &whole.cache),
-        ];
-        layers.extend(database);
-        Ok(Changed {
-            stack: Stack(layers),
-            serve_cache: None,
-        })
+        let mut made = Changed::kept(self.blobs, &whole).await;
+        made.stack.0.extend(database);
+        Ok(made)
     }
+}
+
+/// The index whose catalog it is, as errors call it.
+fn origin_of(index: &ImageName) -> String {
+    format!("the index image `{index}`")
 }
 
 /// What was kept for later requests. A request does not fail because it was not: they fetch it again.
@@ -394,8 +493,4 @@ async fn local_copy(
         .await
         .map_err(read)?;
     Ok(local)
-}
-
-fn is_yaml(path: &str) -> bool {
-    [".yaml", ".yml"].iter().any(|end| path.ends_with(end))
 }

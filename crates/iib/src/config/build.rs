@@ -21,6 +21,8 @@ pub(crate) struct BuildSection {
     pub(crate) binary_images: BTreeMap<String, BTreeMap<String, String>>,
     /// Labels every bundle must carry.
     pub(crate) required_labels: BTreeMap<String, String>,
+    /// Where bundles without a label of OCP versions may count as made for all: beginnings of the names of indexes, and users.
+    pub(crate) no_ocp_label_allow_list: Vec<String>,
     /// What happens when a tag that people use has architectures that a result lacks.
     pub(crate) on_lost_arch: LossPolicyText,
     /// How many images are read, or blobs moved, at once.
@@ -38,6 +40,7 @@ impl Default for BuildSection {
             index_image_output_registry: None,
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
+            no_ocp_label_allow_list: Vec::new(),
             on_lost_arch: LossPolicyText::default(),
             concurrency: defaults.concurrency,
             cache_bytes: defaults.blob_cache.limit_bytes,
