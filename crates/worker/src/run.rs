@@ -280,12 +280,9 @@ fn log_usage(built: &Built) {
         requests = built.usage.requests,
         bytes_read = built.usage.bytes_read,
         bytes_written = built.usage.bytes_written,
-        "published `{}`: {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
-        built
-            .facts
-            .index_image_resolved
-            .as_deref()
-            .unwrap_or_default(),
+        "published `{}`, {}: {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
+        built.facts.index_image.as_deref().unwrap_or_default(),
+        built.digest,
         built.blobs.pushed,
         built.blobs.pushed_bytes,
         built.blobs.present,
