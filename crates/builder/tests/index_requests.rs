@@ -312,10 +312,10 @@ async fn bundles_are_deprecated_with_those_below_them() {
             .add(Some(from), &[next.clone(), last], &[next, old], "1")
             .await
             .unwrap();
-        assert_eq!(
-            index.bundles("1").await,
-            ["alpha.v1.1.0", "alpha.v1.2.0", "beta.v1.0.0"]
-        );
+        // A catalog made of a database leaves deprecated bundles out.
+        let all = ["alpha.v1.1.0", "alpha.v1.2.0", "beta.v1.0.0"];
+        let shown = if file_based { &all[1..] } else { &all[..] };
+        assert_eq!(index.bundles("1").await, shown);
         // Of a package whose head is deprecated nothing stays.
         let beta = index.bundle("beta", "1.0.0").await;
         index
