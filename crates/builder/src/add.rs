@@ -37,7 +37,7 @@ impl Builder {
         checkpoint: Checkpoint,
     ) -> Result<Added, Error> {
         let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let added = add(&mut run, request).await;
+        let added = Box::pin(add(&mut run, request)).await;
         run.end().await;
         added
     }

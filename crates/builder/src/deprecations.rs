@@ -25,7 +25,7 @@ impl Builder {
         checkpoint: Checkpoint,
     ) -> Result<Built, Error> {
         let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let built = deprecate(&mut run, request).await;
+        let built = Box::pin(deprecate(&mut run, request)).await;
         run.end().await;
         built
     }
@@ -63,10 +63,10 @@ async fn deprecate(run: &mut Run<'_>, request: &DeprecationsRequest) -> Result<B
     let files = UnitFiles::from([(path, CatalogFile::Here(file))]);
     let changes = Changes::from([(unit, UnitChange::Put(files))]);
     let base_layers = prepared.most_base_layers();
-    let changed = source
+    let made = source
         .change(changes, DatabaseChange::Keep, base_layers)
         .await?;
-    run.publish(&prepared, kind, changed).await
+    run.publish(&prepared, kind, made).await
 }
 
 async fn written(path: PathBuf, text: String) -> Result<PathBuf, Error> {

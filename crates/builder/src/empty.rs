@@ -8,8 +8,9 @@ use indexdb::IndexDb;
 use crate::Builder;
 use crate::blocking::blocking;
 use crate::error::{ContentError, Error};
+use crate::index_image::changed::Changed;
 use crate::index_image::database;
-use crate::index_image::source::{CatalogSource, Changed};
+use crate::index_image::source::CatalogSource;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::EmptyRequest;
 use crate::run::{Built, Run};
@@ -28,7 +29,7 @@ impl Builder {
         checkpoint: Checkpoint,
     ) -> Result<Built, Error> {
         let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let built = empty(&mut run, request).await;
+        let built = Box::pin(empty(&mut run, request)).await;
         run.end().await;
         built
     }
@@ -56,16 +57,7 @@ async fn empty(run: &mut Run<'_>, request: &EmptyRequest) -> Result<Built, Error
         IndexKind::Database => Changed::database(config, &database, directory).await?,
         IndexKind::FileBased => {
             let configs = directory.join("empty");
-            Changed::whole(
-                &run.blobs,
-                config,
-                &index.image.name,
-                configs,
-                database,
-                directory,
-                prepared.most_base_layers(),
-            )
-            .await?
+            Changed::whole(run, &prepared, configs, database).await?
         }
     };
     run.reporter

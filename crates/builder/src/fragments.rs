@@ -12,10 +12,11 @@ use crate::blocking::blocking;
 use crate::error::{ContentError, Error, Role};
 use crate::image::{FoundImage, PlatformImage};
 use crate::index_image::change::{self, Changes, UnitChange};
+use crate::index_image::changed::Changed;
 use crate::index_image::facts::{UnitFiles, UnitPath};
 use crate::index_image::hidden;
 use crate::index_image::migrate::is_safe_name;
-use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
+use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::labels;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::FragmentsRequest;
@@ -56,7 +57,7 @@ impl Builder {
         checkpoint: Checkpoint,
     ) -> Result<FragmentsAdded, Error> {
         let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let added = add_fragments(&mut run, &request.fragments).await;
+        let added = Box::pin(add_fragments(&mut run, &request.fragments)).await;
         run.end().await;
         added
     }

@@ -6,6 +6,7 @@
 //! gathered too many deltas.
 
 pub(crate) mod change;
+pub(crate) mod changed;
 pub(crate) mod database;
 pub(crate) mod delta;
 pub(crate) mod facts;

@@ -25,6 +25,7 @@ mod image;
 mod index_image;
 mod inspect;
 pub mod labels;
+mod level;
 mod live;
 mod merge;
 mod progress;
@@ -51,6 +52,7 @@ pub use inspect::{
     ArchImage, BundleEntry, CatalogSummary, ChannelEntry, ImageLayer, IndexImage, IndexSummary,
     LayerOrigin, PackageEntry,
 };
+pub use level::{MigrateLevel, ParseOpmError};
 pub use live::LiveBuilder;
 pub use merge::Merged;
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};

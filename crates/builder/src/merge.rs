@@ -13,8 +13,8 @@ use crate::Builder;
 use crate::bundles::read_bundles;
 use crate::databases;
 use crate::error::{ContentError, Error};
+use crate::index_image::changed::Changed;
 use crate::index_image::migrate;
-use crate::index_image::source::Changed;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::MergeRequest;
 use crate::run::{Built, Run};
@@ -55,7 +55,7 @@ impl Builder {
             .from_index
             .get_or_insert_with(|| request.source.clone());
         let mut run = Run::begin(self, &index, reporter, checkpoint).await?;
-        let merged = merge(&mut run, request, source).await;
+        let merged = Box::pin(merge(&mut run, request, source)).await;
         run.end().await;
         merged
     }
@@ -155,8 +155,7 @@ async fn merge(
             .join(", ");
         tracing::warn!("packages that only fragments had changed are so no longer: {names}");
     }
-    let base_layers = prepared.most_base_layers();
-    let changed = assembled(run, source, kind, file, base_layers).await?;
+    let changed = assembled(run, &prepared, kind, file).await?;
     let mut built = run.publish(&prepared, kind, changed).await?;
     // The contract has no such fields for merges.
     built.facts = built.facts.only_index_image();
@@ -216,28 +215,19 @@ fn missing_label(run: &Run<'_>, request: &MergeRequest) -> MissingLabel {
 /// The layers of the result: the database, and for a file-based index the catalog that is rendered from it.
 async fn assembled(
     run: &Run<'_>,
-    source: &FoundIndex,
+    prepared: &Prepared,
     kind: IndexKind,
     file: PathBuf,
-    base_layers: usize,
 ) -> Result<Changed, Error> {
     let (config, directory) = (&run.builder.config, run.directory());
     match kind {
         IndexKind::Database => Changed::database(config, &file, directory).await,
         IndexKind::FileBased => {
-            let name = &source.image.name;
+            let name = &prepared.index()?.image.name;
+            let level = config.migrate_level(&prepared.version);
             let configs = directory.join("merged");
-            migrate::units(name, &file, config.epoch, None, configs.clone()).await?;
-            Changed::whole(
-                &run.blobs,
-                config,
-                name,
-                configs,
-                file,
-                directory,
-                base_layers,
-            )
-            .await
+            migrate::units(name, &file, config.epoch, None, level, configs.clone()).await?;
+            Changed::whole(run, prepared, configs, file).await
         }
     }
 }

@@ -8,9 +8,10 @@ use crate::Builder;
 use crate::blocking::blocking;
 use crate::error::{ContentError, Error};
 use crate::index_image::change::{Changes, UnitChange};
+use crate::index_image::changed::Changed;
 use crate::index_image::facts::UnitPath;
 use crate::index_image::migrate::is_file_name;
-use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
+use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::index_image::{database, hidden};
 use crate::progress::{Checkpoint, Reporter};
 use crate::request::RemoveRequest;
@@ -43,7 +44,7 @@ impl Builder {
         checkpoint: Checkpoint,
     ) -> Result<Removed, Error> {
         let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let removed = remove(&mut run, request).await;
+        let removed = Box::pin(remove(&mut run, request)).await;
         run.end().await;
         removed
     }
@@ -136,6 +137,6 @@ async fn from_files(
         }
     }
     let base_layers = prepared.most_base_layers();
-    let changed = source.change(changes, database, base_layers).await?;
-    Ok((changed, removed))
+    let made = source.change(changes, database, base_layers).await?;
+    Ok((made, removed))
 }

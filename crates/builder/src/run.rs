@@ -8,8 +8,10 @@ use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Layer, Referen
 
 use crate::Builder;
 use crate::error::Error;
-use crate::index_image::source::{Changed, warn_unkept};
+use crate::index_image::changed::Changed;
+use crate::index_image::source::warn_unkept;
 use crate::index_image::stack::{LayerKind, Source};
+use crate::level::MigrateLevel;
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
@@ -29,6 +31,8 @@ pub struct Built {
     pub images: BTreeMap<Arch, Digest>,
     /// The layers above the binary image's, lowest first.
     pub layers: Vec<BuiltLayer>,
+    /// How the packages of a hidden database are shown, in a file-based index.
+    pub migrate_level: Option<MigrateLevel>,
     /// How long the serve cache took, where it was brought up to date: its indexes and its digest grow with the index.
     pub serve_cache: Option<Duration>,
     /// What tags kept of the lists they pointed to, because the result lacks it.
@@ -109,7 +113,15 @@ impl<'run> Run<'run> {
             known: self.known(),
         };
         let config = &self.builder.config;
-        prepare::prepare(&reader, config, self.index, source, self.reporter).await
+        // On the heap, as all of a request's steps: every caller would carry their size.
+        Box::pin(prepare::prepare(
+            &reader,
+            config,
+            self.index,
+            source,
+            self.reporter,
+        ))
+        .await
     }
 
     /// Tells that everything is looked up for a result of the kind `kind`, and keeps by which digests; `images` are those of
@@ -194,6 +206,7 @@ impl<'run> Run<'run> {
                     is_new: layer.is_new(),
                 })
                 .collect(),
+            migrate_level: assembled.stack.level(),
             serve_cache: changed.serve_cache,
             kept: published.kept,
             blobs: published.blobs,

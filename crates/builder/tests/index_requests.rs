@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use builder::{
     BinaryImage, Built, Checkpoint, ContentError, DeprecationsRequest, EmptyRequest, Error,
-    GraphUpdateMode, IndexRequest, IndexSummary, MergeRequest, Merged, Overwrite, RemoveRequest,
-    Removed, Scope,
+    GraphUpdateMode, IndexRequest, IndexSummary, MergeRequest, Merged, MigrateLevel, Overwrite,
+    RemoveRequest, Removed, Scope,
 };
 use oci::{ImageName, PullSpec};
 use samples::Bundle;
@@ -151,6 +151,30 @@ impl Index {
         self.world.builder.inspect(&name).await.unwrap()
     }
 
+    /// The catalog's file of a package.
+    async fn catalog(&self, tag: &str, package: &str) -> String {
+        let path = format!("/configs/{package}/catalog.json");
+        self.file(tag, &path).await.unwrap()
+    }
+
+    /// A file in the image `tag`, if it is there.
+    async fn file(&self, tag: &str, path: &str) -> Option<String> {
+        let name = ImageName::Registry(self.world.name(&format!("iib-build:{tag}")));
+        let repository = name.open(&self.world.client).await.unwrap();
+        let raw = repository.manifest(&name.reference()).await.unwrap();
+        let oci::Document::List(list) = raw.parse().unwrap() else {
+            panic!("a list")
+        };
+        let digest = &list.manifests[0].digest;
+        let (manifest, _) = self.world.image("iib-build", digest).await;
+        let to = tempfile::tempdir().unwrap();
+        let file = to.path().join("found");
+        oci::extract_file(&repository, &manifest, path, &file, &oci::Limits::index())
+            .await
+            .unwrap()
+            .map(|_| std::fs::read_to_string(file).unwrap())
+    }
+
     async fn packages(&self, tag: &str) -> Vec<String> {
         let packages = self.look(tag).await.catalog.packages;
         packages.into_iter().map(|package| package.name).collect()
@@ -225,27 +249,12 @@ async fn packages_leave_a_file_based_index_with_their_deprecations() {
 
 /// Whether deprecations of `beta` are in the image, byte for byte as the replaced service writes them.
 async fn has_deprecations(index: &Index, tag: &str) -> bool {
-    let name = ImageName::Registry(index.world.name(&format!("iib-build:{tag}")));
-    let repository = name.open(&index.world.client).await.unwrap();
-    let raw = repository.manifest(&name.reference()).await.unwrap();
-    let oci::Document::List(list) = raw.parse().unwrap() else {
-        panic!("a list")
-    };
-    let (manifest, _) = index
-        .world
-        .image("iib-build", &list.manifests[0].digest)
-        .await;
-    let to = tempfile::tempdir().unwrap();
-    let file = to.path().join("found.json");
     let path = "/configs/_operator-deprecations-content/beta/beta.json";
-    let found = oci::extract_file(&repository, &manifest, path, &file, &oci::Limits::index())
-        .await
-        .unwrap();
-    if found.is_none() {
+    let Some(found) = index.file(tag, path).await else {
         return false;
-    }
+    };
     let expected = r#"{"schema": "olm.deprecations", "package": "beta", "entries": [{"reference": {"schema": "olm.package"}, "message": "gone soon: gr\u00fcn"}]}"#;
-    assert_eq!(std::fs::read_to_string(file).unwrap(), expected);
+    assert_eq!(found, expected);
     true
 }
 
@@ -319,7 +328,7 @@ async fn bundles_are_deprecated_with_those_below_them() {
         // Of a package whose head is deprecated nothing stays.
         let beta = index.bundle("beta", "1.0.0").await;
         index
-            .add(Some("1"), &[], &[beta.clone()], "2")
+            .add(Some("1"), &[], std::slice::from_ref(&beta), "2")
             .await
             .unwrap();
         assert_eq!(index.packages("2").await, ["alpha"]);
@@ -334,11 +343,16 @@ async fn a_merge_brings_what_the_source_lacks() {
     let index = Index::file_based().await;
     let gamma = index.bundle("gamma", "1.0.0").await;
     index
-        .add(Some("sqlite"), &[gamma.clone()], &[], "more")
+        .add(Some("sqlite"), std::slice::from_ref(&gamma), &[], "more")
         .await
         .unwrap();
     index
-        .add(Some("files"), &[gamma.clone()], &[], "more-files")
+        .add(
+            Some("files"),
+            std::slice::from_ref(&gamma),
+            &[],
+            "more-files",
+        )
         .await
         .unwrap();
     for (source, target, tag) in [
@@ -350,7 +364,7 @@ async fn a_merge_brings_what_the_source_lacks() {
             .merge(&index.merging(source, Some(target), tag))
             .await
             .unwrap();
-        assert_eq!(merged.added, [gamma.clone()], "{tag}");
+        assert_eq!(merged.added, std::slice::from_ref(&gamma), "{tag}");
         assert_eq!(merged.deprecated, Vec::<String>::new(), "{tag}");
         assert_eq!(
             index.packages(tag).await,
@@ -384,7 +398,7 @@ async fn a_merge_deprecates_what_is_asked_for_and_what_is_not_for_the_version() 
     let index = Index::start().await;
     let gamma = index.bundle("gamma", "1.0.0").await;
     index
-        .add(Some("sqlite"), &[gamma.clone()], &[], "more")
+        .add(Some("sqlite"), std::slice::from_ref(&gamma), &[], "more")
         .await
         .unwrap();
     let mut request = index.merging("sqlite", Some("more"), "1");
@@ -416,6 +430,49 @@ async fn a_merge_overwrites_its_target_alone() {
     let target = index.world.digest("iib-build", "more").await;
     assert_eq!(target, Some(merged.built.digest.to_string()));
     assert_eq!(index.world.digest("iib-build", "sqlite").await, source);
+}
+
+#[tokio::test]
+async fn the_database_is_shown_as_the_configured_release_does() {
+    let index = Index::file_based().await;
+    let mut config = index.world.builder.config().clone();
+    config
+        .migrate_levels
+        .insert(VERSION.to_owned(), MigrateLevel::BundleObjects);
+    let older = index.world.builder.clone().with_config(config);
+    let remove = |from: &str, package: &str, tag: &str| RemoveRequest {
+        packages: names(&[package]),
+        index: index.request(Some(from), tag),
+    };
+    let (observer, start) = (Observer::default(), Checkpoint::default());
+    let first = older
+        .remove(&remove("files", "none", "1"), &observer, start.clone())
+        .await
+        .unwrap();
+    // A change of what is configured shows all packages anew, touched or not.
+    assert_eq!(
+        first.built.migrate_level,
+        Some(MigrateLevel::CsvMetadata),
+        "nothing was rendered"
+    );
+    let gamma = index.bundle("gamma", "1.0.0").await;
+    let mut request = index.world.request(gamma, "2");
+    request.index = index.request(Some("files"), "2");
+    let added = older.add(&request, &observer, start.clone()).await.unwrap();
+    assert_eq!(added.built.migrate_level, Some(MigrateLevel::BundleObjects));
+    for package in ["alpha", "beta", "gamma"] {
+        let text = index.catalog("2", package).await;
+        assert!(text.contains("olm.bundle.object"), "{text}");
+        assert!(!text.contains("olm.csv.metadata"), "{text}");
+    }
+    let kept = older
+        .remove(&remove("2", "gamma", "3"), &observer, start)
+        .await
+        .unwrap();
+    assert_eq!(kept.built.migrate_level, Some(MigrateLevel::BundleObjects));
+    index.remove("2", &["gamma"], "4").await.unwrap();
+    let text = index.catalog("4", "alpha").await;
+    assert!(text.contains("olm.csv.metadata"), "{text}");
 }
 
 #[tokio::test]

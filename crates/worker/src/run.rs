@@ -276,6 +276,9 @@ fn checkpoint_of(job: &Job) -> Checkpoint {
 
 /// Says what a published image took.
 fn log_usage(built: &Built) {
+    if let Some(level) = built.migrate_level {
+        tracing::info!("packages of the database are shown with {level}");
+    }
     tracing::info!(
         requests = built.usage.requests,
         bytes_read = built.usage.bytes_read,

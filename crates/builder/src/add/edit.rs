@@ -11,8 +11,9 @@ use crate::databases;
 use crate::error::{ContentError, Error};
 use crate::image::label;
 use crate::index_image::change::{Changes, UnitChange};
+use crate::index_image::changed::Changed;
 use crate::index_image::facts::UnitPath;
-use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
+use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::index_image::{database, migrate};
 use crate::labels;
 use crate::progress::{Facts, Phase};
@@ -135,7 +136,7 @@ async fn file_based(
         .map(|bundle| bundle.package().to_owned())
         .chain(leaving.iter().cloned())
         .collect();
-    let is_changed = !(read.is_empty() && deprecated.is_empty());
+    let is_changed = !(read.is_empty() && deprecated.is_empty() && source.holds_database());
     add(run, asked, &file, read).await?;
     deprecate(run, &file, &deprecated).await?;
     // By version, an add changes what the database keeps of bundles in other packages too.
@@ -145,6 +146,7 @@ async fn file_based(
         &file,
         config.epoch,
         is_local.then_some(touched),
+        source.level(),
         directory.join("rendered"),
     )
     .await?;

@@ -39,7 +39,8 @@ pub(crate) async fn remove_packages(
     .await?;
     if !source.holds_database() {
         let to = run.directory().join("rendered");
-        let rendered = migrate::units(source.name(), &file, epoch, None, to).await?;
+        let rendered =
+            migrate::units(source.name(), &file, epoch, None, source.level(), to).await?;
         let put = |(unit, files)| (unit, UnitChange::Put(files));
         changes.extend(rendered.into_iter().map(put));
     }

@@ -13,13 +13,15 @@ use super::PROFILE;
 use super::facts::{CatalogFile, UnitFiles, UnitPath};
 use crate::blocking::blocking;
 use crate::error::{ContentError, Error};
+use crate::level::MigrateLevel;
 
-/// Renders the packages of the database `file`, all or only those in `packages`, one unit each, into the directory `to`.
+/// Renders the packages of the database `file`, all or only those in `packages`, one unit each, as `level` says, into the directory `to`.
 pub(crate) async fn units(
     index: &ImageName,
     file: &std::path::Path,
     epoch: i64,
     packages: Option<BTreeSet<String>>,
+    level: MigrateLevel,
     to: PathBuf,
 ) -> Result<BTreeMap<UnitPath, UnitFiles>, Error> {
     let (index, file) = (index.clone(), file.to_owned());
@@ -36,9 +38,11 @@ pub(crate) async fn units(
             .catalog_of(packages.as_ref())
             .map_err(|source| refused(Box::new(source).into()))?;
         catalog.arrange();
-        catalog
-            .embed_csv_metadata()
-            .map_err(|source: CatalogError| refused(Box::new(source).into()))?;
+        if level == MigrateLevel::CsvMetadata {
+            catalog
+                .embed_csv_metadata()
+                .map_err(|source: CatalogError| refused(Box::new(source).into()))?;
+        }
         let written: Vec<Result<(UnitPath, UnitFiles), Error>> = catalog
             .migrated(PROFILE)
             .par_iter()

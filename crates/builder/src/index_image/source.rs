@@ -3,24 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use catalog::fbc::Catalog;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{BlobCache, ImageName, ImageRepository, Layout, Limits};
 
 use super::change::{self, Changes};
+use super::changed::Changed;
 use super::database::{self, StoredDatabase};
 use super::delta::{self, Outcome};
 use super::facts::{BundleFacts, UnitFiles, UnitPath};
 use super::normalise::{self, yaml_stem};
 use super::stack::{LayerKind, Stack, StackLayer};
 use super::view::{self, CatalogView};
-use super::whole::{self, Whole};
+use super::whole;
 use crate::blocking::blocking;
 use crate::config::BuilderConfig;
 use crate::error::{ContentError, Error};
 use crate::labels;
+use crate::level::MigrateLevel;
 use crate::stages::prepare::{FoundIndex, FoundKind};
 
 /// The catalog of a file-based index.
@@ -30,6 +31,8 @@ pub(crate) struct CatalogSource<'run> {
     index: &'run FoundIndex,
     directory: &'run Path,
     origin: String,
+    /// How its packages of the database are shown from now on.
+    level: MigrateLevel,
     state: State,
 }
 
@@ -73,73 +76,6 @@ pub(crate) struct Listed {
     pub(crate) bundles: Vec<BundleFacts>,
 }
 
-/// What came of a change.
-pub(crate) struct Changed {
-    /// The layers of ours in the new image.
-    pub(crate) stack: Stack,
-    /// How long the serve cache took to be brought up to date, if it was.
-    pub(crate) serve_cache: Option<Duration>,
-}
-
-impl Changed {
-    /// The one layer of ours in an SQLite index: the database `file`.
-    pub(crate) async fn database(
-        config: &BuilderConfig,
-        file: &Path,
-        directory: &Path,
-    ) -> Result<Self, Error> {
-        let layer = database::layer(config, labels::DATABASE_PATH, file, directory).await?;
-        Ok(Self {
-            stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
-            serve_cache: None,
-        })
-    }
-}
-
-impl Changed {
-    /// The layers of a new file-based index: the catalog in `configs`, which is made if it is not there, and the hidden
-    /// database `database`, over `base_layers` layers. `origin` is the index it is made from.
-    pub(crate) async fn whole(
-        blobs: &BlobCache,
-        config: &BuilderConfig,
-        origin: &ImageName,
-        configs: PathBuf,
-        database: PathBuf,
-        directory: &Path,
-        base_layers: usize,
-    ) -> Result<Self, Error> {
-        let (settings, origin) = (config.clone(), origin_of(origin));
-        let place = directory.to_owned();
-        let whole = blocking(move || {
-            std::fs::create_dir_all(&configs).map_err(|source| Error::Io {
-                path: configs.clone(),
-                source,
-            })?;
-            whole::whole(&settings, &origin, &configs, &place, base_layers)
-        })
-        .await?;
-        let mut made = Self::kept(blobs, &whole).await;
-        let path = labels::HIDDEN_DATABASE_PATH;
-        let layer = database::layer(config, path, &database, directory).await?;
-        let layer = StackLayer::new(LayerKind::Database, &layer);
-        made.stack.set_database(layer);
-        Ok(made)
-    }
-
-    /// The layers of a whole catalog, kept for the requests that start from them.
-    async fn kept(blobs: &BlobCache, whole: &Whole) -> Self {
-        warn_unkept(blobs.adopt_layer(&whole.base).await);
-        warn_unkept(blobs.adopt_layer(&whole.cache).await);
-        Self {
-            stack: Stack(vec![
-                StackLayer::new(LayerKind::Base, &whole.base),
-                StackLayer::new(LayerKind::Cache, &whole.cache),
-            ]),
-            serve_cache: None,
-        }
-    }
-}
-
 /// What becomes of the hidden database.
 pub(crate) enum DatabaseChange {
     /// It stays as it is, or absent.
@@ -164,6 +100,7 @@ impl<'run> CatalogSource<'run> {
                 index: Box::new(index.image.name.clone()),
             }));
         };
+        let level = config.migrate_level(&index.version);
         let state = match Self::ours(blobs, index, path, directory).await? {
             Some(ours) => ours,
             None => Self::foreign(config, index, path, directory).await?,
@@ -174,6 +111,7 @@ impl<'run> CatalogSource<'run> {
             index,
             directory,
             origin: origin_of(&index.image.name),
+            level,
             state,
         })
     }
@@ -225,6 +163,11 @@ impl<'run> CatalogSource<'run> {
             .map_err(|source| image.read(source))?
             .map(|_| file);
         Ok(State::Foreign { configs, database })
+    }
+
+    /// How packages of the database are to be rendered.
+    pub(crate) fn level(&self) -> MigrateLevel {
+        self.level
     }
 
     /// The index.
@@ -296,7 +239,10 @@ impl<'run> CatalogSource<'run> {
 
     /// Whether what the database says of the packages that do not change is in the catalog already, as we write it.
     pub(crate) fn holds_database(&self) -> bool {
-        matches!(self.state, State::Ours { .. })
+        match &self.state {
+            State::Ours { stack, .. } => stack.level() == Some(self.level),
+            State::Foreign { .. } => false,
+        }
     }
 
     /// What is in the catalog, without the contents.
@@ -381,9 +327,16 @@ impl<'run> CatalogSource<'run> {
         base_layers: usize,
     ) -> Result<Changed, Error> {
         let changes = Arc::new(changes);
-        let mut made = match self.delta(&changes, base_layers).await? {
+        let level = match &self.state {
+            // The packages of the database are as they were.
+            State::Ours { stack, .. } if matches!(database, DatabaseChange::Keep) => {
+                stack.level().unwrap_or(self.level)
+            }
+            State::Ours { .. } | State::Foreign { .. } => self.level,
+        };
+        let mut made = match self.delta(&changes, level, base_layers).await? {
             Some(made) => made,
-            None => self.rewrite(changes, base_layers).await?,
+            None => self.rewrite(changes, level, base_layers).await?,
         };
         let file = match (database, self.state) {
             (DatabaseChange::Replace(file), _) => Some(file),
@@ -403,12 +356,14 @@ impl<'run> CatalogSource<'run> {
     async fn delta(
         &self,
         changes: &Arc<Changes>,
+        level: MigrateLevel,
         base_layers: usize,
     ) -> Result<Option<Changed>, Error> {
         let State::Ours { stack, view, .. } = &self.state else {
             return Ok(None);
         };
-        let has_room = stack.has_room(base_layers);
+        // A base says how all packages of the database are shown.
+        let has_room = stack.has_room(base_layers) && stack.level() == Some(level);
         let (config, directory) = (self.config.clone(), self.directory.to_owned());
         let (origin, view, changes) = (self.origin.clone(), view.clone(), changes.clone());
         let outcome = blocking(move || {
@@ -441,7 +396,12 @@ impl<'run> CatalogSource<'run> {
     }
 
     /// New layers for the whole catalog with `changes` done to it, and the database as it is.
-    async fn rewrite(&self, changes: Arc<Changes>, base_layers: usize) -> Result<Changed, Error> {
+    async fn rewrite(
+        &self,
+        changes: Arc<Changes>,
+        level: MigrateLevel,
+        base_layers: usize,
+    ) -> Result<Changed, Error> {
         let (config, origin) = (self.config.clone(), self.origin.clone());
         let directory = self.directory.to_owned();
         let (view, configs, database) = match &self.state {
@@ -459,14 +419,14 @@ impl<'run> CatalogSource<'run> {
             whole::whole(&config, &origin, &configs, &directory, base_layers)
         })
         .await?;
-        let mut made = Changed::kept(self.blobs, &whole).await;
+        let mut made = Changed::kept(self.blobs, level, &whole).await;
         made.stack.0.extend(database);
         Ok(made)
     }
 }
 
 /// The index whose catalog it is, as errors call it.
-fn origin_of(index: &ImageName) -> String {
+pub(super) fn origin_of(index: &ImageName) -> String {
     format!("the index image `{index}`")
 }
 

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn image(repository: &str, number: u8) -> String {
-        format!("registry.test/{repository}@{}", Digest::of(&[number]))
+        format!("registry.test/{repository}@{}", Digest::of([number]))
     }
 
     fn member(repository: &str, number: u8, name: &str) -> Member {

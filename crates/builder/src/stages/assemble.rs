@@ -132,7 +132,7 @@ fn image_config(
         image.rootfs.diff_ids.push(layer.diff_id.clone());
         image.history.push(History {
             created: Some(created.clone()),
-            created_by: Some(layer.kind.mark()),
+            created_by: Some(layer.mark()),
             ..History::default()
         });
     }

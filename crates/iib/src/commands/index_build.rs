@@ -6,8 +6,8 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use builder::{
-    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, Output, OutputRepository,
-    Overwrite, OverwriteToken, Phase, Reporter, Stopped,
+    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, MigrateLevel, Output,
+    OutputRepository, Overwrite, OverwriteToken, Phase, Reporter, Stopped,
 };
 use indicatif::ProgressBar;
 use oci::{Format, ImageName, Reference, Tag};
@@ -239,6 +239,10 @@ fn to_json(built: &Built) -> Map<String, Value> {
         ("images", json!(images)),
         ("kept", json!(kept)),
         ("layers", json!(layers)),
+        (
+            "migrate_level",
+            json!(built.migrate_level.map(MigrateLevel::as_str)),
+        ),
         (
             "serve_cache_seconds",
             json!(built.serve_cache.map(|time| time.as_secs_f64())),

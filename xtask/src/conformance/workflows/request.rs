@@ -46,6 +46,10 @@ pub(super) struct Made {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the parameters of the contract"
+)]
 struct Args {
     request_id: u64,
     #[serde(default)]
@@ -89,6 +93,10 @@ struct Args {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are named as in the recordings"
+)]
 struct Settings {
     #[serde(default)]
     iib_required_labels: BTreeMap<String, String>,
