@@ -8,7 +8,7 @@
 //! - [`Broker`]: the connection that is kept; [`Broker::hand_over`] tells the broker of jobs, within a time;
 //! - [`Topology`]: the queues and how they are declared: quorum queues with a delivery limit and one queue of dead letters, queues of serial requests with one
 //!   consumer at a time;
-//! - [`dispatch`]: tells the broker of what the store says it was not told of, for as long as that takes;
+//! - [`dispatch()`]: tells the broker of what the store says it was not told of, for as long as that takes;
 //! - [`Inbox`]: what a worker process hears; each [`Hint`] is acknowledged when its job has ended;
 //! - [`DeadLetters`]: what was delivered too often, or could not be read.
 //!

@@ -123,9 +123,14 @@ impl Service {
 
     /// Submits an add and gives the request's id.
     pub(crate) async fn add(&self, payload: &Value) -> i64 {
+        self.submit("add", payload).await
+    }
+
+    /// Submits a request of the type that `builds/<path>` is for, and gives its id.
+    pub(crate) async fn submit(&self, path: &str, payload: &Value) -> i64 {
         let answer = self
             .http
-            .post(self.url("builds/add"))
+            .post(self.url(&format!("builds/{path}")))
             .json(payload)
             .send()
             .await
