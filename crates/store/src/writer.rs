@@ -18,7 +18,7 @@ use crate::error::{During as _, Error};
 use crate::images::KnownImages;
 use crate::outbox;
 use crate::sealing::SealingKey;
-use crate::submit::{Prepared, accept};
+use crate::submit::{Prepared, Submitted, accept};
 
 /// How many changes may wait; further callers wait for room.
 const WAITING: usize = 1024;
@@ -118,7 +118,7 @@ impl Writer {
     }
 
     /// Writes requests; those of several callers share their statements.
-    pub(crate) async fn submit(&self, prepared: Prepared) -> Result<Vec<api::RequestView>, Error> {
+    pub(crate) async fn submit(&self, prepared: Prepared) -> Result<Submitted, Error> {
         self.hand_in(prepared, |part| Task::Submit(Box::new(part)))
             .await
     }
@@ -159,7 +159,7 @@ impl<W, T> Part<W, T> {
 }
 
 enum Task {
-    Submit(Box<Part<Prepared, Vec<api::RequestView>>>),
+    Submit(Box<Part<Prepared, Submitted>>),
     Other(Box<dyn Work>),
 }
 
@@ -344,8 +344,8 @@ impl Writing {
         if !submits.is_empty() {
             let prepared: Vec<_> = submits.iter().map(|part| &part.work).collect();
             let accepted = accept(scope, &prepared).await?;
-            for (part, views) in submits.into_iter().zip(accepted) {
-                part.outcome = Some(Ok(views));
+            for (part, outcome) in submits.into_iter().zip(accepted) {
+                part.outcome = Some(outcome);
             }
         }
         for work in others {

@@ -25,6 +25,8 @@ pub struct Model {
     /// JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub checkpoint: Option<String>,
+    /// The fingerprint of what was submitted, of its first request; none where nothing is one with others in flight.
+    pub submission: Option<Vec<u8>>,
     /// Where in a trace it was submitted, for the worker to go on from.
     #[sea_orm(column_type = "Text", nullable)]
     pub trace_context: Option<String>,

@@ -1,4 +1,4 @@
-//! Requests with batches, images, jobs, secrets and outgoing messages.
+//! Requests with batches, images, jobs, secrets, keys of submits and outgoing messages.
 //!
 //! Names are spelled out rather than taken from the entities, which move on while this file stays.
 
@@ -33,6 +33,7 @@ impl MigrationTrait for Migration {
             request(backend),
             job(),
             secret(),
+            submit_key(),
             outbox(),
         ] {
             manager.create_table(table).await?;
@@ -59,6 +60,10 @@ fn small(name: &'static str) -> ColumnDef {
 
 fn text(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).text().not_null().take()
+}
+
+fn bytes(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).binary().not_null().take()
 }
 
 fn optional(name: &'static str) -> ColumnDef {
@@ -139,6 +144,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(optional("checkpoint"))
+        .col(ColumnDef::new("submission").binary().null())
         .col(optional("trace_context"))
         .foreign_key(&mut of_request("job"))
         .take()
@@ -149,9 +155,21 @@ fn secret() -> TableCreateStatement {
         .table("secret")
         .col(number("request_id"))
         .col(text("name"))
-        .col(ColumnDef::new("sealed").binary().not_null())
+        .col(bytes("sealed"))
         .primary_key(Index::create().col("request_id").col("name"))
         .foreign_key(&mut of_request("secret"))
+        .take()
+}
+
+fn submit_key() -> TableCreateStatement {
+    Table::create()
+        .table("submit_key")
+        .col(bytes("key").primary_key())
+        .col(bytes("submission"))
+        .col(number("request_id"))
+        .col(small("requests"))
+        .col(number("expires"))
+        .foreign_key(&mut of_request("submit_key"))
         .take()
 }
 
@@ -168,8 +186,23 @@ fn outbox() -> TableCreateStatement {
         .take()
 }
 
-/// One index per filter of a list, each with the id behind it, as lists are ordered by id.
 fn indexes() -> Vec<IndexCreateStatement> {
+    let lookups = [("job", "submission"), ("submit_key", "expires")];
+    lookups
+        .into_iter()
+        .map(|(table, column)| {
+            Index::create()
+                .name(format!("{table}_by_{column}"))
+                .table(table)
+                .col(column)
+                .take()
+        })
+        .chain(filters())
+        .collect()
+}
+
+/// One index per filter of a list, each with the id behind it, as lists are ordered by id.
+fn filters() -> impl Iterator<Item = IndexCreateStatement> {
     [
         "batch_id",
         "request_type",
@@ -187,5 +220,4 @@ fn indexes() -> Vec<IndexCreateStatement> {
             .col("id")
             .take()
     })
-    .collect()
 }

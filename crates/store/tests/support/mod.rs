@@ -262,7 +262,14 @@ impl Fixture {
         let mut found = 0;
         let bytes = hex(text);
         for table in [
-            "batch", "counter", "image", "job", "outbox", "request", "secret",
+            "batch",
+            "counter",
+            "image",
+            "job",
+            "outbox",
+            "request",
+            "secret",
+            "submit_key",
         ] {
             let sql = format!(
                 "SELECT count(*) FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{bytes}%'"
