@@ -55,7 +55,7 @@ pub use announce::{Announcer, BatchRequest, BatchView, Message};
 pub use api::{Payload, RequestView, ResultFields, State};
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
 pub use error::Error;
-pub use filter::{Form, ListFilter, Listing, Page};
+pub use filter::{Form, ListFilter, Listing, Page, Stretch};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};
 pub use load::QueueLoad;
 pub use open::{Migrated, Store, migrate_database};
