@@ -49,6 +49,7 @@ mod share;
 mod submit;
 mod text;
 mod waiting;
+mod watch;
 mod writer;
 
 pub use announce::{Announcer, BatchRequest, BatchView, Message};

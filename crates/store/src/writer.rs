@@ -19,6 +19,7 @@ use crate::images::KnownImages;
 use crate::outbox;
 use crate::sealing::SealingKey;
 use crate::submit::{Prepared, Submitted, accept};
+use crate::watch::Watched;
 
 /// How many changes may wait; further callers wait for room.
 const WAITING: usize = 1024;
@@ -44,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) submitted: Arc<Notify>,
     /// Told when there are messages to send.
     pub(crate) to_send: Arc<Notify>,
+    /// Told when jobs may have been taken from their workers.
+    pub(crate) watched: Arc<Watched>,
 }
 
 /// What a change works with.
@@ -60,6 +63,7 @@ struct Effects {
     jobs: usize,
     messages: Vec<Message>,
     images: Vec<String>,
+    takes_jobs: bool,
 }
 
 impl Scope<'_> {
@@ -70,6 +74,11 @@ impl Scope<'_> {
     /// So many more jobs can be claimed.
     pub(crate) fn will_wake(&self, jobs: usize) {
         self.effects().jobs += jobs;
+    }
+
+    /// A job is taken from the worker who may hold it.
+    pub(crate) fn will_take_job(&self) {
+        self.effects().takes_jobs = true;
     }
 
     /// The messages are written with the changes. To be called last by a change, when nothing can refuse it any more.
@@ -324,6 +333,9 @@ impl Writing {
         self.context.known_images.remember(effects.images);
         for _ in 0..effects.jobs {
             self.context.submitted.notify_one();
+        }
+        if effects.takes_jobs {
+            self.context.watched.look();
         }
         if has_messages {
             self.context.to_send.notify_one();
