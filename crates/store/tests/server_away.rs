@@ -29,7 +29,7 @@ impl Cluster {
     /// None when the server's programs are not installed, which is an error in CI.
     fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            support::skip("no PostgreSQL programs below /usr/lib/postgresql");
+            support::scratch::skip("no PostgreSQL programs below /usr/lib/postgresql");
             return None;
         };
         let directory = tempfile::Builder::new()
