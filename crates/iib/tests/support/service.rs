@@ -64,6 +64,35 @@ impl Setup {
         std::fs::write(&self.config, format!("{known}\n{text}\n")).unwrap();
     }
 
+    /// Has `new` in the configuration where `old` was.
+    pub(crate) fn replace(&self, old: &str, new: &str) {
+        let known = std::fs::read_to_string(&self.config).unwrap();
+        assert!(known.contains(old), "`{old}` is not in {known}");
+        std::fs::write(&self.config, known.replace(old, new)).unwrap();
+    }
+
+    /// Another process with the same configuration and sealing key, in a data directory of its own.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let data = self.data.with_file_name(name);
+        let config = data.with_extension("toml");
+        std::fs::copy(&self.config, &config).unwrap();
+        std::fs::create_dir(&data).unwrap();
+        std::fs::copy(self.data.join("sealing.key"), data.join("sealing.key")).unwrap();
+        Self {
+            data,
+            config,
+            environment: self.environment.clone(),
+        }
+    }
+
+    /// Makes the schema of the configured database.
+    pub(crate) async fn migrate(&self, world: &World) {
+        let (config, data) = (self.config.to_str(), self.data.to_str());
+        let places = ["--config", config.unwrap(), "--data-dir", data.unwrap()];
+        let migrated = world.iib(&[&["db", "migrate"][..], &places].concat()).await;
+        migrated.ok();
+    }
+
     /// Starts the service and waits until it listens.
     pub(crate) async fn start(&self) -> Service {
         let home = self.data.parent().unwrap_or(Path::new("/"));
@@ -116,17 +145,18 @@ impl Service {
 
     /// Submits an add and gives the request's id.
     pub(crate) async fn add(&self, payload: &Value) -> i64 {
-        let answer = self
-            .http
-            .post(self.url("builds/add"))
-            .json(payload)
-            .send()
-            .await
-            .unwrap();
+        let body = self.post("builds/add", payload).await;
+        body["id"].as_i64().unwrap()
+    }
+
+    /// Sends JSON, and gives the answer to what was done.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let call = self.http.post(self.url(path)).json(body);
+        let answer = call.send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
-        assert_eq!(status, StatusCode::CREATED, "{body}");
-        body["id"].as_i64().unwrap()
+        assert!(status.is_success(), "{status} {body}");
+        body
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
