@@ -11,4 +11,10 @@ fuzz_target!(|input: &[u8]| {
     if let Ok(catalog) = catalog::fbc::read(input) {
         fuzz::check_catalog_of_file(&catalog);
     }
+    if let Ok(text) = std::str::from_utf8(input)
+        && let Ok(document) = catalog::ordered::from_json(text)
+    {
+        let text = catalog::ordered::to_text(&document);
+        assert_eq!(catalog::ordered::from_json(&text), Ok(document));
+    }
 });

@@ -19,4 +19,11 @@ fuzz_target!(|input: &[u8]| {
             catalog::yaml::parse(yaml.as_bytes()).expect("YAML that was written is read");
         }
     }
+    for document in catalog::ordered::documents(input).unwrap_or_default() {
+        let text = catalog::ordered::to_text(&document);
+        // Infinities and what aliases nest too deeply are no JSON.
+        if let Ok(again) = catalog::ordered::from_json(&text) {
+            assert_eq!(again, document);
+        }
+    }
 });

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use bundle::ocp_versions::{self, MissingLabel};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &str| {
@@ -21,6 +22,12 @@ fuzz_target!(|input: &str| {
         && let Ok(version) = version.parse()
     {
         range.contains(&version);
+    }
+    if let Some((label, version)) = input.split_once('\n')
+        && let Ok(index) = version.parse()
+    {
+        ocp_versions::allows(label, &index, MissingLabel::Refused);
+        assert!(ocp_versions::allows("", &index, MissingLabel::Allowed));
     }
     if let Some((left, right)) = input.split_once('\n')
         && let (Ok(left), Ok(right)) = (left.parse(), right.parse::<catalog::Version>())

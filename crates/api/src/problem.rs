@@ -89,6 +89,8 @@ problem_codes! {
     TooManyRequests = "too-many-requests", 429, "Too many requests";
     /// A fault of the service; its log has the details under the id in `instance`.
     Internal = "internal", 500, "The service failed";
+    /// The request was recorded and has failed, because the queue of the workers cannot be reached.
+    QueueUnreachable = "queue-unreachable", 500, "The queue cannot be reached";
     /// The service cannot do it now; it may later.
     Unavailable = "unavailable", 503, "The service cannot do this now";
     /// The request took too long and was given up.
@@ -203,6 +205,7 @@ mod tests {
                 "415 unsupported-media-type",
                 "429 too-many-requests",
                 "500 internal",
+                "500 queue-unreachable",
                 "503 unavailable",
                 "503 timed-out",
             ]

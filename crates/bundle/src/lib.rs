@@ -28,7 +28,7 @@
 //! assert_eq!(bundle.channels(), ["stable", "fast"]);
 //! ```
 //!
-//! [`Bundle::to_blob`] gives a bundle as the blob of a file-based catalog.
+//! [`Bundle::to_blob`] gives a bundle as the blob of a file-based catalog; [`ocp_versions::allows`] says into which indexes a bundle belongs.
 //!
 //! Bytes in, values out: it reads no image and no file system. It deliberately knows nothing of indexes, upgrade graphs or SQL.
 
@@ -39,7 +39,9 @@ mod error;
 mod fbc;
 mod images;
 mod manifests;
+mod max_version;
 mod metadata;
+pub mod ocp_versions;
 mod properties;
 mod shape;
 
@@ -47,6 +49,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use api::Api;
 pub use error::{BundleError, Problem, Warning};
+pub use max_version::MAX_OPENSHIFT_VERSION;
 pub use metadata::Dependency;
 pub use properties::Property;
 
@@ -76,6 +79,7 @@ pub struct Bundle {
     related_images: BTreeSet<String>,
     provided_apis: BTreeSet<Api>,
     required_apis: BTreeSet<Api>,
+    uses_removed_apis: bool,
     warnings: Vec<Warning>,
 }
 
@@ -116,6 +120,7 @@ impl Bundle {
             related_images: images::related(&csv, path)?,
             csv_json: manifests.csv_json(),
             objects_json: manifests.objects_json(),
+            uses_removed_apis: max_version::uses_removed_apis(manifests.objects()),
             warnings: std::mem::take(warnings),
             csv,
             metadata,

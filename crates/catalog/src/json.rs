@@ -20,7 +20,7 @@ pub(crate) use indent::{indent, line};
 pub(crate) use normal::Normal;
 pub use number::Number;
 pub use parse::{JsonError, parse};
-pub(crate) use parse::{Numbers, next, next_normal};
+pub(crate) use parse::{Numbers, Reader, next, next_normal};
 pub use quoted::lossy;
 pub(crate) use quoted::push_lossy;
 pub(crate) use scan::{run_of, run_until};

@@ -7,6 +7,7 @@
 //! The types to know:
 //! - [`Document`]: the first document of a manifest file, read as YAML or JSON just as the reference tools decide;
 //! - [`json::Value`]: what it says; printed with [`json::to_text`] it is canonical JSON;
+//! - [`ordered::Node`]: a document in its own order, for JSON as the replaced service writes it;
 //! - [`Version`]: a strict semantic version in the order that decides channel heads;
 //! - [`fbc::Catalog`]: a file-based catalog, read from a directory, validated and written;
 //! - [`graph::select`]: the upgrade graph of a package, drawn as Mermaid, DOT or SVG;
@@ -33,6 +34,7 @@ mod document;
 pub mod fbc;
 pub mod graph;
 pub mod json;
+pub mod ordered;
 mod profile;
 mod version;
 pub mod yaml;

@@ -9,6 +9,7 @@ mod expansion;
 mod indent;
 mod normal;
 mod scalar;
+mod value;
 mod write;
 
 use std::collections::BTreeSet;
@@ -17,8 +18,10 @@ use granit_parser::ScanError;
 
 use crate::json::Value;
 
+pub(crate) use compose::Tree;
 pub use expansion::Expansion;
 pub(crate) use normal::normal;
+pub(crate) use scalar::{PREFIX, days_in};
 pub use write::write;
 
 use breaks::Breaks;
@@ -93,6 +96,24 @@ pub fn parse(bytes: &[u8]) -> Result<Value, YamlError> {
 /// # Errors
 /// Those of [`parse`].
 pub(crate) fn parse_within(bytes: &[u8], expansion: &Expansion) -> Result<Value, YamlError> {
+    let first = compose(bytes, expansion, 1)?.pop();
+    Ok(first.unwrap_or(Value::Null))
+}
+
+/// All documents of a YAML text, composed to trees of one's own; anchors belong to the document they are in.
+///
+/// # Errors
+/// Those of [`parse`], for any of the documents.
+pub(crate) fn documents<T: Tree>(bytes: &[u8], expansion: &Expansion) -> Result<Vec<T>, YamlError> {
+    compose(bytes, expansion, usize::MAX)
+}
+
+/// Composes up to so many documents of a text, with what the parser of a later standard does not read made readable to it.
+fn compose<T: Tree>(
+    bytes: &[u8],
+    expansion: &Expansion,
+    limit: usize,
+) -> Result<Vec<T>, YamlError> {
     let text = std::str::from_utf8(bytes).map_err(|error| YamlError::Encoding {
         line: bytes[..error.valid_up_to()]
             .split(|byte| *byte == b'\n')
@@ -104,15 +125,15 @@ pub(crate) fn parse_within(bytes: &[u8], expansion: &Expansion) -> Result<Value,
         Some((text, breaks)) => (text.as_str(), Some(breaks)),
         None => (text, None),
     };
-    match Composer::new(text, breaks, &BTreeSet::new(), expansion).document() {
-        Ok(value) => Ok(value),
+    match Composer::new(text, breaks, &BTreeSet::new(), expansion).documents(limit) {
+        Ok(documents) => Ok(documents),
         Err(Stop::Refused(error)) => Err(error),
         Err(Stop::Indentation(error)) => {
             let Some(indented) = indent::indent(text) else {
                 return Err(error);
             };
             let composer = Composer::new(&indented.text, breaks, &indented.lines, expansion);
-            composer.document().map_err(|stop| match stop {
+            composer.documents(limit).map_err(|stop| match stop {
                 Stop::Refused(error) | Stop::Indentation(error) => error,
             })
         }

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod index;
 pub(crate) mod manifest;
+pub(crate) mod queue;
 pub(crate) mod request;
 
 use std::net::SocketAddr;
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Messages about requests that the broker does not deliver any more
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Ask a service for work, and follow it
     #[command(
         subcommand,

@@ -12,6 +12,7 @@ pub(crate) mod index_diff;
 pub(crate) mod index_inspect;
 pub(crate) mod index_rollback;
 pub(crate) mod manifest;
+pub(crate) mod queue;
 pub(crate) mod quickstart;
 pub(crate) mod registry_serve;
 pub(crate) mod request;

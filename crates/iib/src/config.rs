@@ -26,7 +26,7 @@ pub(crate) use self::auth::AuthSection;
 pub(crate) use self::build::BuildSection;
 pub(crate) use self::files::FilesSection;
 pub(crate) use self::mistakes::{Mistake, Mistakes};
-pub(crate) use self::queues::QueuesSection;
+pub(crate) use self::queues::{OnUnreachable, QueuesSection};
 pub(crate) use self::registries::RegistriesSection;
 pub(crate) use self::server::ServerSection;
 pub(crate) use self::store::StoreSection;

@@ -4,6 +4,8 @@ use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use telemetry::Tracing;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
@@ -55,9 +57,14 @@ fn start(
     // Spans of ours; libraries' own would tell of the requests that carry spans, without end.
     let trace_filter = EnvFilter::new("off,server=info,worker=info,builder=info,oci=info");
     tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
+        .with(lines.with_filter(filter.and(filter_fn(is_no_frame))))
         .with(request_logs.map(|layer| layer.with_filter(request_filter)))
         .with(traces.map(|traces| traces.layer().with_filter(trace_filter)))
         .try_init()
         .context("logging could not be started")
+}
+
+/// At its finest level the broker's library prints what goes over the wire, the password included. No log filter lets that out.
+fn is_no_frame(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || !metadata.target().starts_with("lapin")
 }

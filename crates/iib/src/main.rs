@@ -2,6 +2,7 @@
 
 mod blob_cache;
 mod blocking;
+mod broker;
 mod cli;
 mod commands;
 mod config;
@@ -86,6 +87,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Manifest(command) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::manifest::run(command)).await
+        }
+        Command::Queue(command) => {
+            logging::for_commands(&cli.log)?;
+            commands::queue::run(command).await
         }
         Command::Request(command) => {
             logging::for_commands(&cli.log)?;

@@ -55,6 +55,7 @@ impl Reload<'_> {
         // Both are made before either is put in force.
         let server = ServerConfig {
             metrics: self.live.server.snapshot().metrics.clone(),
+            hand_over: self.live.server.snapshot().hand_over.clone(),
             ..server_config(&next, self.files.clone())?
         };
         let builder = builder_config(&next, self.data)?;

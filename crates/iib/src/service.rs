@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
 
+use crate::broker;
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText, TlsSection};
 use crate::measuring::Measuring;
@@ -136,7 +137,9 @@ impl Service {
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
         let worker_config = worker_config(config)?;
+        let broker = broker::configured(&config.queues)?;
         let server_config = LiveConfig::new(ServerConfig {
+            hand_over: broker::hand_over(&config.queues, broker.as_ref()),
             metrics: measuring.as_ref().and_then(Measuring::on_api),
             ..server_config(config, files.clone())?
         });
@@ -154,12 +157,19 @@ impl Service {
             .await
             .with_context(|| format!("the state in `{place}` could not be opened"))?;
 
+        if let Some(broker) = &broker {
+            broker::prepare(broker).await?;
+        }
+
         let live = Live {
             server: server_config.clone(),
             builder: LiveBuilder::from(builder.clone()),
         };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let inbox = broker
+            .as_ref()
+            .and_then(|broker| broker::start(broker, config, &store, &mut tasks, &shutdown));
         let logs = logs.map(Arc::new);
         for _ in 0..config.worker.jobs {
             let worker = Worker::new(
@@ -171,6 +181,10 @@ impl Service {
                 live.builder.clone(),
                 logs.clone(),
             );
+            let worker = match &inbox {
+                Some(inbox) => worker.hearing(inbox.clone()),
+                None => worker,
+            };
             let stop = shutdown.clone();
             tasks.spawn(async move {
                 worker.run(stop).await;
@@ -346,6 +360,7 @@ fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
         poll: seconds(config.worker.poll_seconds.get()),
         drain: seconds(config.worker.drain_seconds),
         max_attempts: config.worker.max_attempts,
+        choice: broker::choice(config)?,
         ..WorkerConfig::new(
             WorkerId::random(),
             push_template(&config.build.image_push_template, registry)?,

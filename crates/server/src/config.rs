@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::Scope;
 use files::Files;
 use http::HeaderName;
+use queue::Broker;
 use telemetry::Metrics;
 
 use crate::auth::{AuthConfig, ProxyNetwork};
@@ -57,6 +58,9 @@ pub struct ServerConfig {
     pub metrics: Option<Metrics>,
     /// Which queue a request goes to (`IIB_USER_TO_QUEUE`). Default empty: all go to the default queue.
     pub queues: Queues,
+    /// The broker that has to take a request before it is answered; one that cannot be handed over fails (section 6.6). Default none:
+    /// requests wait in the store.
+    pub hand_over: Option<Broker>,
     /// Pages of other sites that may call this service from a browser. Default none: no cross-origin header is ever sent.
     pub cors_origins: BTreeSet<Origin>,
     /// How often one user may ask. Default: no limit.
@@ -105,6 +109,7 @@ impl Default for ServerConfig {
             files: Files::default(),
             metrics: None,
             queues: Queues::default(),
+            hand_over: None,
             cors_origins: BTreeSet::new(),
             user_rate: None,
             anonymous_rate: None,

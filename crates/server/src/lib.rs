@@ -34,6 +34,7 @@ mod config;
 mod cors;
 mod endpoint;
 mod etag;
+mod hand_over;
 mod live_config;
 mod measure;
 mod observe;

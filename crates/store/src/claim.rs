@@ -10,6 +10,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
+use crate::choice::Choice;
 use crate::entity::{job, request, secret};
 use crate::error::{During as _, Error};
 use crate::job::{Job, Lease, Secrets, WorkerId};
@@ -30,12 +31,26 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn claim(&self, worker: &WorkerId, lease: Duration) -> Result<Option<Job>, Error> {
+        self.claim_one_of(&Choice::Any, worker, lease).await
+    }
+
+    /// The same among the jobs of `choice` alone.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn claim_one_of(
+        &self,
+        choice: &Choice,
+        worker: &WorkerId,
+        lease: Duration,
+    ) -> Result<Option<Job>, Error> {
         // Idle workers poll; they must not keep the writer from its work to find nothing.
-        let found = claimable(self.now()).one(self.readers()).await;
+        let found = claimable(self.now(), choice).one(self.readers()).await;
         if found.during(CLAIMING)?.is_none() {
             return Ok(None);
         }
         self.write(Claim {
+            choice: choice.clone(),
             worker: worker.clone(),
             lease,
         })
@@ -64,6 +79,7 @@ impl Store {
 }
 
 struct Claim {
+    choice: Choice,
     worker: WorkerId,
     lease: Duration,
 }
@@ -75,7 +91,7 @@ impl Operation for Claim {
     async fn run(&self, scope: &Scope<'_>) -> Result<Option<Job>, Error> {
         loop {
             // Other processes claim at the same time: the row is locked, and those they have locked are passed over.
-            let found = claimable(scope.now)
+            let found = claimable(scope.now, &self.choice)
                 .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
                 .one(scope.transaction)
                 .await
@@ -95,7 +111,7 @@ impl Operation for Claim {
                     tracing::error!(request.id = row.request_id, %error, "failing a job that cannot be read");
                     let reason =
                         format!("The request cannot be worked on; submit it again ({error})");
-                    report::end_unreadable(scope, row.request_id, &reason).await?;
+                    report::end_without_worker(scope, row.request_id, &reason).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -227,8 +243,8 @@ pub(crate) fn end_of(now: Timestamp, lease: Duration) -> i64 {
         .saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// The oldest job that can be claimed.
-fn claimable(now: Timestamp) -> sea_orm::Select<job::Entity> {
+/// The oldest job of the choice that can be claimed.
+fn claimable(now: Timestamp, choice: &Choice) -> sea_orm::Select<job::Entity> {
     let free = Condition::any()
         .add(job::Column::LeaseExpires.is_null())
         .add(job::Column::LeaseExpires.lte(now.as_microsecond()))
@@ -241,6 +257,7 @@ fn claimable(now: Timestamp) -> sea_orm::Select<job::Entity> {
         );
     job::Entity::find()
         .filter(free)
+        .filter(choice.condition())
         .order_by_asc(job::Column::RequestId)
         .limit(1)
 }

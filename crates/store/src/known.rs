@@ -276,6 +276,31 @@ impl Store {
     }
 }
 
+/// Forgets the keys of submissions all of whose requests are among `refused`: their submitters were told that they came to nothing, and may
+/// send the same again.
+pub(crate) async fn forget_refused(scope: &Scope<'_>, refused: &[i64]) -> Result<(), Error> {
+    let all: HashSet<i64> = refused.iter().copied().collect();
+    for chunk in refused.chunks(CHUNK) {
+        let rows = submit_key::Entity::find()
+            .filter(submit_key::Column::RequestId.is_in(padded(chunk)))
+            .all(scope.transaction)
+            .await
+            .during(FORGETTING)?;
+        let whole = rows
+            .into_iter()
+            .filter(|row| span(row.request_id, row.requests).all(|id| all.contains(&id)));
+        let keys: Vec<Vec<u8>> = whole.map(|row| row.key).collect();
+        if !keys.is_empty() {
+            submit_key::Entity::delete_many()
+                .filter(submit_key::Column::Key.is_in(keys))
+                .exec(scope.transaction)
+                .await
+                .during(FORGETTING)?;
+        }
+    }
+    Ok(())
+}
+
 const FORGETTING: &str = "forgetting keys of submissions";
 
 struct Forget;

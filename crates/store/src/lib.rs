@@ -25,9 +25,11 @@
 //! What it deliberately does not know: HTTP, what a job does, and how long anybody is willing to wait.
 
 mod announce;
+mod choice;
 mod claim;
 mod config;
 mod connect;
+mod dispatch;
 mod entity;
 mod error;
 mod expiry;
@@ -54,7 +56,9 @@ mod writer;
 
 pub use announce::{Announcer, BatchRequest, BatchView, Message};
 pub use api::{Payload, RequestView, ResultFields, State};
+pub use choice::Choice;
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
+pub use dispatch::WaitingJob;
 pub use error::Error;
 pub use filter::{Form, ListFilter, Listing, Page, Stretch};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};

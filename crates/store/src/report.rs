@@ -193,8 +193,8 @@ pub(crate) async fn require_held(
     if held { Ok(row) } else { Err(lost) }
 }
 
-/// Ends a request whose job cannot be read. Its result fields may be the damaged part, so they start anew.
-pub(crate) async fn end_unreadable(
+/// Fails a request that no worker can end, such as one whose job cannot be read. Result fields that are damaged start anew.
+pub(crate) async fn end_without_worker(
     scope: &Scope<'_>,
     request_id: i64,
     reason: &str,

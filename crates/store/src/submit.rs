@@ -440,6 +440,7 @@ fn waiting(
         lease_expires: Set(None),
         checkpoint: Set(None),
         submission: Set(mark),
+        dispatched: Set(None),
         trace_context: Set(submission.trace_context.clone()),
     }
 }

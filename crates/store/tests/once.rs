@@ -291,6 +291,20 @@ async fn a_submission_without_a_key_costs_what_it_did(fixture: Fixture) {
     );
 }
 
+async fn what_came_to_nothing_leaves_no_key(fixture: Fixture) {
+    let store = &fixture.store;
+    let submit = async |key: &str| once(store, batch(2), &keyed(key)).await.unwrap();
+    let (nothing, half) = (ids(&submit("nothing").await), ids(&submit("half").await));
+    store.mark_dispatched(&half[1..]).await.unwrap();
+    let all = [&nothing[..], &half].concat();
+    let failed = store.fail_undispatched(&all, "no queue").await.unwrap();
+    assert_eq!(failed, [nothing[0], nothing[1], half[0]]);
+    assert!(!submit("nothing").await.is_repeat);
+    let again = submit("half").await;
+    assert!(again.is_repeat, "a part of it goes on");
+    assert_eq!(ids(&again), half);
+}
+
 async fn what_is_in_flight_is_joined_by_its_user_alone(fixture: Fixture) {
     let store = &fixture.store;
     let of = |user| submission(&with_token("u:one"), Some(user));
@@ -374,6 +388,7 @@ on_each_database!(
     a_key_is_forgotten_when_its_time_is_over,
     neither_key_nor_token_is_in_the_database,
     a_submission_without_a_key_costs_what_it_did,
+    what_came_to_nothing_leaves_no_key,
     what_is_in_flight_is_joined_by_its_user_alone,
     a_batch_is_joined_while_nothing_of_it_has_ended,
     of_many_at_once_that_are_the_same_one_is_accepted,

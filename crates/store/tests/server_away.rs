@@ -306,7 +306,14 @@ async fn the_schema_of_a_server_is_made_only_when_asked_for_and_a_newer_one_is_r
         Err(Error::SchemaOutdated { pending: 1 })
     ));
     for table in [
-        "outbox", "secret", "job", "request", "image", "batch", "counter",
+        "submit_key",
+        "outbox",
+        "secret",
+        "job",
+        "request",
+        "image",
+        "batch",
+        "counter",
     ] {
         fixture.execute(&format!("DROP TABLE {table}")).await;
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use api::{Secret, State};
 use builder::{Built, Checkpoint, LiveBuilder};
 use futures::FutureExt as _;
-use store::{Job, Payload, ResultFields, Store, Update, WorkerId};
+use queue::Inbox;
+use store::{Choice, Job, Payload, ResultFields, Store, Update, WorkerId};
 use telemetry::TraceContext;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub struct WorkerConfig {
     pub drain: Duration,
     /// After how many interrupted attempts a job fails.
     pub max_attempts: u32,
+    /// Which jobs it takes.
+    pub choice: Choice,
 }
 
 impl WorkerConfig {
@@ -46,6 +49,7 @@ impl WorkerConfig {
             poll: Duration::from_secs(2),
             drain: Duration::from_secs(20),
             max_attempts: 5,
+            choice: Choice::Any,
         }
     }
 }
@@ -53,10 +57,11 @@ impl WorkerConfig {
 /// Does jobs one after the other.
 #[derive(Debug)]
 pub struct Worker {
-    config: WorkerConfig,
-    store: Store,
+    pub(crate) config: WorkerConfig,
+    pub(crate) store: Store,
     builder: LiveBuilder,
     logs: Option<Arc<RequestLogs>>,
+    inbox: Option<Inbox>,
 }
 
 /// How a job ended.
@@ -82,15 +87,26 @@ impl Worker {
             store,
             builder: builder.into(),
             logs,
+            inbox: None,
         }
+    }
+
+    /// The same, told of jobs through `inbox`; it looks into the store only for those that were begun and left.
+    #[must_use]
+    pub fn hearing(mut self, inbox: Inbox) -> Self {
+        self.inbox = Some(inbox);
+        self
     }
 
     /// Works until `shutdown`. A job that runs then has [`WorkerConfig::drain`] to end, or is given back for the next start.
     pub async fn run(&self, shutdown: CancellationToken) {
+        if let Some(inbox) = &self.inbox {
+            return self.run_announced(inbox, &shutdown).await;
+        }
         while !shutdown.is_cancelled() {
             // Subscribed before the look, so that a submit in between is not missed.
             let woken = self.store.wake();
-            match self.store.claim(&self.config.id, self.config.lease).await {
+            match self.claim(&self.config.choice).await {
                 Ok(Some(job)) => self.work_on(job, &shutdown).await,
                 Ok(None) => wait(self.config.poll, woken, &shutdown).await,
                 Err(error) => {
@@ -101,7 +117,14 @@ impl Worker {
         }
     }
 
-    async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
+    pub(crate) async fn claim(&self, choice: &Choice) -> Result<Option<Job>, store::Error> {
+        let config = &self.config;
+        self.store
+            .claim_one_of(choice, &config.id, config.lease)
+            .await
+    }
+
+    pub(crate) async fn work_on(&self, job: Job, shutdown: &CancellationToken) {
         let id = job.request_id;
         let span = tracing::info_span!(
             "request",
@@ -336,7 +359,11 @@ async fn drained(shutdown: &CancellationToken, drain: Duration) {
     tokio::time::sleep(drain).await;
 }
 
-async fn wait(poll: Duration, woken: impl Future<Output = ()>, shutdown: &CancellationToken) {
+pub(crate) async fn wait(
+    poll: Duration,
+    woken: impl Future<Output = ()>,
+    shutdown: &CancellationToken,
+) {
     tokio::select! {
         () = tokio::time::sleep(poll) => {}
         () = woken => {}

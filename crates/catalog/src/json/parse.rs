@@ -63,7 +63,7 @@ pub(crate) fn next_normal(bytes: &[u8], to: &mut Normal) -> Result<Option<usize>
 }
 
 /// Walks over JSON text; also used to find where values begin and end without building them.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     pub(super) at: usize,
     depth: usize,
@@ -71,7 +71,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             at: 0,
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn error<T>(&self, reason: &'static str) -> Result<T, JsonError> {
+    pub(crate) fn error<T>(&self, reason: &'static str) -> Result<T, JsonError> {
         Err(JsonError {
             offset: self.at,
             reason,
@@ -93,10 +93,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The byte that comes next after blanks.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        self.skip_blanks();
+        self.bytes.get(self.at).copied()
+    }
+
     /// Steps over `byte` if it comes next after blanks.
     fn take(&mut self, byte: u8) -> bool {
-        self.skip_blanks();
-        let found = self.bytes.get(self.at) == Some(&byte);
+        let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
@@ -132,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over a value and gives its text as written.
-    pub(super) fn raw(&mut self) -> Result<&'a [u8], JsonError> {
+    pub(crate) fn raw(&mut self) -> Result<&'a [u8], JsonError> {
         self.raw_range().map(|range| &self.bytes[range])
     }
 
@@ -145,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the string that comes next says.
-    pub(super) fn text(&mut self) -> Result<Cow<'a, str>, JsonError> {
+    pub(crate) fn text(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.quoted().map(Quoted::text)
     }
 
@@ -196,7 +201,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object, which must come next; `member` is called behind each colon and must read the value.
-    pub(super) fn object(
+    pub(crate) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Quoted<'a>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
@@ -228,7 +233,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an array, which must come next; `element` is called where each element begins and must read it.
-    pub(super) fn array(
+    pub(crate) fn array(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {

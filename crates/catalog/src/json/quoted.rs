@@ -8,7 +8,7 @@ use super::parse::Reader;
 
 /// What stands between the quotation marks of a string; every escape in it is valid.
 #[derive(Clone, Copy)]
-pub(super) struct Quoted<'a> {
+pub(crate) struct Quoted<'a> {
     pub(super) bytes: &'a [u8],
     /// Whether there are no escapes.
     pub(super) is_plain: bool,
@@ -16,7 +16,7 @@ pub(super) struct Quoted<'a> {
 
 impl<'a> Quoted<'a> {
     /// The text that the string stands for.
-    pub(super) fn text(self) -> Cow<'a, str> {
+    pub(crate) fn text(self) -> Cow<'a, str> {
         if self.is_plain
             && let Ok(text) = std::str::from_utf8(self.bytes)
         {

@@ -1,13 +1,43 @@
 //! Composing values from the parser's events.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::breaks::Breaks;
 use super::{Expansion, YamlError, scalar};
-use crate::json::{MAX_DEPTH, Value};
+use crate::json::MAX_DEPTH;
+
+/// What a document is composed to: the meaning of its parts, which depends on who reads it.
+///
+/// What a part cannot mean is refused with a reason, to which the composer adds the line.
+pub(crate) trait Tree: Clone {
+    /// A mapping that is still being read.
+    type Members: Default;
+
+    /// Whether the escape `\/`, which came with later versions of YAML, is refused.
+    const REFUSES_SLASH_ESCAPE: bool;
+
+    /// The value of a scalar; `plain` is one without quotes.
+    fn scalar(text: &str, plain: bool, tag: Option<&str>) -> Result<Self, String>;
+    /// Judges the tag of a sequence.
+    fn check_sequence_tag(tag: &str) -> Result<(), String>;
+    /// Judges the tag of a mapping.
+    fn check_mapping_tag(tag: &str) -> Result<(), String>;
+    /// The value of a sequence.
+    fn sequence(elements: Vec<Self>) -> Self;
+    /// The value of a mapping that is complete.
+    fn mapping(members: Self::Members) -> Self;
+    /// The text a value becomes where it is a key.
+    fn key(self) -> Result<String, String>;
+    /// Adds a member.
+    fn insert(members: &mut Self::Members, key: String, value: Self) -> Result<(), String>;
+    /// Adds what stands under a merge key.
+    fn merge(members: &mut Self::Members, value: Self) -> Result<(), String>;
+    /// Adds the number of values in this one, itself included, and the bytes of its texts.
+    fn measure(&self, values: &mut usize, bytes: &mut usize);
+}
 
 /// Why composing ended early.
 pub(super) enum Stop {
@@ -41,29 +71,29 @@ enum Key {
 }
 
 /// A collection that is still being read.
-enum Open {
-    Sequence(Vec<Value>),
-    Mapping(BTreeMap<String, Value>, Option<Key>),
+enum Open<T: Tree> {
+    Sequence(Vec<T>),
+    Mapping(T::Members, Option<Key>),
 }
 
-struct Anchored {
-    value: Value,
+struct Anchored<T> {
+    value: T,
     values: usize,
     bytes: usize,
 }
 
-pub(super) struct Composer<'a> {
+pub(super) struct Composer<'a, T: Tree> {
     text: &'a str,
     breaks: Option<&'a Breaks>,
     /// Lines indented before parsing, which must not lie in block scalars.
     indented: &'a BTreeSet<usize>,
-    open: Vec<(Open, usize)>,
-    anchors: HashMap<usize, Anchored>,
+    open: Vec<(Open<T>, usize)>,
+    anchors: HashMap<usize, Anchored<T>>,
     expansion: &'a Expansion,
     slash_escapes: bool,
 }
 
-impl<'a> Composer<'a> {
+impl<'a, T: Tree> Composer<'a, T> {
     pub(super) fn new(
         text: &'a str,
         breaks: Option<&'a Breaks>,
@@ -77,31 +107,36 @@ impl<'a> Composer<'a> {
             open: Vec::new(),
             anchors: HashMap::new(),
             expansion,
-            slash_escapes: text.contains("\\/"),
+            slash_escapes: T::REFUSES_SLASH_ESCAPE && text.contains("\\/"),
         }
     }
 
-    pub(super) fn document(mut self) -> Result<Value, Stop> {
+    /// The documents, up to so many; what follows the last of them is not looked at.
+    pub(super) fn documents(mut self, limit: usize) -> Result<Vec<T>, Stop> {
         let options = granit_parser::options! {
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
             block_nesting_limit: MAX_DEPTH,
         };
         let mut parser = Parser::new_from_str_with_options(self.text, options);
-        while let Some(event) = parser.next_event() {
+        let mut documents = Vec::new();
+        while documents.len() < limit
+            && let Some(event) = parser.next_event()
+        {
             let (event, span) = event?;
             if let Some(root) = self.event(event, span)? {
-                return Ok(root);
+                documents.push(root);
+                // Anchors belong to their document.
+                self.anchors.clear();
             }
         }
-        Ok(Value::Null)
+        Ok(documents)
     }
 
     /// Takes one event in; gives the root value when it is complete.
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<Option<Value>, YamlError> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<Option<T>, YamlError> {
         let line = span.start.line();
         match event {
-            Event::StreamEnd => Ok(Some(Value::Null)),
             Event::Alias(anchor) => {
                 let value = self.expand(anchor, line)?;
                 self.complete(value, 0, false, line)
@@ -132,42 +167,45 @@ impl<'a> Composer<'a> {
                     Some(breaks) if block => Cow::Owned(breaks.restore(&text, span.start.col())),
                     Some(breaks) => Cow::Owned(breaks.fold(&text)),
                 };
-                let value = scalar::resolve(&text, plain, tag.as_deref())
-                    .map_err(|reason| YamlError::NotJson { line, reason })?;
+                let value = T::scalar(&text, plain, tag.as_deref()).map_err(refused(line))?;
                 self.complete(value, anchor, merge, line)
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(_, anchor, tag) => {
+                if let Some(tag) = tag {
+                    T::check_sequence_tag(&full_tag(&tag)).map_err(refused(line))?;
+                }
                 self.descend(Open::Sequence(Vec::new()), anchor, line)
             }
-            Event::MappingStart(_, anchor, _) => {
-                self.descend(Open::Mapping(BTreeMap::new(), None), anchor, line)
+            Event::MappingStart(_, anchor, tag) => {
+                if let Some(tag) = tag {
+                    T::check_mapping_tag(&full_tag(&tag)).map_err(refused(line))?;
+                }
+                self.descend(Open::Mapping(T::Members::default(), None), anchor, line)
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some((open, anchor)) = self.open.pop() else {
                     return Ok(None);
                 };
                 let value = match open {
-                    Open::Sequence(elements) => Value::Array(elements),
-                    Open::Mapping(members, _) => Value::Object(members),
+                    Open::Sequence(elements) => T::sequence(elements),
+                    Open::Mapping(members, _) => T::mapping(members),
                 };
                 self.complete(value, anchor, false, line)
             }
-            // Document boundaries and presentation: the root value itself ends the reading.
+            // Boundaries and presentation: the root value itself ends a document.
             _ => Ok(None),
         }
     }
 
     fn descend(
         &mut self,
-        open: Open,
+        open: Open<T>,
         anchor: usize,
         line: usize,
-    ) -> Result<Option<Value>, YamlError> {
+    ) -> Result<Option<T>, YamlError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(YamlError::NotJson {
-                line,
-                reason: format!("nested deeper than {MAX_DEPTH} levels"),
-            });
+            let reason = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(YamlError::NotJson { line, reason });
         }
         self.open.push((open, anchor));
         Ok(None)
@@ -176,11 +214,11 @@ impl<'a> Composer<'a> {
     /// Puts a complete value where it belongs: an element, a key, a member, or the root.
     fn complete(
         &mut self,
-        value: Value,
+        value: T,
         anchor: usize,
         merge: bool,
         line: usize,
-    ) -> Result<Option<Value>, YamlError> {
+    ) -> Result<Option<T>, YamlError> {
         if anchor != 0 {
             self.define(anchor, &value, line)?;
         }
@@ -189,19 +227,17 @@ impl<'a> Composer<'a> {
             Some((Open::Sequence(elements), _)) => elements.push(value),
             Some((Open::Mapping(members, pending), _)) => match pending.take() {
                 None if merge => *pending = Some(Key::Merge),
-                None => *pending = Some(Key::Plain(key_text(value, line)?)),
-                Some(Key::Plain(key)) => {
-                    members.insert(key, value);
-                }
-                Some(Key::Merge) => merge_into(members, value, line)?,
+                None => *pending = Some(Key::Plain(value.key().map_err(refused(line))?)),
+                Some(Key::Plain(key)) => T::insert(members, key, value).map_err(refused(line))?,
+                Some(Key::Merge) => T::merge(members, value).map_err(refused(line))?,
             },
         }
         Ok(None)
     }
 
-    fn define(&mut self, anchor: usize, value: &Value, line: usize) -> Result<(), YamlError> {
+    fn define(&mut self, anchor: usize, value: &T, line: usize) -> Result<(), YamlError> {
         let (mut values, mut bytes) = (0, 0);
-        measure(value, &mut values, &mut bytes);
+        value.measure(&mut values, &mut bytes);
         self.charge(values, bytes, line)?;
         self.anchors.insert(
             anchor,
@@ -214,7 +250,7 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
-    fn expand(&mut self, anchor: usize, line: usize) -> Result<Value, YamlError> {
+    fn expand(&mut self, anchor: usize, line: usize) -> Result<T, YamlError> {
         // An anchor that is not complete yet contains this alias.
         let Some(anchored) = self.anchors.get(&anchor) else {
             return Err(YamlError::Aliases { line });
@@ -233,55 +269,9 @@ impl<'a> Composer<'a> {
     }
 }
 
-fn measure(value: &Value, values: &mut usize, bytes: &mut usize) {
-    *values += 1;
-    match value {
-        Value::String(text) => *bytes += text.len(),
-        Value::Array(elements) => elements
-            .iter()
-            .for_each(|element| measure(element, values, bytes)),
-        Value::Object(members) => {
-            for (key, member) in members {
-                *bytes += key.len();
-                measure(member, values, bytes);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// The string a key becomes: `y` is the boolean true, so its text is `true`.
-fn key_text(key: Value, line: usize) -> Result<String, YamlError> {
-    match key {
-        Value::String(text) => Ok(text),
-        Value::Bool(bool) => Ok(bool.to_string()),
-        Value::Number(number) => Ok(number.to_key()),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            let reason = format!("{} cannot be a key; write the key in quotes", key.kind());
-            Err(YamlError::NotJson { line, reason })
-        }
-    }
-}
-
-/// `<<: value`. Members written above the merge are overwritten by it, as the Go library does; the first mapping of a
-/// list wins over later ones.
-fn merge_into(
-    members: &mut BTreeMap<String, Value>,
-    value: Value,
-    line: usize,
-) -> Result<(), YamlError> {
-    let mappings = match value {
-        Value::Array(mappings) => mappings,
-        single => vec![single],
-    };
-    for mapping in mappings.into_iter().rev() {
-        let Value::Object(merged) = mapping else {
-            let reason = "a merge key (`<<`) needs a mapping or a list of mappings".to_owned();
-            return Err(YamlError::NotJson { line, reason });
-        };
-        members.extend(merged);
-    }
-    Ok(())
+/// The error of what has no JSON form, on this line.
+fn refused(line: usize) -> impl FnOnce(String) -> YamlError {
+    move |reason| YamlError::NotJson { line, reason }
 }
 
 fn full_tag(tag: &Tag) -> String {

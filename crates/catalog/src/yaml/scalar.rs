@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::json::{Number, Value, push_lossy};
 
-const PREFIX: &str = "tag:yaml.org,2002:";
+/// What the tags of the standard begin with.
+pub(crate) const PREFIX: &str = "tag:yaml.org,2002:";
 pub(super) const MERGE: &str = "tag:yaml.org,2002:merge";
 
 /// The value of a scalar, or why it has none in JSON.
@@ -82,14 +83,18 @@ fn is_time(text: &str) -> bool {
     ) else {
         return false;
     };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
+    (1..=days_in(year, month)).contains(&day) && (time.is_empty() || is_clock(time))
+}
+
+/// How many days a month has; none if there is no such month.
+pub(crate) fn days_in(year: u32, month: u32) -> u32 {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
         2 => 28 + u32::from(leap),
         _ => 0,
-    };
-    (1..=days).contains(&day) && (time.is_empty() || is_clock(time))
+    }
 }
 
 /// Behind a `T` hours, minutes, seconds and a zone; behind a blank no zone. Seconds may have a fraction.

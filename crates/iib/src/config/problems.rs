@@ -7,7 +7,7 @@ use store::Database;
 
 use super::{Config, RegistryHostText, ServerSection};
 use crate::service::push_template;
-use crate::{request_files, terminal};
+use crate::{broker, request_files, terminal};
 
 impl Config {
     /// What is wrong: the key, and what to do about it.
@@ -62,6 +62,12 @@ impl Config {
                     self.server.user_header
                 ),
             );
+        }
+        if let Err(error) = broker::configured(&self.queues) {
+            problem("queues".to_owned(), terminal::chain(&error));
+        }
+        if let Err(error) = broker::choice(self) {
+            problem("worker.queues".to_owned(), terminal::chain(&error));
         }
         let database = self.store.database.as_ref();
         if let Some(Err(error)) =

@@ -1,19 +1,60 @@
-//! `[queues]`: which queue a request goes to.
+//! `[queues]`: which queue a request goes to, and the broker that spreads them.
 
 use std::collections::BTreeMap;
 
+use queue::{Pace, Topology, TopologyError};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 use server::{Pattern, Queues, Target};
 
 /// `[queues]`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct QueuesSection {
+    /// The broker that tells workers of jobs: `amqp://USER:PASSWORD@HOST:PORT/VHOST`, or `amqps://…`. None: workers look into the store.
+    #[serde(serialize_with = "super::store::hidden")]
+    pub(crate) broker: Option<SecretString>,
+    /// What becomes of a request that cannot be handed over to the broker.
+    pub(crate) on_unreachable: OnUnreachable,
+    /// What the names of queues begin with at the broker.
+    pub(crate) prefix: String,
     /// Queues by user: `name`, or `SERIAL:name` for requests that overwrite their index and `PARALLEL:name` for the others.
     pub(crate) users: BTreeMap<PatternText, TargetText>,
 }
 
+/// What becomes of a request that cannot be handed over to the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnUnreachable {
+    /// It waits.
+    #[default]
+    Wait,
+    /// It fails.
+    Fail,
+}
+
+impl Default for QueuesSection {
+    fn default() -> Self {
+        Self {
+            broker: None,
+            on_unreachable: OnUnreachable::default(),
+            prefix: "iib.".to_owned(),
+            users: BTreeMap::new(),
+        }
+    }
+}
+
 impl QueuesSection {
+    /// The queues at the broker. Those that requests of a serial label go to are serial.
+    pub(crate) fn topology(&self) -> Result<Topology, TopologyError> {
+        let queues = self.users.iter().flat_map(|(user, target)| {
+            let serial = user.0.as_str().starts_with("SERIAL:");
+            let pace = if serial { Pace::Serial } else { Pace::Parallel };
+            target.0.names().map(move |name| (name.to_owned(), pace))
+        });
+        Topology::new(self.prefix.clone(), queues)
+    }
+
     /// The queues of the API.
     pub(crate) fn queues(&self) -> Queues {
         let targets = self.users.iter();
@@ -111,7 +152,32 @@ impl Serialize for TargetText {
 
 #[cfg(test)]
 mod tests {
-    use super::QueuesSection;
+    use queue::Pace;
+
+    use super::{OnUnreachable, QueuesSection};
+
+    #[test]
+    fn queues_of_serial_labels_are_serial_and_the_rest_is_not() {
+        let section: QueuesSection = toml::from_str(
+            r#"broker = "amqp://alice:s3cr3t@mq"
+               on_unreachable = "fail"
+               prefix = "team."
+               [users]
+               "alice@X" = "one"
+               "SERIAL:bot-*" = { all = "rest", "r/special:v1" = "one" }"#,
+        )
+        .unwrap();
+        let topology = section.topology().unwrap();
+        let queues: Vec<_> = topology.queues().collect();
+        let expected = [
+            ("default", Pace::Parallel),
+            ("one", Pace::Serial),
+            ("rest", Pace::Serial),
+        ];
+        assert_eq!(queues, expected);
+        assert_eq!(section.on_unreachable, OnUnreachable::Fail);
+        assert!(!format!("{section:?}").contains("s3cr3t"));
+    }
 
     #[test]
     fn a_user_has_one_queue_or_one_per_index() {

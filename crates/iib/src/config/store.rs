@@ -26,7 +26,10 @@ impl StoreSection {
 }
 
 #[expect(clippy::ref_option, reason = "serde hands fields over by reference")]
-fn hidden<S: Serializer>(address: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn hidden<S: Serializer>(
+    address: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match address {
         None => serializer.serialize_none(),
         Some(address) => serializer.serialize_str(&without_password(address.expose_secret())),

@@ -1,6 +1,8 @@
 //! What of a new configuration a running service takes over.
 
-use super::{AuthSection, BuildSection, Config, ServerSection, limits::LimitsSection};
+use super::{
+    AuthSection, BuildSection, Config, QueuesSection, ServerSection, limits::LimitsSection,
+};
 
 impl Config {
     /// `new`, as far as it can take effect while the service runs; the rest stays as it is in `self`.
@@ -38,7 +40,11 @@ impl Config {
                 kerberos: running.auth.kerberos,
                 ..new.auth
             },
-            queues: new.queues,
+            // What the broker has is declared and listened to at the start; requests of queues that are new go through its default one until then.
+            queues: QueuesSection {
+                users: new.queues.users,
+                ..running.queues
+            },
             store: running.store,
             files: running.files,
             worker: running.worker,

@@ -18,6 +18,8 @@ pub(crate) struct WorkerSection {
     pub(crate) drain_seconds: u64,
     /// After how many interrupted attempts a request fails.
     pub(crate) max_attempts: u32,
+    /// The queues it takes requests from; `default` is that of requests without one. Empty: from all.
+    pub(crate) queues: Vec<String>,
 }
 
 impl Default for WorkerSection {
@@ -28,6 +30,7 @@ impl Default for WorkerSection {
             poll_seconds: const { NonZeroU64::new(2).unwrap() },
             drain_seconds: 20,
             max_attempts: 5,
+            queues: Vec::new(),
         }
     }
 }

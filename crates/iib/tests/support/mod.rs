@@ -5,6 +5,7 @@
 pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod indexes;
+pub(crate) mod rabbitmq;
 #[path = "../../../store/tests/support/scratch.rs"]
 #[allow(
     unreachable_pub,

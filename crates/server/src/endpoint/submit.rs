@@ -17,6 +17,7 @@ use crate::body::json_object;
 use crate::caller::{Caller, require_user};
 use crate::config::ServerConfig;
 use crate::endpoint::artefacts;
+use crate::hand_over;
 use crate::router::{App, AppState};
 
 /// The header by which a submit is known again.
@@ -121,7 +122,7 @@ impl Accepted {
     async fn submit(self, app: &AppState) -> Result<Submitted, ApiError> {
         let user = self.caller.name();
         let config = app.config();
-        let requests = self
+        let requests: Vec<_> = self
             .payloads
             .into_iter()
             .map(|payload| NewRequest {
@@ -129,6 +130,7 @@ impl Accepted {
                 payload,
             })
             .collect();
+        let queues: Vec<_> = requests.iter().map(|new| new.queue.clone()).collect();
         let submission = Submission {
             requests,
             annotations: self.annotations,
@@ -149,6 +151,10 @@ impl Accepted {
                 "{what} request {}",
                 view.id
             );
+        }
+        // What came before was handed over then, or the dispatcher does so.
+        if !submitted.is_repeat {
+            hand_over::or_fail(app, &config, &submitted.requests, queues).await?;
         }
         Ok(submitted)
     }

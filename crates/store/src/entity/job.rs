@@ -27,6 +27,8 @@ pub struct Model {
     pub checkpoint: Option<String>,
     /// The fingerprint of what was submitted, of its first request; none where nothing is one with others in flight.
     pub submission: Option<Vec<u8>>,
+    /// When a broker took the news that it waits. None: not yet, or there is no broker.
+    pub dispatched: Option<i64>,
     /// Where in a trace it was submitted, for the worker to go on from.
     #[sea_orm(column_type = "Text", nullable)]
     pub trace_context: Option<String>,

@@ -145,6 +145,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(optional("checkpoint"))
         .col(ColumnDef::new("submission").binary().null())
+        .col(ColumnDef::new("dispatched").big_integer().null())
         .col(optional("trace_context"))
         .foreign_key(&mut of_request("job"))
         .take()
@@ -187,37 +188,28 @@ fn outbox() -> TableCreateStatement {
 }
 
 fn indexes() -> Vec<IndexCreateStatement> {
-    let lookups = [("job", "submission"), ("submit_key", "expires")];
-    lookups
-        .into_iter()
-        .map(|(table, column)| {
-            Index::create()
-                .name(format!("{table}_by_{column}"))
-                .table(table)
-                .col(column)
-                .take()
-        })
-        .chain(filters())
-        .collect()
-}
-
-/// One index per filter of a list, each with the id behind it, as lists are ordered by id.
-fn filters() -> impl Iterator<Item = IndexCreateStatement> {
-    [
+    let index = |table: &'static str, column: &'static str| {
+        Index::create()
+            .name(format!("{table}_by_{column}"))
+            .table(table)
+            .col(column)
+            .take()
+    };
+    // One per filter of a list, each with the id behind it, as lists are ordered by id.
+    let filters = [
         "batch_id",
         "request_type",
         "user_name",
         "state",
         "from_index",
         "index_image",
-    ]
-    .into_iter()
-    .map(|column| {
-        Index::create()
-            .name(format!("request_by_{column}"))
-            .table("request")
-            .col(column)
-            .col("id")
-            .take()
-    })
+    ];
+    let filters = filters.map(|column| index("request", column).col("id").take());
+    let others = [
+        index("job", "submission"),
+        index("job", "dispatched").col("request_id").take(),
+        index("submit_key", "expires"),
+        index("submit_key", "request_id"),
+    ];
+    filters.into_iter().chain(others).collect()
 }

@@ -6,6 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
 
+/// A broker that cannot be reached: nobody listens at a port so low.
+const NO_BROKER: &str =
+    "[queues]\nbroker = \"amqp://guest:guest@127.0.0.1:1\"\non_unreachable = \"fail\"\n";
+
 /// A way to configure the service.
 #[derive(Debug)]
 pub(crate) struct Profile {
@@ -37,11 +41,6 @@ impl Profile {
             .collect()
     }
 
-    /// Whether it is about a queue outside of the service.
-    pub(crate) fn needs_broker(&self) -> bool {
-        self.broker_down
-    }
-
     /// The configuration of a server of this profile; `state` is the profile's directory. A setting that is not known here is an error:
     /// left out, it would make cases pass or fail for no reason.
     pub(crate) fn configuration(&self, state: &Path, database: &str) -> anyhow::Result<String> {
@@ -50,7 +49,11 @@ impl Profile {
             r#"user_header = "X-Remote-User""#.to_owned(),
         ];
         let mut files = Vec::new();
-        let mut queues = String::new();
+        let mut queues = if self.broker_down {
+            NO_BROKER.to_owned()
+        } else {
+            String::new()
+        };
         let mut binary_images = String::new();
         let mut kept = (false, false);
         for (name, value) in &self.settings {

@@ -97,7 +97,7 @@ pub(super) fn idempotency_key() -> Value {
         "in": "header",
         "description": "A text of the caller's, such as a UUID, that is new for each submit and sent again when the submit is repeated: a \
             submit that came before is answered with its requests as they are now, and `Idempotent-Replayed`. With another submit or at \
-            another endpoint the same key is refused (409). Keys are each user's own; callers without a user share theirs. They are kept for \
+            another endpoint the same key is refused (409); a submit that was refused itself leaves no key. Keys are each user's own; callers without a user share theirs. They are kept for \
             a day, unless configured otherwise.",
         "schema": {
             "type": "string",

@@ -1,0 +1,116 @@
+//! One connection to a broker: made, its queues declared, and what its errors mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
+
+use crate::error::Error;
+use crate::topology::Topology;
+use crate::url::BrokerUrl;
+
+/// Numbers of the protocol.
+const ACCESS_REFUSED: u16 = 403;
+const PRECONDITION_FAILED: u16 = 406;
+const NOT_ALLOWED: u16 = 530;
+
+/// A connection that ends when its last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct Link {
+    connection: Arc<Connection>,
+    url: BrokerUrl,
+}
+
+impl Link {
+    /// Connects within `time`; `role` is what the broker shows it as.
+    pub(crate) async fn connect(
+        url: &BrokerUrl,
+        role: &str,
+        time: Duration,
+    ) -> Result<Self, Error> {
+        // Recovery is ours: what was published before a break is known from its confirms, and nothing is sent twice unasked.
+        let properties = ConnectionProperties::default().with_connection_name(role.into());
+        let parsed = url.parsed().map_err(|error| Error::Away {
+            broker: url.to_string(),
+            source: std::io::Error::other(error).into(),
+        })?;
+        match tokio::time::timeout(time, Connection::connect_uri(parsed, properties)).await {
+            Ok(Ok(connection)) => Ok(Self {
+                connection: Arc::new(connection),
+                url: url.clone(),
+            }),
+            Ok(Err(source)) => Err(meaning(url, source)),
+            Err(_) => Err(Error::Silent {
+                broker: url.to_string(),
+                time,
+            }),
+        }
+    }
+
+    pub(crate) async fn channel(&self) -> Result<Channel, Error> {
+        let channel = self.connection.create_channel().await;
+        channel.map_err(|source| meaning(&self.url, source))
+    }
+
+    /// What an error of this connection means.
+    pub(crate) fn meaning(&self, source: lapin::Error) -> Error {
+        meaning(&self.url, source)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Declares every queue, or finds it declared.
+    pub(crate) async fn declare_all(&self, topology: &Topology) -> Result<(), Error> {
+        let dead_letters = topology.dead_letters();
+        let mut wanted = vec![(dead_letters, Topology::arguments_of_dead_letters())];
+        for (queue, pace) in topology.queues() {
+            wanted.push((topology.name(Some(queue)), topology.arguments(pace)));
+        }
+        let channel = self.channel().await?;
+        for (name, arguments) in wanted {
+            self.declare(&channel, name, arguments).await?;
+        }
+        Ok(())
+    }
+
+    async fn declare(
+        &self,
+        channel: &Channel,
+        name: ShortString,
+        arguments: FieldTable,
+    ) -> Result<(), Error> {
+        let declared =
+            channel.queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments);
+        declared.await.map(drop).map_err(|source| {
+            if number(&source) == Some(PRECONDITION_FAILED) {
+                Error::OtherQueue {
+                    queue: name.to_string(),
+                    broker: self.url.to_string(),
+                    source,
+                }
+            } else {
+                self.meaning(source)
+            }
+        })
+    }
+}
+
+fn meaning(url: &BrokerUrl, source: lapin::Error) -> Error {
+    let broker = url.to_string();
+    match number(&source) {
+        Some(ACCESS_REFUSED | NOT_ALLOWED) => Error::Refused { broker, source },
+        _ => Error::Away { broker, source },
+    }
+}
+
+/// The number of an error that the broker sent.
+fn number(error: &lapin::Error) -> Option<u16> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => Some(error.get_id()),
+        _ => None,
+    }
+}
