@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::AddRequest;
 use crate::run::{Built, Run};
+use crate::stages::assemble::IndexKind;
 use crate::stages::bundles;
-use crate::work_dir::WorkDir;
 
 /// What an add made.
 #[derive(Clone, Debug)]
@@ -34,43 +34,46 @@ impl Builder {
         &self,
         request: &AddRequest,
         reporter: &dyn Reporter,
-        mut checkpoint: Checkpoint,
+        checkpoint: Checkpoint,
     ) -> Result<Added, Error> {
-        let directory = WorkDir::create(&self.config).await?;
-        let run = Run::begin(self, &request.index, reporter, &mut checkpoint, &directory).await;
-        let added = match run {
-            Ok(run) => add(run, request).await,
-            Err(error) => Err(error),
-        };
-        directory.remove().await;
+        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
+        let added = Box::pin(add(&mut run, request)).await;
+        run.end().await;
         added
     }
 }
 
-async fn add(mut run: Run<'_>, request: &AddRequest) -> Result<Added, Error> {
+async fn add(run: &mut Run<'_>, request: &AddRequest) -> Result<Added, Error> {
     let config = &run.builder.config;
     run.reporter
         .phase(&Phase::ResolvingBundles, &Facts::default())
         .await?;
-    let bundles = bundles::find_bundles(
-        &run.client,
-        &run.blobs,
-        config,
-        &request.bundles,
-        run.known(),
-    )
-    .await?;
-    bundles::check_required_labels(&bundles, &config.required_labels)?;
-    let mut prepared = run.prepare().await?;
-    prepared.facts.bundle_mapping = bundles::bundle_mapping(&bundles);
-    let digests = bundles
+    let images = [&request.bundles[..], &request.deprecations].concat();
+    let found =
+        bundles::find_bundles(&run.client, &run.blobs, config, &images, run.known()).await?;
+    let (bundles, deprecations) = found.split_at(request.bundles.len());
+    bundles::check_required_labels(bundles, &config.required_labels)?;
+    let mut prepared = run.prepare(None).await?;
+    prepared.facts.bundle_mapping = bundles::bundle_mapping(bundles);
+    let digests = found
         .iter()
         .map(|bundle| bundle.image.digest().clone())
         .collect();
-    run.begin_build(&prepared, digests).await?;
-    let edited = edit::edit(&run, request.graph_update_mode, &prepared, &bundles).await?;
+    let kind = match &prepared.from_index {
+        Some(index) => index.kind(),
+        None => IndexKind::Database,
+    };
+    run.begin_build(&prepared, kind, digests).await?;
+    let edited = edit::edit(
+        run,
+        request.graph_update_mode,
+        &prepared,
+        bundles,
+        deprecations,
+    )
+    .await?;
     Ok(Added {
-        built: run.publish(&prepared, edited.kind, edited.changed).await?,
+        built: run.publish(&prepared, kind, edited.changed).await?,
         bundles_added: edited.added,
         bundles_present: edited.present,
     })

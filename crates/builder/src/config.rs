@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use oci::{CacheConfig, Format, LossPolicy, RegistryHost};
 
+use crate::level::MigrateLevel;
 use crate::request::BinaryImage;
 use crate::scope::Scope;
 
@@ -18,6 +19,13 @@ pub struct BuilderConfig {
     pub binary_images: BTreeMap<Scope, BTreeMap<String, BinaryImage>>,
     /// Labels every bundle must carry, with their values.
     pub required_labels: BTreeMap<String, String>,
+    /// How catalogs are made of databases, by the OCP version of the index; the default where it is not named.
+    pub migrate_levels: BTreeMap<String, MigrateLevel>,
+    /// How catalogs are made of databases where nothing else is said.
+    pub default_migrate_level: MigrateLevel,
+    /// Where bundles without a label of OCP versions may count as made for all: beginnings of the names of indexes, and users
+    /// (`iib_no_ocp_label_allow_list`).
+    pub no_ocp_label_allow_list: Vec<String>,
     /// The time written wherever a time is written, in seconds since 1970 (`SOURCE_DATE_EPOCH`, or 0).
     pub epoch: i64,
     /// Where private directories of requests are made.
@@ -40,6 +48,9 @@ impl BuilderConfig {
             shown_registry: None,
             binary_images: BTreeMap::new(),
             required_labels: BTreeMap::new(),
+            migrate_levels: BTreeMap::new(),
+            default_migrate_level: MigrateLevel::default(),
+            no_ocp_label_allow_list: Vec::new(),
             epoch: 0,
             blob_cache: CacheConfig {
                 dir: work_dir.join("cache"),
@@ -50,6 +61,12 @@ impl BuilderConfig {
             on_lost_arch: LossPolicy::Refuse,
             concurrency: DEFAULT_CONCURRENCY,
         }
+    }
+
+    /// How the catalog of an index for the OCP version `version` is made of its database.
+    pub(crate) fn migrate_level(&self, version: &str) -> MigrateLevel {
+        let level = self.migrate_levels.get(version).copied();
+        level.unwrap_or(self.default_migrate_level)
     }
 }
 

@@ -8,7 +8,7 @@ use oci::ImageName;
 
 use crate::Builder;
 use crate::bundles::read_image;
-use crate::error::{Error, Role};
+use crate::error::{ContentError, Error, Role};
 use crate::image::{FoundImage, label};
 use crate::labels;
 use crate::stages::prepare::extract_database;
@@ -66,18 +66,20 @@ impl Builder {
             return Ok(Content::Catalog);
         }
         if label(&labels, labels::PACKAGE).is_none() {
-            return Err(Error::UnknownContent {
+            return Err(Error::from(ContentError::UnknownContent {
                 image: Box::new(name.clone()),
                 found: describe(&labels),
-            });
+            }));
         }
         let path = match name {
             ImageName::Registry(spec) => spec.to_string(),
             ImageName::Layout { .. } => String::new(),
         };
-        let refused = |source| Error::BundleImage {
-            image: Box::new(name.clone()),
-            source: Box::new(source),
+        let refused = |source| {
+            Error::from(ContentError::BundleImage {
+                image: Box::new(name.clone()),
+                source: Box::new(source),
+            })
         };
         let bundle = read_image(&image, &platform, path, refused).await?;
         Ok(Content::Bundle(Box::new(bundle)))

@@ -1,5 +1,6 @@
 //! Why a request failed.
 
+mod content;
 mod report;
 mod role;
 
@@ -12,6 +13,7 @@ use oci::{Arch, Digest, EntryName, ImageName, MediaType, MergeError, PullSpec};
 use crate::progress::Stopped;
 use crate::scope::Scope;
 
+pub use content::ContentError;
 pub use role::Role;
 
 /// Why a request could not be done. Every text names the image or bundle and what to do about it.
@@ -184,126 +186,13 @@ pub enum Error {
     )]
     LayerType {
         /// The binary image.
-        image: Box<ImageName>,
+        image: String,
         /// The layer's type.
         media_type: MediaType,
-    },
-    /// The from-index is a file-based index where an SQLite index is needed.
-    #[error(
-        "the index image `{index}` is a file-based catalog (label `{}`), and only an SQLite index image has the database that is asked for",
-        crate::labels::CONFIGS
-    )]
-    FileBasedIndex {
-        /// The index image.
-        index: Box<ImageName>,
-    },
-    /// The from-index is an SQLite index where a file-based index is needed.
-    #[error(
-        "the index image `{index}` is an SQLite index: it has no label `{}`; name a file-based index image",
-        crate::labels::CONFIGS
-    )]
-    NotFileBased {
-        /// The index image.
-        index: Box<ImageName>,
     },
     /// The request needs an index to start from and names none.
     #[error("no index image is named to start from; name one with `from_index`")]
     NoFromIndex,
-    /// A fragment holds no package.
-    #[error(
-        "the fragment `{fragment}` has no package directory in `{}`; build it with one",
-        crate::labels::FRAGMENT_PATH
-    )]
-    EmptyFragment {
-        /// The fragment image.
-        fragment: Box<PullSpec>,
-    },
-    /// Something in a catalog is named as no directory of a package can be.
-    #[error(
-        "{origin} has `{name}`, which is no directory of a package: names are lower-case letters, digits, `.` and `-`; rename or remove it"
-    )]
-    PackageName {
-        /// Whose catalog it is.
-        origin: String,
-        /// The name.
-        name: String,
-    },
-    /// A file of a catalog is no stream of blobs.
-    #[error("the file `{path}` in the catalog of {origin} cannot be read")]
-    CatalogFile {
-        /// Whose catalog it is.
-        origin: String,
-        /// The file, from the catalog's directory.
-        path: String,
-        /// What is wrong with it.
-        #[source]
-        source: Box<catalog::fbc::Unreadable>,
-    },
-    /// A catalog cannot be read.
-    #[error("the catalog of {origin} cannot be read")]
-    Unreadable {
-        /// Whose catalog it is.
-        origin: String,
-        /// What is wrong with it.
-        #[source]
-        source: Box<catalog::fbc::CatalogError>,
-    },
-    /// The changed catalog is not valid, or cannot be served.
-    #[error("the catalog of {origin} cannot be served with the change")]
-    Cache {
-        /// Whose catalog it is.
-        origin: String,
-        /// Why.
-        #[source]
-        source: Box<catalog::cache::CacheError>,
-    },
-    /// The hidden database cannot become files.
-    #[error("the database of the index image `{index}` cannot be rendered as a catalog")]
-    Migrate {
-        /// The index image.
-        index: Box<ImageName>,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Bundles cannot be added to a package that only fragments change.
-    #[error(
-        "the package `{package}` of the index image `{index}` is file-based only: bundles cannot be added to it; change it with a catalog fragment"
-    )]
-    OptedIn {
-        /// The index image.
-        index: Box<ImageName>,
-        /// The package.
-        package: String,
-    },
-    /// A catalog in YAML, to which bundles cannot be added yet.
-    #[error(
-        "the catalog of the index image `{index}` has the file `{file}` in YAML; bundles can only be added to catalogs in JSON so far: convert it (`iib catalog convert`) and build the image again"
-    )]
-    YamlCatalog {
-        /// The index image.
-        index: Box<ImageName>,
-        /// The file.
-        file: String,
-    },
-    /// A catalog holds something that is neither a file nor a directory.
-    #[error("`{path}` is neither a file nor a directory; a catalog image holds nothing else")]
-    NotAFile {
-        /// Where it was copied to.
-        path: PathBuf,
-    },
-    /// The texts of a catalog could not be written or read.
-    #[error("the texts of the catalog could not be kept; check the disk's space and permissions")]
-    CatalogTexts(#[source] std::io::Error),
-    /// A layer that was kept on disk cannot be read.
-    #[error("the layer `{layer}` in the cache cannot be read; remove it with `iib cache prune`")]
-    StoredLayer {
-        /// The layer.
-        layer: Digest,
-        /// What is wrong.
-        #[source]
-        source: Box<oci::Error>,
-    },
     /// The blob cache failed.
     #[error("the blob cache cannot be used")]
     BlobCache(#[source] oci::CacheError),
@@ -313,74 +202,11 @@ pub enum Error {
     )]
     TooManyLayers {
         /// The binary image.
-        image: Box<ImageName>,
+        image: String,
         /// Its layers.
         layers: usize,
         /// How many it may have.
         limit: usize,
-    },
-    /// The from-index has no label that says where its database is.
-    #[error(
-        "the image `{index}` is no index image: it has neither the label `{}` nor `{}`; check the name",
-        crate::labels::DATABASE,
-        crate::labels::CONFIGS
-    )]
-    NotAnIndex {
-        /// The image.
-        index: Box<ImageName>,
-    },
-    /// The database is not where the label says.
-    #[error(
-        "the index image `{index}` has no file `{path}`, which its label `{}` names; rebuild the index image",
-        crate::labels::DATABASE
-    )]
-    DatabaseMissing {
-        /// The index image.
-        index: Box<ImageName>,
-        /// Where it should be.
-        path: String,
-    },
-    /// A file-based index has no hidden database.
-    #[error(
-        "the index image `{index}` has no database `{}`, which bundles are added to; change it with catalog fragments",
-        crate::labels::HIDDEN_DATABASE_PATH
-    )]
-    NoHiddenDatabase {
-        /// The index image.
-        index: Box<ImageName>,
-    },
-    /// The catalog is not where the label says.
-    #[error(
-        "the image `{image}` has no directory `{path}`, which its label `{}` names; rebuild the image",
-        crate::labels::CONFIGS
-    )]
-    CatalogMissing {
-        /// The image.
-        image: Box<ImageName>,
-        /// Where it should be.
-        path: String,
-    },
-    /// An image holds neither a catalog nor a bundle.
-    #[error(
-        "the image `{image}` is no catalog and no bundle: it {found}, and one of `{}`, `{}` and `{}` is needed; check the name",
-        crate::labels::DATABASE,
-        crate::labels::CONFIGS,
-        crate::labels::PACKAGE
-    )]
-    UnknownContent {
-        /// The image.
-        image: Box<ImageName>,
-        /// The labels it has.
-        found: String,
-    },
-    /// The bundle in an image is wrong.
-    #[error("the bundle in the image `{image}` cannot be used")]
-    BundleImage {
-        /// The image.
-        image: Box<ImageName>,
-        /// What is wrong with it.
-        #[source]
-        source: Box<bundle::BundleError>,
     },
     /// A bundle image's content is wrong.
     #[error("the bundle `{bundle}` cannot be added")]
@@ -394,15 +220,6 @@ pub enum Error {
     /// The catalog engine refuses.
     #[error("the bundles cannot be added to the index")]
     Add {
-        /// Why.
-        #[source]
-        source: Box<indexdb::Error>,
-    },
-    /// The from-index's database cannot be read.
-    #[error("the database of the index image `{index}` cannot be used")]
-    Database {
-        /// The index image.
-        index: Box<ImageName>,
         /// Why.
         #[source]
         source: Box<indexdb::Error>,
@@ -504,6 +321,9 @@ pub enum Error {
     /// A layer could not be written.
     #[error("the catalog layer could not be written; check the disk's space and permissions")]
     Layer(#[source] oci::LayerError),
+    /// What an image holds, or shall hold, cannot be used.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// A blocking task panicked: a defect.
     #[error("an internal step of the request broke off; please report it with the log")]
     Internal(#[source] tokio::task::JoinError),

@@ -5,24 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use indexdb::IndexDb;
 use oci::{Digest, ImageName, Limits, PullSpec};
 
 use crate::Builder;
 use crate::blocking::blocking;
-use crate::error::{Error, Role};
+use crate::error::{ContentError, Error, Role};
 use crate::image::{FoundImage, PlatformImage};
 use crate::index_image::change::{self, Changes, UnitChange};
+use crate::index_image::changed::Changed;
 use crate::index_image::facts::{UnitFiles, UnitPath};
-use crate::index_image::migrate::{self, is_safe_name};
-use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
+use crate::index_image::hidden;
+use crate::index_image::migrate::is_safe_name;
+use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::labels;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::request::FragmentsRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
-use crate::stages::prepare::{FoundIndex, Prepared};
-use crate::work_dir::WorkDir;
+use crate::stages::prepare::Prepared;
 
 /// What adding fragments made.
 #[derive(Clone, Debug)]
@@ -54,33 +54,30 @@ impl Builder {
         &self,
         request: &FragmentsRequest,
         reporter: &dyn Reporter,
-        mut checkpoint: Checkpoint,
+        checkpoint: Checkpoint,
     ) -> Result<FragmentsAdded, Error> {
-        let directory = WorkDir::create(&self.config).await?;
-        let run = Run::begin(self, &request.index, reporter, &mut checkpoint, &directory).await;
-        let added = match run {
-            Ok(run) => add_fragments(run, &request.fragments).await,
-            Err(error) => Err(error),
-        };
-        directory.remove().await;
+        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
+        let added = Box::pin(add_fragments(&mut run, &request.fragments)).await;
+        run.end().await;
         added
     }
 }
 
-async fn add_fragments(mut run: Run<'_>, fragments: &[PullSpec]) -> Result<FragmentsAdded, Error> {
+async fn add_fragments(run: &mut Run<'_>, fragments: &[PullSpec]) -> Result<FragmentsAdded, Error> {
     run.reporter
         .phase(&Phase::ResolvingFragments, &Facts::default())
         .await?;
-    let fragments = find(&run, fragments).await?;
-    let mut prepared = run.prepare().await?;
+    let fragments = find(run, fragments).await?;
+    let mut prepared = run.prepare(None).await?;
     let resolved = fragments.iter().map(|fragment| fragment.image.resolved());
     prepared.facts.fbc_fragments_resolved = Some(resolved.collect());
     let digests = fragments
         .iter()
         .map(|fragment| fragment.image.digest().clone())
         .collect();
-    run.begin_build(&prepared, digests).await?;
-    let (made, packages) = edit(&run, &prepared, &fragments).await?;
+    run.begin_build(&prepared, IndexKind::FileBased, digests)
+        .await?;
+    let (made, packages) = edit(run, &prepared, &fragments).await?;
     Ok(FragmentsAdded {
         built: run.publish(&prepared, IndexKind::FileBased, made).await?,
         packages: packages.into_iter().collect(),
@@ -114,10 +111,8 @@ async fn edit(
     prepared: &Prepared,
     fragments: &[FoundFragment],
 ) -> Result<(Changed, BTreeSet<String>), Error> {
-    let Some(index) = &prepared.from_index else {
-        return Err(Error::NoFromIndex);
-    };
-    let (config, directory) = (&run.builder.config, run.directory);
+    let index = prepared.index()?;
+    let (config, directory) = (&run.builder.config, run.directory());
     let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
 
     run.reporter
@@ -147,7 +142,14 @@ async fn edit(
     let database = if leaving.is_empty() {
         DatabaseChange::Keep
     } else {
-        opt_in(run, index, &source, leaving, &mut changes).await?
+        // From now on they are what the fragments say, and so are their deprecations.
+        for package in &leaving {
+            let unit = UnitPath::deprecations(package);
+            if source.has(&unit) {
+                changes.insert(unit, UnitChange::Remove);
+            }
+        }
+        hidden::remove_packages(run, &source, leaving, &mut changes).await?
     };
     let count = read.len();
     for (units, number) in read.into_iter().zip(1..) {
@@ -169,8 +171,10 @@ async fn read(fragment: &FoundFragment, to: PathBuf) -> Result<FragmentUnits, Er
     let is_there = oci::extract_tree(repository, manifest, path, &to, &Limits::index())
         .await
         .map_err(|source| fragment.image.read(source))?;
-    let empty = || Error::EmptyFragment {
-        fragment: Box::new(fragment.written.clone()),
+    let empty = || {
+        Error::from(ContentError::EmptyFragment {
+            fragment: Box::new(fragment.written.clone()),
+        })
     };
     if !is_there {
         return Err(empty());
@@ -197,53 +201,11 @@ fn check_names(origin: &str, root: &Path) -> Result<(), Error> {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !is_safe_name(&name) || !entry.file_type().map_err(failed)?.is_dir() {
-            return Err(Error::PackageName {
+            return Err(Error::from(ContentError::PackageName {
                 origin: origin.to_owned(),
                 name,
-            });
+            }));
         }
     }
     Ok(())
-}
-
-/// Takes packages out of the hidden database, and their requested deprecations out of the catalog.
-async fn opt_in(
-    run: &Run<'_>,
-    index: &FoundIndex,
-    source: &CatalogSource<'_>,
-    leaving: BTreeSet<String>,
-    changes: &mut Changes,
-) -> Result<DatabaseChange, Error> {
-    let Some(file) = source.database_copy().await? else {
-        return Ok(DatabaseChange::Keep);
-    };
-    for package in &leaving {
-        let unit = UnitPath::deprecations(package);
-        if source.has(&unit) {
-            changes.insert(unit, UnitChange::Remove);
-        }
-    }
-    let epoch = run.builder.config.epoch;
-    let name = index.image.name.clone();
-    let database = file.clone();
-    blocking(move || {
-        let leaving: Vec<String> = leaving.into_iter().collect();
-        let remove = || {
-            let mut database = IndexDb::open(&database, epoch)?;
-            database.remove(&leaving, false)?;
-            database.finish_compact()
-        };
-        remove().map_err(|source| Error::Database {
-            index: Box::new(name),
-            source: Box::new(source),
-        })
-    })
-    .await?;
-    if !source.holds_database() {
-        let to = run.directory.join("rendered");
-        let rendered = migrate::units(&index.image.name, &file, epoch, None, to).await?;
-        let put = |(unit, files)| (unit, UnitChange::Put(files));
-        changes.extend(rendered.into_iter().map(put));
-    }
-    Ok(DatabaseChange::Replace(file))
 }

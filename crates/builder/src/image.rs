@@ -8,7 +8,7 @@ use oci::{
     ImageRepository, Limits, ManifestList, RawManifest, Reference,
 };
 
-use crate::error::{Error, Role};
+use crate::error::{ContentError, Error, Role};
 
 /// The largest image config that is read, in bytes. Real ones are a few kilobytes.
 const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
@@ -54,6 +54,36 @@ impl FoundImage {
             |digest| Reference::Digest(digest.clone()),
         );
         let raw = repository.manifest(&reference).await.map_err(read)?;
+        Self::of(blobs, name, role, repository, raw).await
+    }
+
+    /// Like [`FoundImage::find`], but what is named by digest and known already is not asked for.
+    pub(crate) async fn find_pinned(
+        client: &Client,
+        blobs: &BlobCache,
+        name: &ImageName,
+        role: Role,
+    ) -> Result<Self, Error> {
+        let Reference::Digest(digest) = name.reference() else {
+            return Self::find(client, Some(blobs), name, role, None).await;
+        };
+        let read = |source: oci::Error| Error::Read {
+            role,
+            image: name.to_string(),
+            source: Box::new(source),
+        };
+        let repository = name.open(client).await.map_err(read)?;
+        let raw = blobs.manifest(&repository, &digest).await.map_err(read)?;
+        Self::of(Some(blobs), name, role, repository, raw).await
+    }
+
+    async fn of(
+        blobs: Option<&BlobCache>,
+        name: &ImageName,
+        role: Role,
+        repository: ImageRepository,
+        raw: RawManifest,
+    ) -> Result<Self, Error> {
         if !raw.media_type.is_list() && !raw.media_type.is_image() {
             return Err(Error::UnsupportedType {
                 role,
@@ -61,7 +91,11 @@ impl FoundImage {
                 media_type: raw.media_type,
             });
         }
-        let document = raw.parse().map_err(|source| read(source.into()))?;
+        let document = raw.parse().map_err(|source| Error::Read {
+            role,
+            image: name.to_string(),
+            source: Box::new(source.into()),
+        })?;
         let mut found = Self {
             name: name.clone(),
             role,
@@ -167,7 +201,7 @@ impl FoundImage {
     /// from `repository`: the image's own, or one that has copies.
     ///
     /// # Errors
-    /// [`Error::CatalogMissing`] if there is no such directory.
+    /// [`ContentError::CatalogMissing`] if there is no such directory.
     pub(crate) async fn extract_catalog(
         &self,
         repository: &ImageRepository,
@@ -182,10 +216,10 @@ impl FoundImage {
         if is_there {
             Ok(())
         } else {
-            Err(Error::CatalogMissing {
+            Err(Error::from(ContentError::CatalogMissing {
                 image: Box::new(self.name.clone()),
                 path: path.to_owned(),
-            })
+            }))
         }
     }
 

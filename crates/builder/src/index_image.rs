@@ -6,10 +6,13 @@
 //! gathered too many deltas.
 
 pub(crate) mod change;
+pub(crate) mod changed;
 pub(crate) mod database;
 pub(crate) mod delta;
 pub(crate) mod facts;
+pub(crate) mod hidden;
 pub(crate) mod migrate;
+pub(crate) mod normalise;
 pub(crate) mod source;
 pub(crate) mod stack;
 pub(crate) mod view;
@@ -34,8 +37,17 @@ pub(crate) const CONFIGS: &str = "configs";
 pub(crate) const CACHE_OWNER: Owner = Owner { uid: 1001, gid: 0 };
 
 /// Adds the directories of the serve cache as every layer that holds a part of it must have them: a layer without them
-/// would give them to somebody else when it is unpacked, and the server could not lock its database.
-pub(crate) fn add_cache_directories(builder: &mut LayerBuilder) -> Result<(), Error> {
+/// would give them to somebody else when it is unpacked, and the server could not lock its database. `base_layers` is how many
+/// layers lie below all of ours: without any, `/tmp` is the cache's own, as the reference service leaves it.
+pub(crate) fn add_cache_directories(
+    builder: &mut LayerBuilder,
+    base_layers: usize,
+) -> Result<(), Error> {
+    if base_layers == 0 {
+        builder
+            .directory("tmp", CACHE_OWNER, 0o755)
+            .map_err(Error::Layer)?;
+    }
     for (path, mode) in [("", 0o755), ("/pogreb.v1", 0o755), ("/pogreb.v1/db", 0o770)] {
         builder
             .directory(&format!("{CACHE}{path}"), CACHE_OWNER, mode)

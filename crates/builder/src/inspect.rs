@@ -12,7 +12,7 @@ use oci::ImageName;
 pub use image::{ArchImage, ImageLayer, IndexImage, LayerOrigin};
 
 use crate::Builder;
-use crate::error::Error;
+use crate::error::{ContentError, Error, Role};
 use crate::stages::prepare::{FoundIndex, FoundKind, find_index};
 use crate::work_dir::WorkDir;
 
@@ -44,7 +44,7 @@ impl Builder {
     /// # Errors
     /// [`Error`] when the image cannot be read or is no index image.
     pub async fn inspect(&self, name: &ImageName) -> Result<IndexSummary, Error> {
-        let index = find_index(&self.client, None, name, None).await?;
+        let index = find_index(&self.client, None, name, Role::FromIndex, None).await?;
         let image = IndexImage::of(&index).await?;
         let directory = WorkDir::create(&self.config).await?;
         let catalog = match &index.kind {
@@ -63,7 +63,7 @@ impl Builder {
     /// # Errors
     /// [`Error`] when the image cannot be read or is no index image.
     pub async fn look_at(&self, name: &ImageName) -> Result<IndexImage, Error> {
-        IndexImage::of(&find_index(&self.client, None, name, None).await?).await
+        IndexImage::of(&find_index(&self.client, None, name, Role::FromIndex, None).await?).await
     }
 
     async fn read_database(
@@ -76,9 +76,11 @@ impl Builder {
         let epoch = self.config.epoch;
         let name = index.image.name.clone();
         crate::blocking::blocking(move || {
-            let failed = |source| Error::Database {
-                index: Box::new(name.clone()),
-                source: Box::new(source),
+            let failed = |source| {
+                Error::from(ContentError::Database {
+                    index: Box::new(name.clone()),
+                    source: Box::new(source),
+                })
             };
             let database = IndexDb::open(&path, epoch).map_err(failed)?;
             Ok(CatalogSummary {
@@ -95,7 +97,7 @@ impl Builder {
     /// # Errors
     /// [`Error`] when the image cannot be read, is no SQLite index image, or the file cannot be written.
     pub async fn extract_database(&self, name: &ImageName, to: &Path) -> Result<u64, Error> {
-        let index = find_index(&self.client, None, name, None).await?;
+        let index = find_index(&self.client, None, name, Role::FromIndex, None).await?;
         index.extract_database(to).await
     }
 }

@@ -16,14 +16,20 @@ mod blocking;
 mod bundles;
 mod config;
 mod content;
+mod databases;
+mod deprecations;
+mod empty;
 mod error;
 mod fragments;
 mod image;
 mod index_image;
 mod inspect;
 pub mod labels;
+mod level;
 mod live;
+mod merge;
 mod progress;
+mod remove;
 mod request;
 mod rollback;
 mod run;
@@ -39,18 +45,22 @@ use tokio::sync::OnceCell;
 pub use add::Added;
 pub use config::BuilderConfig;
 pub use content::{Content, Databases};
-pub use error::{Error, Role};
+pub use error::{ContentError, Error, Role};
 pub use fragments::FragmentsAdded;
 pub use index_image::stack::{LayerKind, Room};
 pub use inspect::{
     ArchImage, BundleEntry, CatalogSummary, ChannelEntry, ImageLayer, IndexImage, IndexSummary,
     LayerOrigin, PackageEntry,
 };
+pub use level::{MigrateLevel, ParseOpmError};
 pub use live::LiveBuilder;
+pub use merge::Merged;
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};
+pub use remove::Removed;
 pub use request::{
-    AddRequest, BinaryImage, FragmentsRequest, GraphUpdateMode, IndexRequest, Output,
-    OutputRepository, Overwrite, OverwriteToken, ParseTokenError,
+    AddRequest, BinaryImage, DeprecationsRequest, EmptyRequest, FragmentsRequest, GraphUpdateMode,
+    IndexRequest, MergeRequest, Output, OutputRepository, Overwrite, OverwriteToken,
+    ParseTokenError, RemoveRequest,
 };
 pub use rollback::{CurrentIndex, Rollback};
 pub use run::{Built, BuiltLayer};
@@ -92,6 +102,12 @@ impl Builder {
     /// The client, for counting what it did.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The same builder with another configuration. The blob cache stays where it is once it is open.
+    #[must_use]
+    pub fn with_config(self, config: BuilderConfig) -> Self {
+        Self { config, ..self }
     }
 
     /// The configuration.

@@ -19,7 +19,7 @@ impl LiveBuilder {
     /// Puts `config` in force for requests that begin afterwards. The client stays, and so does the blob cache once it is open.
     pub fn replace(&self, config: BuilderConfig) {
         let current = self.current();
-        self.0.store(Arc::new(Builder { config, ..current }));
+        self.0.store(Arc::new(current.with_config(config)));
     }
 }
 

@@ -31,6 +31,22 @@ pub enum Phase {
         /// Of how many.
         count: usize,
     },
+    /// The index is searched for the packages to remove.
+    CheckingPackages,
+    /// Packages are taken out of the index.
+    RemovingPackages,
+    /// The labels of the result are set.
+    UpdatingLabels,
+    /// The deprecations are checked against the index.
+    ReadingDeprecations,
+    /// The deprecations go into the catalog.
+    AddingDeprecations,
+    /// The bundles of source and target are listed.
+    ListingBundles,
+    /// Bundles that the source lacks are added.
+    AddingMissingBundles,
+    /// Bundles are deprecated.
+    DeprecatingBundles,
     /// Images are pushed.
     CreatingManifestList,
     /// The from-index's tag is about to be moved.
@@ -48,6 +64,14 @@ impl Phase {
             Self::CheckingPresentBundles => "checking-present-bundles",
             Self::ReadingFragments(_) => "reading-fragments",
             Self::AddingFragment { .. } => "adding-fragment",
+            Self::CheckingPackages => "checking-packages",
+            Self::RemovingPackages => "removing-packages",
+            Self::UpdatingLabels => "updating-labels",
+            Self::ReadingDeprecations => "reading-deprecations",
+            Self::AddingDeprecations => "adding-deprecations",
+            Self::ListingBundles => "listing-bundles",
+            Self::AddingMissingBundles => "adding-missing-bundles",
+            Self::DeprecatingBundles => "deprecating-bundles",
             Self::CreatingManifestList => "publishing",
             Self::Overwriting => "overwriting",
         }
@@ -77,6 +101,20 @@ impl fmt::Display for Phase {
             Self::AddingFragment { number, count } => {
                 write!(f, "Adding operators of fbc fragment {number}/{count}")
             }
+            Self::CheckingPackages => {
+                f.write_str("Checking if operators are present in index image")
+            }
+            Self::RemovingPackages => f.write_str("Removing operators from index image"),
+            Self::UpdatingLabels => f.write_str("Updating labels of the index image"),
+            Self::ReadingDeprecations => {
+                f.write_str("Reading deprecations from the deprecation schema")
+            }
+            Self::AddingDeprecations => f.write_str("Adding deprecations to the index image"),
+            Self::ListingBundles => f.write_str("Getting bundles present in the index images"),
+            Self::AddingMissingBundles => {
+                f.write_str("Adding bundles missing in source index image")
+            }
+            Self::DeprecatingBundles => f.write_str("Deprecating bundles in the deprecation list"),
             Self::CreatingManifestList => f.write_str("Creating the manifest list"),
             Self::Overwriting => f.write_str("Overwriting the index image with the new one"),
         }
@@ -96,6 +134,10 @@ pub struct Facts {
     pub distribution_scope: Option<Scope>,
     /// The from-index by digest.
     pub from_index_resolved: Option<String>,
+    /// The source of a merge by digest.
+    pub source_from_index_resolved: Option<String>,
+    /// The target of a merge by digest.
+    pub target_index_resolved: Option<String>,
     /// The catalog fragments of the request by digest.
     pub fbc_fragments_resolved: Option<Vec<String>>,
     /// The bundles of the request by package.
@@ -108,6 +150,18 @@ pub struct Facts {
     pub internal_index_image_copy: Option<String>,
     /// The same by digest.
     pub internal_index_image_copy_resolved: Option<String>,
+}
+
+impl Facts {
+    /// The name of the result and nothing else of where it lies.
+    pub(crate) fn only_index_image(self) -> Self {
+        Self {
+            index_image_resolved: None,
+            internal_index_image_copy: None,
+            internal_index_image_copy_resolved: None,
+            ..self
+        }
+    }
 }
 
 /// What a restarted request needs to end as it would have without the restart: everything is read again by these digests,
@@ -128,8 +182,11 @@ pub struct ResolvedInputs {
     /// One per bundle or fragment of the request, in its order.
     #[serde(alias = "bundles")]
     pub images: Vec<Digest>,
-    /// The from-index.
+    /// The from-index, or what takes its place.
     pub from_index: Option<Digest>,
+    /// The index whose bundles come too.
+    #[serde(default)]
+    pub source: Option<Digest>,
     /// The binary image; `None` for a binaryless index.
     pub binary_image: Option<Digest>,
 }

@@ -1,6 +1,6 @@
 //! What a caller asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -34,6 +34,8 @@ pub struct IndexRequest {
 pub struct AddRequest {
     /// The bundle images, as written by the caller, none of them twice.
     pub bundles: Vec<PullSpec>,
+    /// Bundle images to deprecate where the index has them, as written by the caller.
+    pub deprecations: Vec<PullSpec>,
     /// How channels are computed.
     pub graph_update_mode: GraphUpdateMode,
     /// The index.
@@ -45,6 +47,55 @@ pub struct AddRequest {
 pub struct FragmentsRequest {
     /// Images whose catalogs hold the packages, as written by the caller. Of a package that several hold, the last counts.
     pub fragments: Vec<PullSpec>,
+    /// The index, which must be file-based.
+    pub index: IndexRequest,
+}
+
+/// Remove packages from an index image (`rm` of the REST contract).
+#[derive(Clone, Debug)]
+pub struct RemoveRequest {
+    /// The names of the packages.
+    pub packages: BTreeSet<String>,
+    /// The index.
+    pub index: IndexRequest,
+}
+
+/// Merge the bundles of one index image into another (`merge-index-image` of the REST contract).
+#[derive(Clone, Debug)]
+pub struct MergeRequest {
+    /// The index whose database the result begins with.
+    pub source: ImageName,
+    /// Bundle images to deprecate in the result, as written by the caller.
+    pub deprecations: Vec<PullSpec>,
+    /// How channels are computed.
+    pub graph_update_mode: GraphUpdateMode,
+    /// Whether bundles without a label of OCP versions count as made for all; this holds where the configuration allows it.
+    pub ignore_bundle_ocp_version: bool,
+    /// Who asks; the configuration may allow things to some.
+    pub requester: Option<String>,
+    /// The target, as the index to start from, from which bundles come that the source lacks, and whose tag is overwritten.
+    /// Without one the source is all there is.
+    pub index: IndexRequest,
+}
+
+/// Make an index image like another one, but without any package (`create-empty-index` of the REST contract).
+#[derive(Clone, Debug)]
+pub struct EmptyRequest {
+    /// Whether the result is file-based, whatever the from-index is. Without it, the from-index must be an SQLite index.
+    pub file_based: bool,
+    /// Labels of the result, over those that every result has.
+    pub labels: BTreeMap<String, String>,
+    /// The index.
+    pub index: IndexRequest,
+}
+
+/// Set what is deprecated of a package in a file-based index image (`add-deprecations` of the REST contract).
+#[derive(Clone, Debug)]
+pub struct DeprecationsRequest {
+    /// The package, one that the index keeps in its hidden database.
+    pub package: String,
+    /// The blob of the schema `olm.deprecations`, JSON text.
+    pub schema: String,
     /// The index, which must be file-based.
     pub index: IndexRequest,
 }

@@ -48,14 +48,14 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::FormerGone`] if it is not there with manifests and configs of all its architectures,
-    /// [`Error::FormerLacksArchitectures`] if one would be lost, and [`Error::NotAnIndex`].
+    /// [`Error::FormerLacksArchitectures`] if one would be lost, and [`ContentError::NotAnIndex`].
     pub async fn plan_rollback(
         &self,
         current: CurrentIndex,
         to: Digest,
     ) -> Result<Rollback, Error> {
         let CurrentIndex { name, manifest } = current;
-        let found = match find_index(&self.client, None, &name, Some(&to)).await {
+        let found = match find_index(&self.client, None, &name, Role::FromIndex, Some(&to)).await {
             Ok(found) => complete(&found.image, &found.arches).await.map(|()| found),
             Err(error) => Err(error),
         };

@@ -8,13 +8,15 @@ use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Layer, Referen
 
 use crate::Builder;
 use crate::error::Error;
-use crate::index_image::source::{Changed, warn_unkept};
+use crate::index_image::changed::Changed;
+use crate::index_image::source::warn_unkept;
 use crate::index_image::stack::{LayerKind, Source};
+use crate::level::MigrateLevel;
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
 use crate::stages::guard::Kept;
-use crate::stages::prepare::{self, Prepared};
+use crate::stages::prepare::{self, Prepared, Reader};
 use crate::stages::publish::{self, BlobCounts, Sources};
 use crate::work_dir::WorkDir;
 
@@ -29,6 +31,8 @@ pub struct Built {
     pub images: BTreeMap<Arch, Digest>,
     /// The layers above the binary image's, lowest first.
     pub layers: Vec<BuiltLayer>,
+    /// How the packages of a hidden database are shown, in a file-based index.
+    pub migrate_level: Option<MigrateLevel>,
     /// How long the serve cache took, where it was brought up to date: its indexes and its digest grow with the index.
     pub serve_cache: Option<Duration>,
     /// What tags kept of the lists they pointed to, because the result lacks it.
@@ -57,8 +61,8 @@ pub(crate) struct Run<'run> {
     pub(crate) builder: &'run Builder,
     pub(crate) index: &'run IndexRequest,
     pub(crate) reporter: &'run dyn Reporter,
-    pub(crate) checkpoint: &'run mut Checkpoint,
-    pub(crate) directory: &'run Path,
+    checkpoint: Checkpoint,
+    directory: WorkDir,
     /// Reads inputs and moves the from-index's tag. An overwrite token holds for the from-index's repository alone.
     pub(crate) client: Client,
     pub(crate) blobs: BlobCache,
@@ -66,20 +70,19 @@ pub(crate) struct Run<'run> {
 }
 
 impl<'run> Run<'run> {
-    /// Refuses what needs no look at any image.
+    /// Refuses what needs no look at any image, and makes a private directory.
     pub(crate) async fn begin(
         builder: &'run Builder,
         index: &'run IndexRequest,
         reporter: &'run dyn Reporter,
-        checkpoint: &'run mut Checkpoint,
-        directory: &'run WorkDir,
+        checkpoint: Checkpoint,
     ) -> Result<Self, Error> {
         check(index)?;
         Ok(Self {
             client: index_client(builder, index),
             blobs: builder.blobs().await?.clone(),
             before: builder.client.usage(),
-            directory: directory.path(),
+            directory: WorkDir::create(&builder.config).await?,
             builder,
             index,
             reporter,
@@ -87,33 +90,51 @@ impl<'run> Run<'run> {
         })
     }
 
+    /// Removes the private directory. To be called however the work ended; one that is dropped instead removes it on the spot.
+    pub(crate) async fn end(self) {
+        self.directory.remove().await;
+    }
+
+    /// The private directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// The digests that an interrupted run of the same request found.
     pub(crate) fn known(&self) -> Option<&ResolvedInputs> {
         self.checkpoint.inputs.as_ref()
     }
 
-    /// Looks index and binary image up.
-    pub(crate) async fn prepare(&self) -> Result<Prepared, Error> {
+    /// Looks index and binary image up, and `source`, another index whose bundles come too.
+    pub(crate) async fn prepare(&self, source: Option<&ImageName>) -> Result<Prepared, Error> {
+        let reader = Reader {
+            client: &self.client,
+            blobs: &self.blobs,
+            known: self.known(),
+        };
         let config = &self.builder.config;
-        prepare::prepare(
-            &self.client,
-            &self.blobs,
+        // On the heap, as all of a request's steps: every caller would carry their size.
+        Box::pin(prepare::prepare(
+            &reader,
             config,
             self.index,
+            source,
             self.reporter,
-            self.known(),
-        )
+        ))
         .await
     }
 
-    /// Tells that everything is looked up, and keeps by which digests; `images` are those of the request's own images.
+    /// Tells that everything is looked up for a result of the kind `kind`, and keeps by which digests; `images` are those of
+    /// the request's own images.
     pub(crate) async fn begin_build(
         &mut self,
         prepared: &Prepared,
+        kind: IndexKind,
         images: Vec<Digest>,
     ) -> Result<(), Error> {
+        prepared.check_kind(kind)?;
         self.checkpoint.inputs = Some(prepared.inputs(images));
-        self.reporter.checkpoint(self.checkpoint).await?;
+        self.reporter.checkpoint(&self.checkpoint).await?;
         let arches = prepared.platforms.keys().cloned().collect();
         self.reporter
             .phase(&crate::Phase::Building(arches), &prepared.facts)
@@ -123,7 +144,7 @@ impl<'run> Run<'run> {
 
     /// Lays the layers of `changed` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
     pub(crate) async fn publish(
-        self,
+        &mut self,
         prepared: &Prepared,
         kind: IndexKind,
         changed: Changed,
@@ -133,7 +154,10 @@ impl<'run> Run<'run> {
         let assembled = assemble::assemble(config, prepared, kind, changed.stack)?;
         let from_index = prepared.from_index.as_ref();
         let sources = Sources {
-            binary_image: &prepared.binary_image.repository,
+            binary_image: prepared
+                .binary_image
+                .as_ref()
+                .map(|image| &image.repository),
             from_index: from_index.map(|index| &index.image.repository),
         };
         // The layer of a large database is kept while it is uploaded. On the heap: every request would carry their size.
@@ -151,7 +175,7 @@ impl<'run> Run<'run> {
                 index,
                 &assembled,
                 self.reporter,
-                self.checkpoint,
+                &mut self.checkpoint,
             )
             .await?;
             published.kept.extend(moved.kept);
@@ -182,6 +206,7 @@ impl<'run> Run<'run> {
                     is_new: layer.is_new(),
                 })
                 .collect(),
+            migrate_level: assembled.stack.level(),
             serve_cache: changed.serve_cache,
             kept: published.kept,
             blobs: published.blobs,

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use builder::{
-    AddRequest, Built, Checkpoint, Error, FragmentsAdded, FragmentsRequest, GraphUpdateMode,
-    LayerKind,
+    AddRequest, Built, Checkpoint, ContentError, Error, FragmentsAdded, FragmentsRequest,
+    GraphUpdateMode, LayerKind,
 };
 use catalog::cache::{self, Integrity};
 use catalog::fbc::Catalog;
@@ -402,7 +402,10 @@ async fn fragments_are_refused_with_a_reason() {
     let not_index = index
         .add(&index.request("binary:latest", &["f:5"], "9"))
         .await;
-    assert!(matches!(not_index, Err(Error::NotAnIndex { .. })));
+    assert!(matches!(
+        not_index,
+        Err(Error::Content(ContentError::NotAnIndex { .. }))
+    ));
 }
 
 #[tokio::test]
@@ -482,6 +485,7 @@ async fn push_with_database(index: &Index, database: &Path, tag: &str) {
 fn add_request(index: &Index, from: &str, bundle: PullSpec, tag: &str) -> AddRequest {
     AddRequest {
         bundles: vec![bundle],
+        deprecations: Vec::new(),
         graph_update_mode: GraphUpdateMode::Replaces,
         index: index.request(from, &[], tag).index,
     }

@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod index;
+pub(crate) mod index_change;
 pub(crate) mod manifest;
 pub(crate) mod queue;
 pub(crate) mod request;
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 
 use self::cache::CacheArgs;
 use self::index::{IndexDiffArgs, IndexInspectArgs, IndexRollbackArgs, StateArgs};
-use builder::{BinaryImage, Scope};
+use self::index_change::{IndexDeprecateArgs, IndexEmptyArgs, IndexMergeArgs, IndexRmArgs};
+use builder::{BinaryImage, GraphUpdateMode, Scope};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oci::{Arch, ImageName, LossPolicy, PullSpec, RegistryHost, Tag};
 use secrecy::SecretString;
@@ -118,6 +120,26 @@ pub(crate) enum IndexCommand {
         after_help = "Example:\n  iib index add-fragment --fragment quay.io/ns/my-operator-catalog:v4.19 --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
     )]
     AddFragment(Box<IndexAddFragmentArgs>),
+    /// Remove packages from an index image
+    #[command(
+        after_help = "Example:\n  iib index rm --package my-operator --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
+    )]
+    Rm(Box<IndexRmArgs>),
+    /// Merge the bundles of one index image into another
+    #[command(
+        after_help = "Example:\n  iib index merge --source quay.io/ns/new:v4.19 --target quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
+    )]
+    Merge(Box<IndexMergeArgs>),
+    /// Make an index image like another one, but without any package
+    #[command(
+        after_help = "Example:\n  iib index empty --from-index quay.io/ns/index:v4.19 --file-based \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:empty"
+    )]
+    Empty(Box<IndexEmptyArgs>),
+    /// Set what is deprecated of a package in a file-based index image
+    #[command(
+        after_help = "Example:\n  iib index deprecate --package my-operator --schema deprecations.json --from-index quay.io/ns/index:v4.19 \\\n    --binary-image quay.io/operator-framework/opm:latest --to quay.io/ns/index:candidate"
+    )]
+    Deprecate(Box<IndexDeprecateArgs>),
     /// Show what an index image holds, and what its layers are
     #[command(
         after_help = "Examples:\n  iib index inspect quay.io/ns/index:v4.19\n  iib index inspect quay.io/ns/index:v4.19 --svg layers.svg"
@@ -170,6 +192,9 @@ pub(crate) struct IndexAddArgs {
     /// The index image to start from; without it a new SQLite index is made
     #[arg(long, value_name = "IMAGE")]
     pub(crate) from_index: Option<ImageName>,
+    /// Bundle images to deprecate where the index has them, separated by commas; repeatable
+    #[arg(long, value_delimiter = ',', value_name = "PULLSPEC")]
+    pub(crate) deprecate: Vec<PullSpec>,
     /// How channels are computed
     #[arg(long, default_value = "replaces", value_name = "MODE")]
     pub(crate) mode: GraphMode,
@@ -251,6 +276,16 @@ pub(crate) enum GraphMode {
     Semver,
     /// By version, patch releases skipping earlier ones.
     SemverSkippatch,
+}
+
+impl From<GraphMode> for GraphUpdateMode {
+    fn from(mode: GraphMode) -> Self {
+        match mode {
+            GraphMode::Replaces => Self::Replaces,
+            GraphMode::Semver => Self::Semver,
+            GraphMode::SemverSkippatch => Self::SemverSkippatch,
+        }
+    }
 }
 
 /// How a result is printed.

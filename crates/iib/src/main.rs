@@ -60,6 +60,22 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_add_fragment::run(*args)).await
         }
+        Command::Index(IndexCommand::Rm(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_rm::run(*args)).await
+        }
+        Command::Index(IndexCommand::Merge(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_merge::run(*args)).await
+        }
+        Command::Index(IndexCommand::Empty(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_empty::run(*args)).await
+        }
+        Command::Index(IndexCommand::Deprecate(args)) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::index_deprecate::run(*args)).await
+        }
         Command::Index(IndexCommand::Inspect(args)) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_inspect::run(*args)).await

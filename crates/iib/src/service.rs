@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use builder::{BinaryImage, Builder, BuilderConfig, LiveBuilder, Scope};
+use builder::{BinaryImage, Builder, BuilderConfig, LiveBuilder, MigrateLevel, Scope};
 use files::Files;
 use oci::{CacheConfig, RegistryHost};
 use secrecy::ExposeSecret as _;
@@ -318,6 +318,18 @@ pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<
         shown_registry: shown.map(|RegistryHostText(host)| host),
         binary_images: binary_images(&config.build)?,
         required_labels: config.build.required_labels.clone(),
+        migrate_levels: config
+            .build
+            .opm_versions
+            .iter()
+            .map(|(version, opm)| (version.clone(), opm.level))
+            .collect(),
+        default_migrate_level: config
+            .build
+            .default_opm
+            .as_ref()
+            .map_or_else(MigrateLevel::default, |opm| opm.level),
+        no_ocp_label_allow_list: config.build.no_ocp_label_allow_list.clone(),
         epoch: registries::source_date_epoch()?,
         on_lost_arch: config.build.on_lost_arch.0,
         concurrency: config.build.concurrency,

@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 use bundle::Bundle;
 use catalog::Profile;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::IndexDb;
 use crate::entries::Entries;
@@ -87,6 +87,30 @@ impl IndexDb {
     pub fn add(&mut self, bundles: &[Bundle], options: &AddOptions) -> Result<Added, Error> {
         self.add_all(bundles, *options)
             .map_err(|error| error.in_file(&self.path))
+    }
+
+    /// Stores one more property of the bundle of the image `path`. Says whether there is such a bundle.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] if the database cannot be changed.
+    pub fn add_property(&mut self, path: &str, type_: &str, value: &str) -> Result<bool, Error> {
+        self.change(|connection| {
+            let sql = "SELECT name, version FROM operatorbundle WHERE bundlepath = ?1";
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+            };
+            let doing = "adding a property";
+            let found = connection
+                .query_row(sql, [path], row)
+                .optional()
+                .doing(doing)?;
+            let Some((name, version)) = found else {
+                return Ok(false);
+            };
+            let version = version.unwrap_or_default();
+            insert::property(connection, type_, value, &name, &version, path).doing(doing)?;
+            Ok(true)
+        })
     }
 
     fn add_all(&mut self, bundles: &[Bundle], options: AddOptions) -> Result<Added, Error> {

@@ -14,6 +14,7 @@ mod report;
 mod request_log;
 mod run;
 mod template;
+mod work;
 
 pub use convert::ConvertError;
 pub use request_log::{RequestLogLayer, RequestLogs};

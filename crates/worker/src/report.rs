@@ -71,6 +71,8 @@ pub(crate) fn fields(facts: &Facts) -> ResultFields {
         binary_image_resolved: facts.binary_image_resolved.clone(),
         distribution_scope: facts.distribution_scope.map(|scope| scope.to_string()),
         from_index_resolved: facts.from_index_resolved.clone(),
+        source_from_index_resolved: facts.source_from_index_resolved.clone(),
+        target_index_resolved: facts.target_index_resolved.clone(),
         index_image: facts.index_image.clone(),
         index_image_resolved: facts.index_image_resolved.clone(),
         internal_index_image_copy: facts.internal_index_image_copy.clone(),

@@ -4,21 +4,21 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Secret, State};
+use api::State;
 use builder::{Built, Checkpoint, LiveBuilder};
 use futures::FutureExt as _;
 use queue::Inbox;
-use store::{Choice, Job, Payload, ResultFields, Store, Update, WorkerId};
+use store::{Choice, Job, ResultFields, Store, Update, WorkerId};
 use telemetry::TraceContext;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::convert::{ConvertError, add_request, fragments_request};
 use crate::measure::{self, InHand};
 use crate::report::{StoreReporter, fields};
 use crate::request_log::RequestLogs;
 use crate::template::PushTemplate;
+use crate::work::{WorkError, work};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -223,67 +223,24 @@ impl Worker {
             job.payload.request_type(),
         );
         let (template, builder) = (&self.config.template, self.builder.current());
-        let (id, token) = (
-            job.request_id,
-            job.secrets.get(Secret::OverwriteFromIndexToken),
-        );
-        let ended = match &job.payload {
-            Payload::Add(payload) => match add_request(id, payload, token, template) {
-                Ok(request) => {
-                    let added = builder.add(&request, &reporter, checkpoint).boxed();
-                    added.await.map(|added| {
-                        let (new, present) =
-                            (added.bundles_added.len(), added.bundles_present.len());
-                        tracing::info!("{new} bundle(s) added, {present} present before");
-                        (
-                            "The operator bundle(s) were successfully added to the index image",
-                            added.built,
-                        )
-                    })
-                }
-                Err(error) => return failed(error.to_string()),
-            },
-            Payload::FbcOperations(payload) => {
-                match fragments_request(id, payload, token, template) {
-                    Ok(request) => {
-                        let added = builder
-                            .add_fragments(&request, &reporter, checkpoint)
-                            .boxed();
-                        added.await.map(|added| {
-                            tracing::info!(
-                                "packages of the fragments: {}",
-                                added.packages.join(", ")
-                            );
-                            (
-                                "The FBC fragment(s) were successfully added in the index image",
-                                added.built,
-                            )
-                        })
-                    }
-                    Err(error) => return failed(error.to_string()),
-                }
-            }
-            other @ (Payload::Rm(_)
-            | Payload::RegenerateBundle(_)
-            | Payload::MergeIndexImage(_)
-            | Payload::CreateEmptyIndex(_)
-            | Payload::RecursiveRelatedBundles(_)
-            | Payload::AddDeprecations(_)) => {
-                let kind = other.request_type().name();
-                return failed(ConvertError::UnsupportedType { kind }.to_string());
-            }
-        };
-        match ended {
-            Ok((reason, built)) => {
-                log_usage(&built);
+        // On the heap: the work of each type of request would count for all.
+        match work(&builder, job, template, &reporter, checkpoint)
+            .boxed()
+            .await
+        {
+            Ok(done) => {
+                log_usage(&done.built);
                 Outcome::Final(Box::new(Update {
                     state: State::Complete,
-                    state_reason: reason.to_owned(),
-                    fields: fields(&built.facts),
+                    state_reason: done.reason,
+                    fields: fields(&done.built.facts),
                 }))
             }
-            Err(builder::Error::Stopped(stopped)) => Outcome::NotOurs(stopped.reason),
-            Err(error) => failed(error.report()),
+            Err(WorkError::Build(builder::Error::Stopped(stopped))) => {
+                Outcome::NotOurs(stopped.reason)
+            }
+            Err(WorkError::Build(error)) => failed(error.report()),
+            Err(WorkError::Convert(error)) => failed(error.to_string()),
         }
     }
 
@@ -321,16 +278,16 @@ fn checkpoint_of(job: &Job) -> Checkpoint {
 
 /// Says what a published image took.
 fn log_usage(built: &Built) {
+    if let Some(level) = built.migrate_level {
+        tracing::info!("packages of the database are shown with {level}");
+    }
     tracing::info!(
         requests = built.usage.requests,
         bytes_read = built.usage.bytes_read,
         bytes_written = built.usage.bytes_written,
-        "published `{}`: {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
-        built
-            .facts
-            .index_image_resolved
-            .as_deref()
-            .unwrap_or_default(),
+        "published `{}`, {}: {} blob(s) pushed ({} bytes), {} there already, {} mounted, {} copied ({} bytes)",
+        built.facts.index_image.as_deref().unwrap_or_default(),
+        built.digest,
         built.blobs.pushed,
         built.blobs.pushed_bytes,
         built.blobs.present,

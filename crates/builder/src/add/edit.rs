@@ -1,20 +1,20 @@
 //! The catalog work of an add: the database of the from-index with the new bundles in it, and the catalog that follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bundle::Bundle;
-use indexdb::{AddOptions, IndexDb, Mode};
-use oci::PullSpec;
+use oci::{ImageName, PullSpec};
 
-use crate::blocking::blocking;
 use crate::bundles::read_bundles;
-use crate::error::Error;
+use crate::databases;
+use crate::error::{ContentError, Error};
+use crate::image::label;
 use crate::index_image::change::{Changes, UnitChange};
-use crate::index_image::database::{self, StoredDatabase};
-use crate::index_image::migrate;
-use crate::index_image::source::{CatalogSource, Changed, DatabaseChange};
-use crate::index_image::stack::{LayerKind, Stack, StackLayer};
+use crate::index_image::changed::Changed;
+use crate::index_image::facts::UnitPath;
+use crate::index_image::source::{CatalogSource, DatabaseChange};
+use crate::index_image::{database, migrate};
 use crate::labels;
 use crate::progress::{Facts, Phase};
 use crate::request::GraphUpdateMode;
@@ -22,11 +22,10 @@ use crate::run::Run;
 use crate::scope::Scope;
 use crate::stages::assemble::IndexKind;
 use crate::stages::bundles::FoundBundle;
-use crate::stages::prepare::{FoundIndex, FoundKind, Prepared};
+use crate::stages::prepare::{FoundIndex, Prepared};
 
 /// The finished catalog.
 pub(super) struct Edited {
-    pub(super) kind: IndexKind,
     pub(super) changed: Changed,
     /// The bundles that were not there before, by the pull specs that went in.
     pub(super) added: Vec<PullSpec>,
@@ -34,57 +33,66 @@ pub(super) struct Edited {
     pub(super) present: Vec<PullSpec>,
 }
 
-/// Adds the bundles that the from-index does not have yet.
+/// What the request asks for.
+struct Asked<'request> {
+    mode: GraphUpdateMode,
+    bundles: Vec<&'request FoundBundle>,
+    deprecations: &'request [FoundBundle],
+    overwrite_latest: bool,
+}
+
+/// Adds the bundles that the from-index does not have yet, and deprecates those of `deprecations` that it has then.
 pub(super) async fn edit(
     run: &Run<'_>,
     mode: GraphUpdateMode,
     prepared: &Prepared,
     bundles: &[FoundBundle],
+    deprecations: &[FoundBundle],
 ) -> Result<Edited, Error> {
-    if prepared.from_index.is_some() {
-        run.reporter
-            .phase(&Phase::CheckingPresentBundles, &Facts::default())
-            .await?;
-    }
-    match &prepared.from_index {
-        Some(index) if matches!(index.kind, FoundKind::FileBased(_)) => {
-            file_based(run, mode, prepared, index, bundles).await
-        }
-        index => sqlite(run, mode, prepared, index.as_ref(), bundles).await,
+    let asked = Asked {
+        mode,
+        bundles: distinct(bundles),
+        deprecations,
+        // Only what is in production must never be replaced under its name (spec workflows 2.5).
+        overwrite_latest: prepared.scope < Scope::Prod,
+    };
+    let Some(index) = &prepared.from_index else {
+        return sqlite(run, &asked, None).await;
+    };
+    run.reporter
+        .phase(&Phase::CheckingPresentBundles, &Facts::default())
+        .await?;
+    match index.kind() {
+        IndexKind::Database => sqlite(run, &asked, Some(index)).await,
+        IndexKind::FileBased => file_based(run, &asked, prepared, index).await,
     }
 }
 
 /// An SQLite index: the database is the catalog.
 async fn sqlite(
     run: &Run<'_>,
-    mode: GraphUpdateMode,
-    prepared: &Prepared,
+    asked: &Asked<'_>,
     from_index: Option<&FoundIndex>,
-    bundles: &[FoundBundle],
 ) -> Result<Edited, Error> {
-    let (config, directory) = (&run.builder.config, run.directory);
+    let (config, directory) = (&run.builder.config, run.directory());
     let file = directory.join("index.db");
-    let (candidates, present) = match from_index {
+    let there = match from_index {
         None => {
-            create_database(&file, config.epoch).await?;
-            (distinct(bundles), Vec::new())
+            databases::create(&file, config.epoch).await?;
+            Vec::new()
         }
         Some(index) => {
-            copy_database(run, index, &file).await?;
-            let paths = present_paths(index, &file, config.epoch).await?;
-            split_present(distinct(bundles), &paths)
+            database::copy(&run.blobs, index, &file).await?;
+            images_in(&index.image.name, &file, config.epoch).await?
         }
     };
+    let (candidates, present) = split_present(&asked.bundles, &there);
     let (added, read) = read_candidates(run, candidates).await?;
-    add_to(&file, read, mode, prepared.scope, config.epoch).await?;
-    let path = labels::DATABASE_PATH;
-    let layer = database::layer(config, path, &file, directory).await?;
+    add(run, asked, &file, read).await?;
+    let deprecated = deprecated(asked.deprecations, &there, &added);
+    deprecate(run, &file, &deprecated).await?;
     Ok(Edited {
-        kind: IndexKind::Database,
-        changed: Changed {
-            stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
-            serve_cache: None,
-        },
+        changed: Changed::database(config, &file, directory).await?,
         added,
         present,
     })
@@ -93,63 +101,62 @@ async fn sqlite(
 /// A file-based index: packages of the hidden database are rendered from it, all others stay as they are.
 async fn file_based(
     run: &Run<'_>,
-    mode: GraphUpdateMode,
+    asked: &Asked<'_>,
     prepared: &Prepared,
     index: &FoundIndex,
-    bundles: &[FoundBundle],
 ) -> Result<Edited, Error> {
-    let (config, directory) = (&run.builder.config, run.directory);
+    let (config, directory) = (&run.builder.config, run.directory());
+    let name = &index.image.name;
     let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
     let listed = source.list().await?;
-    if let Some(file) = listed.yaml {
-        return Err(Error::YamlCatalog {
-            index: Box::new(index.image.name.clone()),
-            file,
-        });
-    }
-    // An image that is no pull spec cannot equal one.
-    let images: Vec<PullSpec> = listed
-        .images
-        .iter()
-        .filter_map(|image| image.parse().ok())
-        .collect();
-    let (candidates, present) = split_present(distinct(bundles), &images);
+    let there = pull_specs(listed.bundles.iter().map(|bundle| &bundle.image));
+    let (candidates, present) = split_present(&asked.bundles, &there);
     let (added, read) = read_candidates(run, candidates).await?;
     let in_database = source.database_packages().await?;
     for bundle in &read {
         let package = bundle.package();
         if listed.packages.contains(package) && !in_database.contains(package) {
-            return Err(Error::OptedIn {
-                index: Box::new(index.image.name.clone()),
+            return Err(Error::from(ContentError::OptedIn {
+                index: Box::new(name.clone()),
                 package: package.to_owned(),
-            });
+            }));
         }
     }
     let Some(file) = source.database_copy().await? else {
-        return Err(Error::NoHiddenDatabase {
-            index: Box::new(index.image.name.clone()),
-        });
+        return Err(source.no_database());
     };
+    let deprecated = deprecated(asked.deprecations, &there, &added);
+    let leaving = packages_of(&deprecated)?;
+    if !deprecated.is_empty() {
+        let known = images_in(name, &file, config.epoch).await?;
+        check_in_database(name, &deprecated, &known, &added)?;
+    }
     let touched: BTreeSet<String> = read
         .iter()
         .map(|bundle| bundle.package().to_owned())
+        .chain(leaving.iter().cloned())
         .collect();
-    let is_changed = !read.is_empty();
-    add_to(&file, read, mode, prepared.scope, config.epoch).await?;
+    let is_changed = !(read.is_empty() && deprecated.is_empty() && source.holds_database());
+    add(run, asked, &file, read).await?;
+    deprecate(run, &file, &deprecated).await?;
     // By version, an add changes what the database keeps of bundles in other packages too.
-    let is_local = mode == GraphUpdateMode::Replaces && source.holds_database();
+    let is_local = asked.mode == GraphUpdateMode::Replaces && source.holds_database();
     let rendered = migrate::units(
-        &index.image.name,
+        name,
         &file,
         config.epoch,
         is_local.then_some(touched),
+        source.level(),
         directory.join("rendered"),
     )
     .await?;
-    let changes: Changes = rendered
-        .into_iter()
-        .map(|(unit, files)| (unit, UnitChange::Put(files)))
-        .collect();
+    let mut changes = Changes::new();
+    source.normalise(&mut changes).await?;
+    // A package of which nothing is left is rendered no more.
+    let gone = |package: &String| (UnitPath::top(package), UnitChange::Remove);
+    changes.extend(leaving.iter().map(gone));
+    let put = |(unit, files)| (unit, UnitChange::Put(files));
+    changes.extend(rendered.into_iter().map(put));
     let database = if is_changed {
         DatabaseChange::Replace(file)
     } else {
@@ -157,11 +164,96 @@ async fn file_based(
     };
     let base_layers = prepared.most_base_layers();
     Ok(Edited {
-        kind: IndexKind::FileBased,
         changed: source.change(changes, database, base_layers).await?,
         added,
         present,
     })
+}
+
+async fn add(
+    run: &Run<'_>,
+    asked: &Asked<'_>,
+    file: &Path,
+    bundles: Vec<Bundle>,
+) -> Result<(), Error> {
+    let epoch = run.builder.config.epoch;
+    databases::add(file, bundles, asked.mode, asked.overwrite_latest, epoch).await
+}
+
+async fn deprecate(run: &Run<'_>, file: &Path, bundles: &[&FoundBundle]) -> Result<(), Error> {
+    if bundles.is_empty() {
+        return Ok(());
+    }
+    let images = bundles.iter().map(|bundle| bundle.resolved().to_string());
+    databases::deprecate(file, images.collect(), run.builder.config.epoch).await
+}
+
+/// The images of all bundles in the database `file` of `index`.
+async fn images_in(index: &ImageName, file: &Path, epoch: i64) -> Result<Vec<PullSpec>, Error> {
+    let entries = databases::bundles(index, file, epoch).await?;
+    Ok(pull_specs(entries.iter().map(|entry| &entry.path)))
+}
+
+/// Those that are pull specs: no other text can equal one.
+fn pull_specs<'text>(texts: impl IntoIterator<Item = &'text String>) -> Vec<PullSpec> {
+    texts
+        .into_iter()
+        .filter_map(|text| text.parse().ok())
+        .collect()
+}
+
+/// Of the bundles to deprecate those that the index has, in its order, with what was added last (spec workflows 3.3).
+fn deprecated<'bundles>(
+    bundles: &'bundles [FoundBundle],
+    there: &[PullSpec],
+    added: &[PullSpec],
+) -> Vec<&'bundles FoundBundle> {
+    let asked: BTreeMap<PullSpec, &FoundBundle> = bundles
+        .iter()
+        .map(|bundle| (bundle.resolved(), bundle))
+        .collect();
+    let found: Vec<&FoundBundle> = there
+        .iter()
+        .chain(added)
+        .filter_map(|image| asked.get(image).copied())
+        .collect();
+    if found.is_empty() && !bundles.is_empty() {
+        tracing::warn!("no bundle of the deprecation list is in the index: nothing is deprecated");
+    }
+    found
+}
+
+/// The packages of bundles, as their labels say.
+fn packages_of(bundles: &[&FoundBundle]) -> Result<BTreeSet<String>, Error> {
+    let package = |bundle: &&FoundBundle| {
+        let labels = bundle.platform.config.labels();
+        let package = label(&labels, labels::PACKAGE).map(str::to_owned);
+        package.ok_or_else(|| {
+            let bundle = Box::new(bundle.written.clone());
+            ContentError::NoPackageLabel { bundle }.into()
+        })
+    };
+    bundles.iter().map(package).collect()
+}
+
+/// Refuses to deprecate what the hidden database does not know: packages that only fragments change.
+fn check_in_database(
+    index: &ImageName,
+    deprecated: &[&FoundBundle],
+    known: &[PullSpec],
+    added: &[PullSpec],
+) -> Result<(), Error> {
+    let images = deprecated.iter().map(|bundle| bundle.resolved());
+    let unknown: Vec<PullSpec> = images
+        .filter(|image| !known.contains(image) && !added.contains(image))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Error::from(ContentError::DeprecatesOptedIn {
+        index: Box::new(index.clone()),
+        bundles: unknown,
+    }))
 }
 
 /// Reads the bundles to add, each known by its digest, with the pull specs that go in.
@@ -178,85 +270,6 @@ async fn read_candidates(
     Ok((added, read))
 }
 
-/// Copies the database of an SQLite index to `file`, from the blob cache if it is there.
-async fn copy_database(run: &Run<'_>, index: &FoundIndex, file: &Path) -> Result<(), Error> {
-    let (manifest, config) = (&index.platform.manifest, &index.platform.config);
-    let ours = Stack::recognise_database(manifest, config);
-    let layer = ours.as_ref().and_then(Stack::database);
-    if let (Some(layer), FoundKind::Database(path)) = (layer, &index.kind)
-        && path == labels::DATABASE_PATH
-    {
-        let stored = StoredDatabase::open(&run.blobs, &index.image, layer, path).await?;
-        return stored.extract(file.to_owned()).await;
-    }
-    index.extract_database(file).await.map(drop)
-}
-
-async fn create_database(file: &Path, epoch: i64) -> Result<(), Error> {
-    let file = file.to_owned();
-    blocking(move || {
-        let created = IndexDb::create(&file, epoch).and_then(IndexDb::finish);
-        created.map_err(|source| Error::Add {
-            source: Box::new(source),
-        })
-    })
-    .await
-}
-
-/// Adds `bundles` to the database `file`.
-async fn add_to(
-    file: &Path,
-    bundles: Vec<Bundle>,
-    mode: GraphUpdateMode,
-    scope: Scope,
-    epoch: i64,
-) -> Result<(), Error> {
-    let options = AddOptions {
-        mode: match mode {
-            GraphUpdateMode::Replaces => Mode::Replaces,
-            GraphUpdateMode::Semver => Mode::Semver,
-            GraphUpdateMode::SemverSkippatch => Mode::SemverSkippatch,
-        },
-        // Only what is in production must never be replaced under its name (spec workflows 2.5).
-        overwrite_latest: scope < Scope::Prod,
-        substitutes_for: true,
-        ..AddOptions::default()
-    };
-    let file: PathBuf = file.to_owned();
-    blocking(move || {
-        let refused = |source| Error::Add {
-            source: Box::new(source),
-        };
-        let mut index = IndexDb::open(&file, epoch).map_err(refused)?;
-        index.add(&bundles, &options).map_err(refused)?;
-        index.finish().map_err(refused)
-    })
-    .await
-}
-
-async fn present_paths(
-    index: &FoundIndex,
-    database: &Path,
-    epoch: i64,
-) -> Result<Vec<PullSpec>, Error> {
-    let name = index.image.name.clone();
-    let path = database.to_owned();
-    blocking(move || {
-        let unusable = |source| Error::Database {
-            index: Box::new(name.clone()),
-            source: Box::new(source),
-        };
-        let index = IndexDb::open(&path, epoch).map_err(unusable)?;
-        let entries = index.bundles().map_err(unusable)?;
-        // A path that is no pull spec cannot equal one.
-        Ok(entries
-            .iter()
-            .filter_map(|entry| entry.path.parse::<PullSpec>().ok())
-            .collect())
-    })
-    .await
-}
-
 /// Each image once, however many names the request has for it, in the order of the request (spec workflows 2.3).
 fn distinct(bundles: &[FoundBundle]) -> Vec<&FoundBundle> {
     let mut seen = BTreeSet::new();
@@ -268,7 +281,7 @@ fn distinct(bundles: &[FoundBundle]) -> Vec<&FoundBundle> {
 
 /// Splits off the bundles that the index has already: the same digest counts, wherever it lies (spec workflows 3.2).
 fn split_present<'bundles>(
-    bundles: Vec<&'bundles FoundBundle>,
+    bundles: &[&'bundles FoundBundle],
     paths: &[PullSpec],
 ) -> (Vec<&'bundles FoundBundle>, Vec<PullSpec>) {
     let by_digest: BTreeMap<_, _> = paths
@@ -277,7 +290,7 @@ fn split_present<'bundles>(
         .collect();
     let mut missing = Vec::new();
     let mut present = Vec::new();
-    for bundle in bundles {
+    for &bundle in bundles {
         let resolved = bundle.resolved();
         match by_digest.get(&bundle.platform.digest) {
             None => missing.push(bundle),

@@ -11,6 +11,8 @@ pub enum Role {
     Fragment,
     /// The index to start from.
     FromIndex,
+    /// An index whose bundles come too.
+    SourceIndex,
     /// The image to build on.
     BinaryImage,
     /// An image to look into, whatever it holds.
@@ -25,6 +27,7 @@ impl Display for Role {
             Self::Bundle => "bundle",
             Self::Fragment => "fragment",
             Self::FromIndex => "from-index",
+            Self::SourceIndex => "source index",
             Self::BinaryImage => "binary image",
             Self::Image => "image",
             Self::Result => "published image",

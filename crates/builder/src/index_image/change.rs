@@ -1,11 +1,11 @@
 //! What a request changes of a catalog.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::facts::{CatalogFile, UnitFiles, UnitPath};
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 
 /// What becomes of a unit.
 #[derive(Debug)]
@@ -36,17 +36,29 @@ pub(crate) fn units_of(root: &Path) -> Result<BTreeMap<UnitPath, UnitFiles>, Err
 
 /// All files below a directory by their paths from there. Blocking.
 pub(crate) fn files_of(root: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let mut files = BTreeMap::new();
+    Ok(walk(root)?.0)
+}
+
+/// The directories below a directory that nothing is in, by their paths from there. Blocking.
+pub(crate) fn empty_directories_of(root: &Path) -> Result<BTreeSet<String>, Error> {
+    Ok(walk(root)?.1)
+}
+
+/// The files below a directory, and the directories that nothing is in.
+fn walk(root: &Path) -> Result<(BTreeMap<String, PathBuf>, BTreeSet<String>), Error> {
+    let (mut files, mut empty) = (BTreeMap::new(), BTreeSet::new());
     let mut open = vec![(root.to_owned(), String::new())];
     while let Some((folder, prefix)) = open.pop() {
         let failed = |source| Error::Io {
             path: folder.clone(),
             source,
         };
+        let mut is_empty = true;
         for entry in fs::read_dir(&folder).map_err(failed)? {
+            is_empty = false;
             let entry = entry.map_err(failed)?;
             let Ok(name) = entry.file_name().into_string() else {
-                return Err(Error::NotAFile { path: entry.path() });
+                return Err(Error::from(ContentError::NotAFile { path: entry.path() }));
             };
             let path = format!("{prefix}{name}");
             let kind = entry.file_type().map_err(failed)?;
@@ -55,11 +67,14 @@ pub(crate) fn files_of(root: &Path) -> Result<BTreeMap<String, PathBuf>, Error> 
             } else if kind.is_file() {
                 files.insert(path, entry.path());
             } else {
-                return Err(Error::NotAFile { path: entry.path() });
+                return Err(Error::from(ContentError::NotAFile { path: entry.path() }));
             }
         }
+        if is_empty && !prefix.is_empty() {
+            empty.insert(prefix.trim_end_matches('/').to_owned());
+        }
     }
-    Ok(files)
+    Ok((files, empty))
 }
 
 /// Does `changes` to a catalog on disk. Blocking.

@@ -10,11 +10,13 @@ use indexdb::IndexDb;
 use oci::{BlobCache, BlobSource, EntryKind, Layer, LayerBuilder, Limits, OpenLayer, Owner};
 
 use super::facts::{from_json, to_json};
-use super::stack::StackLayer;
+use super::stack::{Stack, StackLayer};
 use crate::blocking::blocking;
 use crate::config::BuilderConfig;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 use crate::image::FoundImage;
+use crate::labels;
+use crate::stages::prepare::{FoundIndex, FoundKind};
 
 /// The note beside a database layer: the names of the packages in it.
 const PACKAGES_NOTE: &str = "packages.1.json";
@@ -60,7 +62,7 @@ impl StoredDatabase {
             EntryKind::File { offset, size, .. } if entry.path == path => Some((offset, size)),
             _ => None,
         });
-        let (offset, size) = found.ok_or_else(|| Error::DatabaseMissing {
+        let (offset, size) = found.ok_or_else(|| ContentError::DatabaseMissing {
             index: Box::new(image.name.clone()),
             path: path.to_owned(),
         })?;
@@ -123,6 +125,23 @@ impl StoredDatabase {
     }
 }
 
+/// Copies the database of an SQLite index to `file`, from the blob cache if it is there.
+///
+/// # Errors
+/// [`ContentError::FileBasedIndex`] where there is a catalog instead.
+pub(crate) async fn copy(blobs: &BlobCache, index: &FoundIndex, file: &Path) -> Result<(), Error> {
+    let (manifest, config) = (&index.platform.manifest, &index.platform.config);
+    let ours = Stack::recognise_database(manifest, config);
+    let layer = ours.as_ref().and_then(Stack::database);
+    if let (Some(layer), FoundKind::Database(path)) = (layer, &index.kind)
+        && path == labels::DATABASE_PATH
+    {
+        let stored = StoredDatabase::open(blobs, &index.image, layer, path).await?;
+        return stored.extract(file.to_owned()).await;
+    }
+    index.extract_database(file).await.map(drop)
+}
+
 /// The names of the packages in the database `file` of `image`.
 pub(crate) async fn packages(
     image: &FoundImage,
@@ -133,7 +152,7 @@ pub(crate) async fn packages(
     blocking(move || {
         let packages =
             IndexDb::open_unchanged(&file, epoch).and_then(|database| database.packages());
-        let packages = packages.map_err(|source| Error::Database {
+        let packages = packages.map_err(|source| ContentError::Database {
             index: Box::new(name),
             source: Box::new(source),
         })?;

@@ -16,7 +16,7 @@ use super::stack::SMALL_BYTES;
 use super::view::{CatalogView, Found};
 use super::{CACHE, CONFIGS, PROFILE, add_cache_directories};
 use crate::config::BuilderConfig;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 
 /// What came of a change.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ pub(crate) fn delta(
     view: &CatalogView,
     put: &BTreeMap<UnitPath, UnitFiles>,
     directory: &Path,
+    base_layers: usize,
 ) -> Result<Outcome, Error> {
     let found = Found::read(origin, put, directory)?;
     if found.facts.ignores {
@@ -81,7 +82,7 @@ pub(crate) fn delta(
     let Some(cache) = cache else {
         return Ok(Outcome::TooMuch);
     };
-    let layer = write(config, put, cache, directory)?;
+    let layer = write(config, put, cache, directory, base_layers)?;
     Ok(Outcome::Delta(Box::new(NewDelta {
         layer,
         found,
@@ -158,7 +159,7 @@ fn cache_delta(
     found: &Found,
     packages: &BTreeMap<String, Catalog>,
 ) -> Result<Option<CacheDelta>, Error> {
-    let texts = found.texts.reopen().map_err(Error::CatalogTexts)?;
+    let texts = found.texts.reopen().map_err(ContentError::CatalogTexts)?;
     let texts = all_texts(view, found, &Arc::new(texts));
     let changes = packages
         .iter()
@@ -181,10 +182,10 @@ fn cache_delta(
             tracing::warn!("the serve cache of {origin} is written anew: {error}");
             Ok(None)
         }
-        Err(error) => Err(Error::Cache {
+        Err(error) => Err(Error::from(ContentError::Cache {
             origin: origin.to_owned(),
             source: Box::new(error),
-        }),
+        })),
     }
 }
 
@@ -210,6 +211,7 @@ fn write(
     put: &BTreeMap<UnitPath, UnitFiles>,
     cache: CacheDelta,
     directory: &Path,
+    base_layers: usize,
 ) -> Result<Layer, Error> {
     let mut builder = LayerBuilder::new(config.epoch);
     for (path, file) in put.values().flatten() {
@@ -221,7 +223,7 @@ fn write(
             .file(&format!("{CONFIGS}/{path}"), Owner::ROOT, 0o644, content)
             .map_err(Error::Layer)?;
     }
-    add_cache_directories(&mut builder)?;
+    add_cache_directories(&mut builder, base_layers)?;
     for file in cache.files {
         builder
             .file(

@@ -13,7 +13,7 @@ use oci::{LayerEntry, Note, OpenLayer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 
 /// The directory below the catalog's with deprecations that were requested, one subdirectory per package.
 const DEPRECATIONS_DIR: &str = "_operator-deprecations-content";
@@ -99,6 +99,16 @@ pub(crate) struct BundleFacts {
     pub(crate) image: String,
 }
 
+impl From<fbc::Bundle> for BundleFacts {
+    fn from(bundle: fbc::Bundle) -> Self {
+        Self {
+            package: bundle.package,
+            name: bundle.name,
+            image: bundle.image,
+        }
+    }
+}
+
 /// A file of a catalog, wherever it is.
 #[derive(Clone, Debug)]
 pub(crate) enum CatalogFile {
@@ -112,9 +122,11 @@ impl CatalogFile {
     /// The content. Blocking.
     pub(crate) fn read(&self) -> Result<Bytes, Error> {
         match self {
-            Self::Stored(layer, entry) => layer.read(entry).map_err(|source| Error::StoredLayer {
-                layer: layer.digest().clone(),
-                source: Box::new(source),
+            Self::Stored(layer, entry) => layer.read(entry).map_err(|source| {
+                Error::from(ContentError::StoredLayer {
+                    layer: layer.digest().clone(),
+                    source: Box::new(source),
+                })
             }),
             Self::Here(path) => fs::read(path).map(Bytes::from).map_err(|source| Error::Io {
                 path: path.clone(),
@@ -153,7 +165,7 @@ pub(crate) fn read(
             let size = u64::try_from(text.len()).unwrap_or(u64::MAX);
             texts
                 .write_all(text.as_bytes())
-                .map_err(Error::CatalogTexts)?;
+                .map_err(ContentError::CatalogTexts)?;
             facts.units.insert(
                 (*unit).clone(),
                 UnitFacts {
@@ -164,15 +176,11 @@ pub(crate) fn read(
                 },
             );
             at += size;
-            let found = catalog.bundles.into_iter().map(|bundle| BundleFacts {
-                package: bundle.package,
-                name: bundle.name,
-                image: bundle.image,
-            });
+            let found = catalog.bundles.into_iter().map(BundleFacts::from);
             bundles.insert((*unit).clone(), found.collect());
         }
     }
-    texts.flush().map_err(Error::CatalogTexts)?;
+    texts.flush().map_err(ContentError::CatalogTexts)?;
     Ok((facts, bundles))
 }
 
@@ -187,7 +195,7 @@ pub(crate) fn read_unit(origin: &str, files: &UnitFiles) -> Result<(Catalog, Str
             continue;
         }
         let (part, text) =
-            fbc::read_normal(&file.read()?).map_err(|source| Error::CatalogFile {
+            fbc::read_normal(&file.read()?).map_err(|source| ContentError::CatalogFile {
                 origin: origin.to_owned(),
                 path: path.clone(),
                 source: Box::new(source),

@@ -12,21 +12,25 @@ use rayon::prelude::*;
 use super::PROFILE;
 use super::facts::{CatalogFile, UnitFiles, UnitPath};
 use crate::blocking::blocking;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
+use crate::level::MigrateLevel;
 
-/// Renders the packages of the database `file`, all or only those in `packages`, one unit each, into the directory `to`.
+/// Renders the packages of the database `file`, all or only those in `packages`, one unit each, as `level` says, into the directory `to`.
 pub(crate) async fn units(
     index: &ImageName,
     file: &std::path::Path,
     epoch: i64,
     packages: Option<BTreeSet<String>>,
+    level: MigrateLevel,
     to: PathBuf,
 ) -> Result<BTreeMap<UnitPath, UnitFiles>, Error> {
     let (index, file) = (index.clone(), file.to_owned());
     blocking(move || {
-        let refused = |source| Error::Migrate {
-            index: Box::new(index.clone()),
-            source,
+        let refused = |source| {
+            Error::from(ContentError::Migrate {
+                index: Box::new(index.clone()),
+                source,
+            })
         };
         let database = IndexDb::open_unchanged(&file, epoch)
             .map_err(|source| refused(Box::new(RenderError::from(source)).into()))?;
@@ -34,19 +38,21 @@ pub(crate) async fn units(
             .catalog_of(packages.as_ref())
             .map_err(|source| refused(Box::new(source).into()))?;
         catalog.arrange();
-        catalog
-            .embed_csv_metadata()
-            .map_err(|source: CatalogError| refused(Box::new(source).into()))?;
+        if level == MigrateLevel::CsvMetadata {
+            catalog
+                .embed_csv_metadata()
+                .map_err(|source: CatalogError| refused(Box::new(source).into()))?;
+        }
         let written: Vec<Result<(UnitPath, UnitFiles), Error>> = catalog
             .migrated(PROFILE)
             .par_iter()
             .map(|blobs| {
                 let package = blobs.package();
                 if !is_safe_name(package) {
-                    return Err(Error::PackageName {
+                    return Err(Error::from(ContentError::PackageName {
                         origin: format!("the index image `{index}`"),
                         name: package.to_owned(),
-                    });
+                    }));
                 }
                 let folder = to.join(package);
                 let path = folder.join("catalog.json");
@@ -66,6 +72,11 @@ pub(crate) async fn units(
         written.into_iter().collect()
     })
     .await
+}
+
+/// Whether `name` names something right in a directory.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
 }
 
 /// Whether a package's name can be that of a directory (spec workflows 3.8).

@@ -1,25 +1,27 @@
 //! The catalog of a file-based from-index, whoever made it, and what becomes of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use catalog::fbc::Catalog;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{BlobCache, ImageRepository, Layout, Limits};
+use oci::{BlobCache, ImageName, ImageRepository, Layout, Limits};
 
 use super::change::{self, Changes};
+use super::changed::Changed;
 use super::database::{self, StoredDatabase};
 use super::delta::{self, Outcome};
-use super::facts::UnitPath;
+use super::facts::{BundleFacts, UnitFiles, UnitPath};
+use super::normalise::{self, yaml_stem};
 use super::stack::{LayerKind, Stack, StackLayer};
 use super::view::{self, CatalogView};
 use super::whole;
 use crate::blocking::blocking;
 use crate::config::BuilderConfig;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 use crate::labels;
+use crate::level::MigrateLevel;
 use crate::stages::prepare::{FoundIndex, FoundKind};
 
 /// The catalog of a file-based index.
@@ -29,6 +31,8 @@ pub(crate) struct CatalogSource<'run> {
     index: &'run FoundIndex,
     directory: &'run Path,
     origin: String,
+    /// How its packages of the database are shown from now on.
+    level: MigrateLevel,
     state: State,
 }
 
@@ -68,18 +72,8 @@ pub(crate) async fn open_view(
 pub(crate) struct Listed {
     /// The packages that any blob names.
     pub(crate) packages: BTreeSet<String>,
-    /// The images of all bundles.
-    pub(crate) images: Vec<String>,
-    /// A file in YAML, if there is one.
-    pub(crate) yaml: Option<String>,
-}
-
-/// What came of a change.
-pub(crate) struct Changed {
-    /// The layers of ours in the new image.
-    pub(crate) stack: Stack,
-    /// How long the serve cache took to be brought up to date, if it was.
-    pub(crate) serve_cache: Option<Duration>,
+    /// All bundles.
+    pub(crate) bundles: Vec<BundleFacts>,
 }
 
 /// What becomes of the hidden database.
@@ -94,7 +88,7 @@ impl<'run> CatalogSource<'run> {
     /// Opens the catalog of `index`. `directory` is the request's own.
     ///
     /// # Errors
-    /// [`Error::NotFileBased`] for an SQLite index, and what cannot be read.
+    /// [`ContentError::NotFileBased`] for an SQLite index, and what cannot be read.
     pub(crate) async fn open(
         blobs: &'run BlobCache,
         config: &'run BuilderConfig,
@@ -102,10 +96,11 @@ impl<'run> CatalogSource<'run> {
         directory: &'run Path,
     ) -> Result<Self, Error> {
         let FoundKind::FileBased(path) = &index.kind else {
-            return Err(Error::NotFileBased {
+            return Err(Error::from(ContentError::NotFileBased {
                 index: Box::new(index.image.name.clone()),
-            });
+            }));
         };
+        let level = config.migrate_level(&index.version);
         let state = match Self::ours(blobs, index, path, directory).await? {
             Some(ours) => ours,
             None => Self::foreign(config, index, path, directory).await?,
@@ -115,7 +110,8 @@ impl<'run> CatalogSource<'run> {
             config,
             index,
             directory,
-            origin: format!("the index image `{}`", index.image.name),
+            origin: origin_of(&index.image.name),
+            level,
             state,
         })
     }
@@ -169,6 +165,16 @@ impl<'run> CatalogSource<'run> {
         Ok(State::Foreign { configs, database })
     }
 
+    /// How packages of the database are to be rendered.
+    pub(crate) fn level(&self) -> MigrateLevel {
+        self.level
+    }
+
+    /// The index.
+    pub(crate) fn name(&self) -> &ImageName {
+        &self.index.image.name
+    }
+
     /// The names of the packages in the hidden database; none if there is no database.
     pub(crate) async fn database_packages(&self) -> Result<BTreeSet<String>, Error> {
         let (image, epoch) = (&self.index.image, self.config.epoch);
@@ -217,9 +223,26 @@ impl<'run> CatalogSource<'run> {
         Ok(Some(to))
     }
 
+    /// Whether there is a hidden database.
+    pub(crate) fn has_database(&self) -> bool {
+        match &self.state {
+            State::Ours { database, .. } => database.is_some(),
+            State::Foreign { database, .. } => database.is_some(),
+        }
+    }
+
+    /// The refusal of what needs a hidden database.
+    pub(crate) fn no_database(&self) -> Error {
+        let index = Box::new(self.name().clone());
+        ContentError::NoHiddenDatabase { index }.into()
+    }
+
     /// Whether what the database says of the packages that do not change is in the catalog already, as we write it.
     pub(crate) fn holds_database(&self) -> bool {
-        matches!(self.state, State::Ours { .. })
+        match &self.state {
+            State::Ours { stack, .. } => stack.level() == Some(self.level),
+            State::Foreign { .. } => false,
+        }
     }
 
     /// What is in the catalog, without the contents.
@@ -230,39 +253,62 @@ impl<'run> CatalogSource<'run> {
                     .units()
                     .flat_map(|(_, facts)| facts.packages.iter().cloned())
                     .collect(),
-                images: view.bundles().map(|bundle| bundle.image.clone()).collect(),
-                yaml: view
-                    .units()
-                    .flat_map(|(unit, _)| view.files(unit).into_keys())
-                    .find(|path| is_yaml(path)),
+                bundles: view.bundles().cloned().collect(),
             }),
             State::Foreign { configs, .. } => {
                 let (configs, origin) = (configs.clone(), self.origin.clone());
                 blocking(move || {
-                    let catalog =
-                        Catalog::read_tree(&configs).map_err(|source| Error::Unreadable {
+                    let catalog = Catalog::read_tree(&configs).map_err(|source| {
+                        ContentError::Unreadable {
                             origin,
                             source: Box::new(source),
-                        })?;
+                        }
+                    })?;
                     Ok(Listed {
                         packages: catalog
                             .package_names()
                             .into_iter()
                             .map(str::to_owned)
                             .collect(),
-                        images: catalog
-                            .bundles
-                            .into_iter()
-                            .map(|bundle| bundle.image)
-                            .collect(),
-                        yaml: change::files_of(&configs)?
-                            .into_keys()
-                            .find(|path| is_yaml(path)),
+                        bundles: catalog.bundles.into_iter().map(BundleFacts::from).collect(),
                     })
                 })
                 .await
             }
         }
+    }
+
+    /// Puts into `changes` what makes JSON of all files in YAML (spec workflows 3.7).
+    pub(crate) async fn normalise(&self, changes: &mut Changes) -> Result<(), Error> {
+        let to = self.directory.join("normalised");
+        let origin = self.origin.clone();
+        let normal = move |units: BTreeMap<UnitPath, UnitFiles>| {
+            let mut changes = Changes::new();
+            for (unit, files) in &units {
+                normalise::unit(&origin, unit, files, &to, &mut changes)?;
+            }
+            Ok(changes)
+        };
+        let made = match &self.state {
+            State::Ours { view, .. } => {
+                let has_yaml =
+                    |files: &UnitFiles| files.keys().any(|path| yaml_stem(path).is_some());
+                let units = view
+                    .units()
+                    .map(|(unit, _)| (unit.clone(), view.files(unit)));
+                let units: BTreeMap<_, _> = units.filter(|(_, files)| has_yaml(files)).collect();
+                if units.is_empty() {
+                    return Ok(());
+                }
+                blocking(move || normal(units)).await?
+            }
+            State::Foreign { configs, .. } => {
+                let configs = configs.clone();
+                blocking(move || normal(change::units_of(&configs)?)).await?
+            }
+        };
+        changes.extend(made);
+        Ok(())
     }
 
     /// Whether there are files of the unit `unit`.
@@ -281,9 +327,16 @@ impl<'run> CatalogSource<'run> {
         base_layers: usize,
     ) -> Result<Changed, Error> {
         let changes = Arc::new(changes);
-        let mut made = match self.delta(&changes, base_layers).await? {
+        let level = match &self.state {
+            // The packages of the database are as they were.
+            State::Ours { stack, .. } if matches!(database, DatabaseChange::Keep) => {
+                stack.level().unwrap_or(self.level)
+            }
+            State::Ours { .. } | State::Foreign { .. } => self.level,
+        };
+        let mut made = match self.delta(&changes, level, base_layers).await? {
             Some(made) => made,
-            None => self.rewrite(changes).await?,
+            None => self.rewrite(changes, level, base_layers).await?,
         };
         let file = match (database, self.state) {
             (DatabaseChange::Replace(file), _) => Some(file),
@@ -303,19 +356,23 @@ impl<'run> CatalogSource<'run> {
     async fn delta(
         &self,
         changes: &Arc<Changes>,
+        level: MigrateLevel,
         base_layers: usize,
     ) -> Result<Option<Changed>, Error> {
         let State::Ours { stack, view, .. } = &self.state else {
             return Ok(None);
         };
-        let has_room = stack.has_room(base_layers);
+        // A base says how all packages of the database are shown.
+        let has_room = stack.has_room(base_layers) && stack.level() == Some(level);
         let (config, directory) = (self.config.clone(), self.directory.to_owned());
         let (origin, view, changes) = (self.origin.clone(), view.clone(), changes.clone());
         let outcome = blocking(move || {
             let put = delta::really_put(&view, &changes)?;
             match put {
                 Some(put) if put.is_empty() => Ok(Outcome::Nothing),
-                Some(put) if has_room => delta::delta(&config, &origin, &view, &put, &directory),
+                Some(put) if has_room => {
+                    delta::delta(&config, &origin, &view, &put, &directory, base_layers)
+                }
                 Some(_) | None => Ok(Outcome::TooMuch),
             }
         });
@@ -339,7 +396,12 @@ impl<'run> CatalogSource<'run> {
     }
 
     /// New layers for the whole catalog with `changes` done to it, and the database as it is.
-    async fn rewrite(&self, changes: Arc<Changes>) -> Result<Changed, Error> {
+    async fn rewrite(
+        &self,
+        changes: Arc<Changes>,
+        level: MigrateLevel,
+        base_layers: usize,
+    ) -> Result<Changed, Error> {
         let (config, origin) = (self.config.clone(), self.origin.clone());
         let directory = self.directory.to_owned();
         let (view, configs, database) = match &self.state {
@@ -354,21 +416,18 @@ impl<'run> CatalogSource<'run> {
                 view.write(&configs)?;
             }
             change::apply(&changes, &configs)?;
-            whole::whole(&config, &origin, &configs, &directory)
+            whole::whole(&config, &origin, &configs, &directory, base_layers)
         })
         .await?;
-        warn_unkept(self.blobs.adopt_layer(&whole.base).await);
-        warn_unkept(self.blobs.adopt_layer(&whole.cache).await);
-        let mut layers = vec![
-            StackLayer::new(LayerKind::Base, &whole.base),
-            StackLayer::new(LayerKind::Cache, &whole.cache),
-        ];
-        layers.extend(database);
-        Ok(Changed {
-            stack: Stack(layers),
-            serve_cache: None,
-        })
+        let mut made = Changed::kept(self.blobs, level, &whole).await;
+        made.stack.0.extend(database);
+        Ok(made)
     }
+}
+
+/// The index whose catalog it is, as errors call it.
+pub(super) fn origin_of(index: &ImageName) -> String {
+    format!("the index image `{index}`")
 }
 
 /// What was kept for later requests. A request does not fail because it was not: they fetch it again.
@@ -394,8 +453,4 @@ async fn local_copy(
         .await
         .map_err(read)?;
     Ok(local)
-}
-
-fn is_yaml(path: &str) -> bool {
-    [".yaml", ".yml"].iter().any(|end| path.ends_with(end))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use oci::{BlobSource, Descriptor, DiffId, History, ImageConfig, ImageManifest, Layer};
 
 use super::{MAX_LAYERS, PROFILE};
+use crate::level::MigrateLevel;
 
 /// What one of our layers holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +28,24 @@ const KINDS: [LayerKind; 4] = [
 ];
 
 impl LayerKind {
-    /// The mark of such a layer in the history of an image, such as `iib:base:A`.
-    pub(crate) fn mark(self) -> String {
-        format!("iib:{self}:{}", PROFILE.name.to_ascii_uppercase())
+    /// The mark of such a layer in the history of an image, such as `iib:base:A`. That of a base says at which level the
+    /// packages of the database were rendered, if not at the usual one.
+    fn mark(self, level: MigrateLevel) -> String {
+        let profile = PROFILE.name.to_ascii_uppercase();
+        match (self, level) {
+            (Self::Base, MigrateLevel::BundleObjects) => format!("iib:{self}:{profile}:{level}"),
+            _ => format!("iib:{self}:{profile}"),
+        }
     }
 
     /// What a history entry marks; `None` for layers of others, and for ours of another profile.
-    fn marked(entry: &History) -> Option<Self> {
+    fn marked(entry: &History) -> Option<(Self, MigrateLevel)> {
         let created_by = entry.created_by.as_deref()?;
-        KINDS.into_iter().find(|kind| kind.mark() == created_by)
+        let levels = [MigrateLevel::CsvMetadata, MigrateLevel::BundleObjects];
+        KINDS
+            .into_iter()
+            .flat_map(|kind| levels.map(|level| (kind, level)))
+            .find(|(kind, level)| kind.mark(*level) == created_by)
     }
 }
 
@@ -54,6 +64,8 @@ impl fmt::Display for LayerKind {
 #[derive(Clone, Debug)]
 pub(crate) struct StackLayer {
     pub(crate) kind: LayerKind,
+    /// Of a base: how it shows the packages of the database.
+    level: MigrateLevel,
     pub(crate) descriptor: Descriptor,
     pub(crate) diff_id: DiffId,
     pub(crate) source: Source,
@@ -69,14 +81,28 @@ pub(crate) enum Source {
 }
 
 impl StackLayer {
-    /// A layer that was just written.
+    /// A base that was just written, with the packages of the database rendered at `level`.
+    pub(crate) fn base(level: MigrateLevel, layer: &Layer) -> Self {
+        Self {
+            level,
+            ..Self::new(LayerKind::Base, layer)
+        }
+    }
+
+    /// Another layer that was just written.
     pub(crate) fn new(kind: LayerKind, layer: &Layer) -> Self {
         Self {
             kind,
+            level: MigrateLevel::default(),
             descriptor: layer.descriptor.clone(),
             diff_id: layer.diff_id.clone(),
             source: Source::New(layer.source.clone()),
         }
+    }
+
+    /// Its mark in the history of an image.
+    pub(crate) fn mark(&self) -> String {
+        self.kind.mark(self.level)
     }
 
     pub(crate) fn is_new(&self) -> bool {
@@ -108,7 +134,7 @@ impl Stack {
         // A binary image may be an index image itself; the last base is that of the image.
         let base = marks
             .iter()
-            .rposition(|kind| *kind == Some(LayerKind::Base))?;
+            .rposition(|mark| matches!(mark, Some((LayerKind::Base, _))))?;
         let stack = Self::above(base, &marks, manifest, config)?;
         stack.is_regular().then_some(stack)
     }
@@ -127,7 +153,7 @@ impl Stack {
     /// The layers from `first` on, if all of them are ours.
     fn above(
         first: usize,
-        marks: &[Option<LayerKind>],
+        marks: &[Option<(LayerKind, MigrateLevel)>],
         manifest: &ImageManifest,
         config: &ImageConfig,
     ) -> Option<Self> {
@@ -135,9 +161,11 @@ impl Stack {
             .iter()
             .zip(&manifest.layers[first..])
             .zip(&config.rootfs.diff_ids[first..])
-            .map(|((kind, descriptor), diff_id)| {
+            .map(|((mark, descriptor), diff_id)| {
+                let (kind, level) = (*mark)?;
                 Some(StackLayer {
-                    kind: (*kind)?,
+                    kind,
+                    level,
                     descriptor: descriptor.clone(),
                     diff_id: diff_id.clone(),
                     source: Source::Kept,
@@ -155,6 +183,11 @@ impl Stack {
             && count(LayerKind::Base) == 1
             && count(LayerKind::Cache) == 1
             && count(LayerKind::Database) <= 1
+    }
+
+    /// How the packages of the database are shown, if there is a base.
+    pub(crate) fn level(&self) -> Option<MigrateLevel> {
+        self.of(LayerKind::Base).map(|base| base.level).next()
     }
 
     /// The layer with the database, if there is one.
@@ -208,9 +241,12 @@ impl Stack {
     }
 }
 
-/// What the history says of each layer, lowest first: the kind of ours, or `None`. Without an entry for every layer, or
+/// What the history says of each layer, lowest first: what of ours it is, or `None`. Without an entry for every layer, or
 /// with another number of diff IDs, it says nothing.
-fn marks(manifest: &ImageManifest, config: &ImageConfig) -> Option<Vec<Option<LayerKind>>> {
+fn marks(
+    manifest: &ImageManifest,
+    config: &ImageConfig,
+) -> Option<Vec<Option<(LayerKind, MigrateLevel)>>> {
     let marks: Vec<_> = layer_history(config).map(LayerKind::marked).collect();
     let layers = manifest.layers.len();
     (marks.len() == layers && config.rootfs.diff_ids.len() == layers).then_some(marks)
@@ -295,6 +331,20 @@ mod tests {
             Some(vec![Base, Cache]),
             "on a binary image that is an index image"
         );
+    }
+
+    #[test]
+    fn a_base_says_how_it_shows_the_database() {
+        for (mark, level) in [
+            ("iib:base:A", MigrateLevel::CsvMetadata),
+            ("iib:base:A:bundle-objects", MigrateLevel::BundleObjects),
+        ] {
+            let (manifest, config) = image(&[Some(mark), CACHE, DELTA], 3);
+            let stack = Stack::recognise(&manifest, &config).unwrap();
+            assert_eq!(stack.level(), Some(level));
+            let marks: Vec<String> = stack.0.iter().map(StackLayer::mark).collect();
+            assert_eq!(marks, [mark, "iib:cache:A", "iib:delta:A"]);
+        }
     }
 
     #[test]

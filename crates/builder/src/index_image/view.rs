@@ -20,7 +20,7 @@ use super::facts::{
 use super::stack::{Stack, StackLayer};
 use super::{CACHE, CONFIGS};
 use crate::blocking::blocking;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 use crate::image::FoundImage;
 
 /// The notes beside a layer: what it holds of the catalog, the bundles in it, and the normal forms of its blobs.
@@ -194,12 +194,12 @@ impl Found {
         units: &BTreeMap<UnitPath, UnitFiles>,
         directory: &Path,
     ) -> Result<Self, Error> {
-        let texts = NamedTempFile::new_in(directory).map_err(Error::CatalogTexts)?;
+        let texts = NamedTempFile::new_in(directory).map_err(ContentError::CatalogTexts)?;
         let mut writer = BufWriter::new(texts);
         let (facts, bundles) = facts::read(origin, units, &mut writer)?;
         let texts = writer
             .into_inner()
-            .map_err(|error| Error::CatalogTexts(error.into_error()))?;
+            .map_err(|error| ContentError::CatalogTexts(error.into_error()))?;
         Ok(Self {
             facts,
             bundles,

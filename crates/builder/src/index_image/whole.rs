@@ -7,10 +7,10 @@ use std::path::Path;
 use catalog::cache;
 use oci::{BlobSource, Layer, LayerBuilder, Owner};
 
-use super::change::files_of;
+use super::change::{empty_directories_of, files_of};
 use super::{CACHE, CACHE_OWNER, CONFIGS, PROFILE, add_cache_directories};
 use crate::config::BuilderConfig;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 
 /// The layers of a whole catalog.
 #[derive(Debug)]
@@ -25,13 +25,14 @@ pub(crate) fn whole(
     origin: &str,
     configs: &Path,
     directory: &Path,
+    base_layers: usize,
 ) -> Result<Whole, Error> {
     let cache_dir = directory.join("cache");
     let options = cache::Options {
         format: Some(cache::Format::Pogreb),
         profile: PROFILE,
     };
-    cache::write(configs, &cache_dir, options).map_err(|source| Error::Cache {
+    cache::write(configs, &cache_dir, options).map_err(|source| ContentError::Cache {
         origin: origin.to_owned(),
         source: Box::new(source),
     })?;
@@ -40,6 +41,11 @@ pub(crate) fn whole(
     // A catalog without packages is a directory without files.
     base.directory(CONFIGS, Owner::ROOT, 0o755)
         .map_err(Error::Layer)?;
+    // What a removal emptied stays, as the reference service leaves it (spec workflows 5.2).
+    for path in empty_directories_of(configs)? {
+        base.directory(&format!("{CONFIGS}/{path}"), Owner::ROOT, 0o755)
+            .map_err(Error::Layer)?;
+    }
     for (path, file) in files_of(configs)? {
         base.file(
             &format!("{CONFIGS}/{path}"),
@@ -54,7 +60,7 @@ pub(crate) fn whole(
         .map_err(Error::Layer)?;
 
     let mut layer = LayerBuilder::new(config.epoch);
-    add_cache_directories(&mut layer)?;
+    add_cache_directories(&mut layer, base_layers)?;
     for (path, file) in files_of(&cache_dir)? {
         let mode = fs::metadata(&file)
             .map_err(|source| Error::Io {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{BundleEntry, CatalogSummary, ChannelEntry, PackageEntry};
 use crate::Builder;
 use crate::blocking::blocking;
-use crate::error::Error;
+use crate::error::{ContentError, Error};
 use crate::index_image::facts::{AT_ONCE, CatalogFile, UnitFiles, read_unit};
 use crate::index_image::source::open_view;
 use crate::stages::prepare::FoundIndex;
@@ -43,7 +43,7 @@ impl Builder {
 
 /// Each file of the catalog in the directory `configs` by itself. Blocking.
 fn parts_of(origin: &str, configs: &Path) -> Result<Vec<UnitFiles>, Error> {
-    let files = fbc::files(configs).map_err(|error| Error::Unreadable {
+    let files = fbc::files(configs).map_err(|error| ContentError::Unreadable {
         origin: origin.to_owned(),
         source: Box::new(error.into()),
     })?;

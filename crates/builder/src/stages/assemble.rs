@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use oci::{
-    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, ImageName, ManifestList,
-    MediaType, Platform, RawManifest, RunConfig,
+    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, ManifestList, MediaType,
+    Platform, RawManifest, RunConfig,
 };
 use serde_json::json;
 
 use crate::config::BuilderConfig;
 use crate::error::Error;
-use crate::image::PlatformImage;
 use crate::index_image::MAX_LAYERS;
 use crate::index_image::stack::{Stack, layer_history};
 use crate::labels;
-use crate::stages::prepare::Prepared;
+use crate::request::BinaryImage;
+use crate::stages::prepare::{Base, Prepared};
 
 const CATALOG_SERVER: &str = "/bin/opm";
 const CATALOG_PORT: &str = "50051/tcp";
@@ -57,16 +57,12 @@ pub(crate) fn assemble(
     mut stack: Stack,
 ) -> Result<Assembled, Error> {
     for layer in &mut stack.0 {
-        layer.descriptor = retyped(
-            &prepared.binary_image.name,
-            &layer.descriptor,
-            config.format,
-        )?;
+        layer.descriptor = retyped(&base_name(prepared), &layer.descriptor, config.format)?;
     }
     let mut images = BTreeMap::new();
     let mut entries = Vec::new();
-    for (arch, platform) in &prepared.platforms {
-        let image = assemble_image(config, prepared, kind, &stack, platform)?;
+    for (arch, base) in &prepared.platforms {
+        let image = assemble_image(config, prepared, kind, &stack, base)?;
         let mut entry = image.manifest.descriptor();
         entry.platform = Some(Platform::linux(arch));
         entries.push(entry);
@@ -85,15 +81,14 @@ fn assemble_image(
     prepared: &Prepared,
     kind: IndexKind,
     stack: &Stack,
-    platform: &PlatformImage,
+    base: &Base,
 ) -> Result<AssembledImage, Error> {
-    let base_layers = platform
-        .manifest
+    let base_layers = base
         .layers
         .iter()
-        .map(|layer| retyped(&prepared.binary_image.name, layer, config.format))
+        .map(|layer| retyped(&base_name(prepared), layer, config.format))
         .collect::<Result<Vec<_>, _>>()?;
-    let image_config = image_config(config, prepared, kind, stack, platform);
+    let image_config = image_config(config, prepared, kind, stack, base);
     let bytes = image_config.to_bytes();
     let size = u64::try_from(bytes.len()).expect("a length in memory fits in 64 bits");
     let descriptor = Descriptor::new(config.format.config(), size, Digest::of(&bytes));
@@ -101,7 +96,7 @@ fn assemble_image(
     layers.extend(stack.0.iter().map(|layer| layer.descriptor.clone()));
     if layers.len() > MAX_LAYERS {
         return Err(Error::TooManyLayers {
-            image: Box::new(prepared.binary_image.name.clone()),
+            image: base_name(prepared),
             layers: base_layers.len(),
             limit: MAX_LAYERS - stack.0.len(),
         });
@@ -120,14 +115,13 @@ fn image_config(
     prepared: &Prepared,
     kind: IndexKind,
     stack: &Stack,
-    platform: &PlatformImage,
+    base: &Base,
 ) -> oci::ImageConfig {
     let created = timestamp(config.epoch);
-    let mut image = platform.config.clone();
+    let mut image = base.config.clone();
     image.created = Some(created.clone());
     // Some binary images tell no history. A layer of ours is known by its place among the others.
-    let untold = platform
-        .manifest
+    let untold = base
         .layers
         .len()
         .saturating_sub(layer_history(&image).count());
@@ -138,7 +132,7 @@ fn image_config(
         image.rootfs.diff_ids.push(layer.diff_id.clone());
         image.history.push(History {
             created: Some(created.clone()),
-            created_by: Some(layer.kind.mark()),
+            created_by: Some(layer.mark()),
             ..History::default()
         });
     }
@@ -146,7 +140,6 @@ fn image_config(
     let image_labels = run.labels.get_or_insert_with(BTreeMap::new);
     image_labels.insert(labels::VERSION.to_owned(), prepared.version.clone());
     image_labels.insert(labels::SCOPE.to_owned(), prepared.scope.to_string());
-    run.entrypoint = Some(vec![CATALOG_SERVER.to_owned()]);
     let command = match kind {
         IndexKind::Database => {
             // A binary image that is a file-based index image itself must not make ours look like one (spec workflows 4.2).
@@ -165,12 +158,26 @@ fn image_config(
             ["serve", labels::CONFIGS_PATH, "--cache-dir=/tmp/cache"].as_slice()
         }
     };
-    run.cmd = Some(command.iter().map(|word| (*word).to_owned()).collect());
+    image_labels.extend(prepared.labels.clone());
+    // Without a program there is nothing to start.
+    if prepared.binary_image.is_some() {
+        run.entrypoint = Some(vec![CATALOG_SERVER.to_owned()]);
+        run.cmd = Some(command.iter().map(|word| (*word).to_owned()).collect());
+    }
     image
 }
 
+/// What the result is built on, as errors call it.
+fn base_name(prepared: &Prepared) -> String {
+    let image = prepared.binary_image.as_ref();
+    image.map_or_else(
+        || BinaryImage::Scratch.to_string(),
+        |image| image.name.to_string(),
+    )
+}
+
 /// The same layer under the name that the family of manifests has for it. The bytes stay.
-fn retyped(image: &ImageName, layer: &Descriptor, format: Format) -> Result<Descriptor, Error> {
+fn retyped(image: &str, layer: &Descriptor, format: Format) -> Result<Descriptor, Error> {
     let media_type = match (&layer.media_type, format) {
         (MediaType::OciLayerGzip, Format::Docker) => MediaType::DockerLayer,
         (MediaType::OciLayerTar, Format::Docker) => MediaType::from(DOCKER_LAYER_TAR),
@@ -178,7 +185,7 @@ fn retyped(image: &ImageName, layer: &Descriptor, format: Format) -> Result<Desc
         (other, Format::Oci) if other.as_str() == DOCKER_LAYER_TAR => MediaType::OciLayerTar,
         (other, Format::Docker) if !other.as_str().starts_with(DOCKER_TYPES) => {
             return Err(Error::LayerType {
-                image: Box::new(image.clone()),
+                image: image.to_owned(),
                 media_type: layer.media_type.clone(),
             });
         }
@@ -227,9 +234,8 @@ mod tests {
             (DOCKER_LAYER_TAR.into(), oci, Some(MediaType::OciLayerTar)),
             (MediaType::OciLayerZstd, oci, Some(zstd.into())),
         ] {
-            let image = "registry.test/opm:1".parse().unwrap();
             let layer = Descriptor::new(from.clone(), 1, Digest::of(b"x"));
-            match (retyped(&image, &layer, format), expected) {
+            match (retyped("registry.test/opm:1", &layer, format), expected) {
                 (Ok(found), Some(expected)) => assert_eq!(found.media_type, expected, "{from}"),
                 (Err(error), None) => {
                     assert!(error.to_string().contains(from.as_str()), "{error}");

@@ -4,25 +4,67 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{Arch, BlobCache, Client, Digest, ImageName, Limits};
+use oci::{Arch, BlobCache, Client, Descriptor, Digest, ImageConfig, ImageName, Limits, RootFs};
 
 use crate::config::BuilderConfig;
-use crate::error::{Error, Role};
+use crate::error::{ContentError, Error, Role};
 use crate::image::{FoundImage, PlatformImage, label};
 use crate::labels;
 use crate::progress::{Facts, Phase, Reporter, ResolvedInputs};
 use crate::request::{BinaryImage, IndexRequest};
 use crate::scope::Scope;
+use crate::stages::assemble::IndexKind;
 
 /// Everything a request builds on, by digest.
 pub(crate) struct Prepared {
     pub(crate) from_index: Option<FoundIndex>,
-    pub(crate) binary_image: FoundImage,
-    /// The binary image's part for each architecture of the result.
-    pub(crate) platforms: BTreeMap<Arch, PlatformImage>,
+    /// The index whose bundles come too.
+    pub(crate) source: Option<FoundIndex>,
+    /// The binary image; `None` for a binaryless index.
+    pub(crate) binary_image: Option<FoundImage>,
+    /// What the image of each architecture of the result is built on.
+    pub(crate) platforms: BTreeMap<Arch, Base>,
     pub(crate) scope: Scope,
     pub(crate) version: String,
+    /// Further labels of the result, over all others.
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) facts: Facts,
+}
+
+/// What an image for one architecture is built on: that of the binary image, or nothing.
+pub(crate) struct Base {
+    pub(crate) layers: Vec<Descriptor>,
+    pub(crate) config: ImageConfig,
+}
+
+impl Base {
+    /// Nothing: an image for `arch` that carries what is laid over it and no program.
+    fn scratch(arch: &Arch) -> Self {
+        Self {
+            layers: Vec::new(),
+            config: ImageConfig {
+                architecture: arch.to_string(),
+                os: "linux".to_owned(),
+                config: None,
+                rootfs: RootFs {
+                    kind: "layers".to_owned(),
+                    diff_ids: Vec::new(),
+                },
+                history: Vec::new(),
+                created: None,
+                rest: BTreeMap::new(),
+            },
+        }
+    }
+}
+
+impl From<PlatformImage> for Base {
+    fn from(image: PlatformImage) -> Self {
+        Self {
+            layers: image.manifest.layers,
+            config: image.config,
+        }
+    }
 }
 
 /// The from-index, looked up.
@@ -46,18 +88,26 @@ pub(crate) enum FoundKind {
 }
 
 impl FoundIndex {
+    /// What kind of index it is.
+    pub(crate) fn kind(&self) -> IndexKind {
+        match self.kind {
+            FoundKind::Database(_) => IndexKind::Database,
+            FoundKind::FileBased(_) => IndexKind::FileBased,
+        }
+    }
+
     /// Copies the database of an SQLite index to the file `to` and gives its size in bytes.
     ///
     /// # Errors
-    /// [`Error::FileBasedIndex`] where there is a catalog instead.
+    /// [`ContentError::FileBasedIndex`] where there is a catalog instead.
     pub(crate) async fn extract_database(&self, to: &Path) -> Result<u64, Error> {
         match &self.kind {
             FoundKind::Database(path) => {
                 extract_database(&self.image, &self.platform, path, to).await
             }
-            FoundKind::FileBased(_) => Err(Error::FileBasedIndex {
+            FoundKind::FileBased(_) => Err(Error::from(ContentError::FileBasedIndex {
                 index: Box::new(self.image.name.clone()),
-            }),
+            })),
         }
     }
 }
@@ -73,63 +123,100 @@ pub(crate) async fn extract_database(
     oci::extract_file(repository, manifest, path, to, &Limits::index())
         .await
         .map_err(|source| image.read(source))?
-        .ok_or_else(|| Error::DatabaseMissing {
-            index: Box::new(image.name.clone()),
-            path: path.to_owned(),
+        .ok_or_else(|| {
+            Error::from(ContentError::DatabaseMissing {
+                index: Box::new(image.name.clone()),
+                path: path.to_owned(),
+            })
         })
 }
 
-/// Looks up index and binary image, each once; a restarted request looks them up by the digests it had.
+/// The client and what it finds again without asking.
+pub(crate) struct Reader<'run> {
+    pub(crate) client: &'run Client,
+    pub(crate) blobs: &'run BlobCache,
+    /// What an interrupted run of the same request found.
+    pub(crate) known: Option<&'run ResolvedInputs>,
+}
+
+/// Looks up index and binary image, and `source`, another index whose bundles come too, each once; a restarted request
+/// looks them up by the digests it had.
 pub(crate) async fn prepare(
-    client: &Client,
-    blobs: &BlobCache,
+    reader: &Reader<'_>,
     config: &BuilderConfig,
     request: &IndexRequest,
+    source: Option<&ImageName>,
     reporter: &dyn Reporter,
-    known: Option<&ResolvedInputs>,
 ) -> Result<Prepared, Error> {
+    let (client, blobs, known) = (reader.client, reader.blobs, reader.known);
     reporter
         .phase(&Phase::ResolvingImages, &Facts::default())
         .await?;
-    let from_index = match &request.from_index {
-        Some(name) => {
-            let digest = known.and_then(|inputs| inputs.from_index.as_ref());
-            Some(find_index(client, Some(blobs), name, digest).await?)
-        }
-        None => None,
+    let find = async |name: Option<&ImageName>, role, digest| match name {
+        Some(name) => Ok(Some(
+            find_index(client, Some(blobs), name, role, digest).await?,
+        )),
+        None => Ok::<_, Error>(None),
     };
+    let (from_index, source) = futures::try_join!(
+        find(
+            request.from_index.as_ref(),
+            Role::FromIndex,
+            known.and_then(|inputs| inputs.from_index.as_ref()),
+        ),
+        find(
+            source,
+            Role::SourceIndex,
+            known.and_then(|inputs| inputs.source.as_ref()),
+        ),
+    )?;
     let (version, current_scope) = match &from_index {
         Some(index) => (index.version.clone(), index.scope),
         None => (labels::DEFAULT_VERSION.to_owned(), Scope::Prod),
     };
     let scope = narrowed_scope(request, current_scope)?;
-    let name = choose_binary_image(config, request, scope, &version)?;
-    let digest = known.and_then(|inputs| inputs.binary_image.as_ref());
-    let binary_image =
-        FoundImage::find(client, Some(blobs), &name, Role::BinaryImage, digest).await?;
-
-    let mut wanted = request.add_arches.clone();
-    wanted.extend(
-        from_index
-            .iter()
-            .flat_map(|index| index.arches.iter().cloned()),
-    );
-    let platforms = platforms(&binary_image, &wanted, config).await?;
-
+    let chosen = choose_binary_image(config, request, scope, &version)?;
+    let binary_image = match &chosen {
+        BinaryImage::Scratch => None,
+        BinaryImage::Image(name) => {
+            let digest = known.and_then(|inputs| inputs.binary_image.as_ref());
+            Some(FoundImage::find(client, Some(blobs), name, Role::BinaryImage, digest).await?)
+        }
+    };
+    let platforms = match &binary_image {
+        // A catalog alone is the same for every architecture (spec workflows 2.6).
+        None => {
+            let arch = Arch::amd64();
+            BTreeMap::from([(arch.clone(), Base::scratch(&arch))])
+        }
+        Some(image) => {
+            let mut wanted = request.add_arches.clone();
+            for index in from_index.iter().chain(&source) {
+                wanted.extend(index.arches.iter().cloned());
+            }
+            platforms(image, &wanted, config).await?
+        }
+    };
     let facts = Facts {
-        arches: Some(wanted.into_iter().collect()),
-        binary_image: Some(name.to_string()),
-        binary_image_resolved: Some(binary_image.resolved()),
+        arches: Some(platforms.keys().cloned().collect()),
+        binary_image: Some(chosen.to_string()),
+        binary_image_resolved: Some(
+            binary_image
+                .as_ref()
+                .map_or_else(|| chosen.to_string(), FoundImage::resolved),
+        ),
         distribution_scope: Some(scope),
         from_index_resolved: from_index.as_ref().map(|index| index.image.resolved()),
         ..Facts::default()
     };
     Ok(Prepared {
         from_index,
+        source,
         binary_image,
         platforms,
         scope,
         version,
+        labels: BTreeMap::new(),
         facts,
     })
 }
@@ -138,10 +225,7 @@ impl Prepared {
     /// How many layers the binary image has, for the architecture for which it has most.
     pub(crate) fn most_base_layers(&self) -> usize {
         let layers = self.platforms.values();
-        layers
-            .map(|platform| platform.manifest.layers.len())
-            .max()
-            .unwrap_or(0)
+        layers.map(|base| base.layers.len()).max().unwrap_or(0)
     }
 
     /// The digests to start from again, with those of the request's `images`.
@@ -152,7 +236,30 @@ impl Prepared {
                 .from_index
                 .as_ref()
                 .map(|index| index.image.digest().clone()),
-            binary_image: Some(self.binary_image.digest().clone()),
+            source: self
+                .source
+                .as_ref()
+                .map(|index| index.image.digest().clone()),
+            binary_image: self
+                .binary_image
+                .as_ref()
+                .map(|image| image.digest().clone()),
+        }
+    }
+
+    /// The index to start from.
+    ///
+    /// # Errors
+    /// [`Error::NoFromIndex`] where the request names none.
+    pub(crate) fn index(&self) -> Result<&FoundIndex, Error> {
+        self.from_index.as_ref().ok_or(Error::NoFromIndex)
+    }
+
+    /// Refuses an index of the kind `kind` that could not be served: a database needs a program, which a binaryless image lacks.
+    pub(crate) fn check_kind(&self, kind: IndexKind) -> Result<(), Error> {
+        match (kind, &self.binary_image) {
+            (IndexKind::Database, None) => Err(Error::BinarylessDatabase),
+            (IndexKind::Database, Some(_)) | (IndexKind::FileBased, _) => Ok(()),
         }
     }
 }
@@ -162,9 +269,10 @@ pub(crate) async fn find_index(
     client: &Client,
     blobs: Option<&BlobCache>,
     name: &ImageName,
+    role: Role,
     digest: Option<&Digest>,
 ) -> Result<FoundIndex, Error> {
-    let image = FoundImage::find(client, blobs, name, Role::FromIndex, digest).await?;
+    let image = FoundImage::find(client, blobs, name, role, digest).await?;
     let arches = image.arches().await?;
     let platform = image.for_labels().await?;
     let labels = platform.config.labels();
@@ -175,9 +283,9 @@ pub(crate) async fn find_index(
         (Some(configs), _) => FoundKind::FileBased(configs.to_owned()),
         (None, Some(database)) => FoundKind::Database(database.to_owned()),
         (None, None) => {
-            return Err(Error::NotAnIndex {
+            return Err(Error::from(ContentError::NotAnIndex {
                 index: Box::new(name.clone()),
-            });
+            }));
         }
     };
     let scope = match label(&labels, labels::SCOPE) {
@@ -216,13 +324,13 @@ fn narrowed_scope(request: &IndexRequest, current: Scope) -> Result<Scope, Error
     }
 }
 
-/// The table of spec workflows 2.6, less its binaryless results: an SQLite index without a program serves nobody.
+/// The table of spec workflows 2.6.
 fn choose_binary_image(
     config: &BuilderConfig,
     request: &IndexRequest,
     scope: Scope,
     version: &str,
-) -> Result<ImageName, Error> {
+) -> Result<BinaryImage, Error> {
     let configured = config
         .binary_images
         .get(&scope)
@@ -233,26 +341,20 @@ fn choose_binary_image(
         demand,
         requested: requested.to_string(),
     };
-    let chosen = match (&request.binary_image, configured) {
-        (None, None) => {
-            return Err(Error::NoBinaryImage {
-                scope,
-                version: version.to_owned(),
-            });
-        }
-        (None, Some(configured)) => configured,
-        (Some(BinaryImage::Scratch), Some(BinaryImage::Scratch)) => &BinaryImage::Scratch,
+    match (&request.binary_image, configured) {
+        (None, None) => Err(Error::NoBinaryImage {
+            scope,
+            version: version.to_owned(),
+        }),
+        (None, Some(configured)) => Ok(configured.clone()),
+        (Some(BinaryImage::Scratch), Some(BinaryImage::Scratch)) => Ok(BinaryImage::Scratch),
         (Some(requested @ BinaryImage::Scratch), _) => {
-            return Err(mismatch("must not be binaryless", requested));
+            Err(mismatch("must not be binaryless", requested))
         }
         (Some(requested @ BinaryImage::Image(_)), Some(BinaryImage::Scratch)) => {
-            return Err(mismatch("must be binaryless", requested));
+            Err(mismatch("must be binaryless", requested))
         }
-        (Some(requested @ BinaryImage::Image(_)), _) => requested,
-    };
-    match chosen {
-        BinaryImage::Scratch => Err(Error::BinarylessDatabase),
-        BinaryImage::Image(name) => Ok(name.clone()),
+        (Some(requested @ BinaryImage::Image(_)), _) => Ok(requested.clone()),
     }
 }
 
@@ -260,7 +362,7 @@ async fn platforms(
     binary_image: &FoundImage,
     wanted: &BTreeSet<Arch>,
     config: &BuilderConfig,
-) -> Result<BTreeMap<Arch, PlatformImage>, Error> {
+) -> Result<BTreeMap<Arch, Base>, Error> {
     if wanted.is_empty() {
         return Err(Error::NoArches);
     }
@@ -289,7 +391,7 @@ async fn platforms(
             });
         };
         check_arch(binary_image, &arch, &platform)?;
-        platforms.insert(arch, platform);
+        platforms.insert(arch, platform.into());
     }
     Ok(platforms)
 }
@@ -378,12 +480,8 @@ mod tests {
     fn the_binary_image_is_chosen_by_request_and_configuration() {
         check_binary(None, None, Err("no binary image is configured"));
         check_binary(None, Some("r.test/x:1"), Ok("r.test/x:1"));
-        check_binary(None, Some("scratch"), Err("needs a binary image"));
-        check_binary(
-            Some("scratch"),
-            Some("scratch"),
-            Err("needs a binary image"),
-        );
+        check_binary(None, Some("scratch"), Ok("scratch"));
+        check_binary(Some("scratch"), Some("scratch"), Ok("scratch"));
         check_binary(
             Some("scratch"),
             Some("r.test/x:1"),

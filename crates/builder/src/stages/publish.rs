@@ -67,7 +67,7 @@ pub(crate) struct Overwritten {
 
 /// Where layers are that the result refers to.
 pub(crate) struct Sources<'run> {
-    pub(crate) binary_image: &'run ImageRepository,
+    pub(crate) binary_image: Option<&'run ImageRepository>,
     pub(crate) from_index: Option<&'run ImageRepository>,
 }
 
@@ -171,12 +171,12 @@ async fn push_blobs(
             descriptor.digest.clone(),
             (descriptor.clone(), source.clone()),
         );
-        let binary_image = sources.binary_image;
-        elsewhere.extend(
-            base_layers
-                .iter()
-                .map(|layer| (layer.digest.clone(), (layer.clone(), binary_image.clone()))),
-        );
+        if let Some(binary_image) = sources.binary_image {
+            let layers = base_layers.iter();
+            elsewhere.extend(
+                layers.map(|layer| (layer.digest.clone(), (layer.clone(), binary_image.clone()))),
+            );
+        }
     }
 
     let pushed: Vec<Option<u64>> = stream::iter(ours.into_values())

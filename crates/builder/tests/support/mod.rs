@@ -89,6 +89,7 @@ impl World {
     pub(crate) fn request(&self, bundle: PullSpec, tag: &str) -> AddRequest {
         AddRequest {
             bundles: vec![bundle],
+            deprecations: Vec::new(),
             graph_update_mode: GraphUpdateMode::Replaces,
             index: IndexRequest {
                 from_index: None,

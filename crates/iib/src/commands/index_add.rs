@@ -1,13 +1,13 @@
 //! `iib index add`: the add request without a service.
 
 use anyhow::bail;
-use builder::{AddRequest, Added, Checkpoint, GraphUpdateMode};
+use builder::{AddRequest, Checkpoint};
 use oci::PullSpec;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::index_build::{self, Workshop};
-use crate::cli::{GraphMode, IndexAddArgs, OutputFormat};
-use crate::{WrongUsage, terminal};
+use crate::WrongUsage;
+use crate::cli::IndexAddArgs;
 
 /// Adds the bundles and prints what was made.
 pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
@@ -18,17 +18,18 @@ pub(crate) async fn run(args: IndexAddArgs) -> anyhow::Result<()> {
             builder.add(&request, progress, Checkpoint::default()).await
         })
         .await?;
-    terminal::print(&match output {
-        OutputFormat::Text => {
-            let bundles = format!(
-                "bundles    {} added, {} already there",
-                added.bundles_added.len(),
-                added.bundles_present.len()
-            );
-            index_build::describe(&added.built, vec![bundles])
-        }
-        OutputFormat::Json => to_json(&added).to_string(),
-    });
+    let bundles = format!(
+        "bundles    {} added, {} already there",
+        added.bundles_added.len(),
+        added.bundles_present.len()
+    );
+    let names =
+        |specs: &[PullSpec]| json!(specs.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let fields = [
+        ("bundles_added", names(&added.bundles_added)),
+        ("bundles_present", names(&added.bundles_present)),
+    ];
+    index_build::print(output, &added.built, vec![bundles], fields);
     Ok(())
 }
 
@@ -50,24 +51,7 @@ fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
     Ok(AddRequest {
         index,
         bundles,
-        graph_update_mode: match args.mode {
-            GraphMode::Replaces => GraphUpdateMode::Replaces,
-            GraphMode::Semver => GraphUpdateMode::Semver,
-            GraphMode::SemverSkippatch => GraphUpdateMode::SemverSkippatch,
-        },
+        deprecations: args.deprecate,
+        graph_update_mode: args.mode.into(),
     })
-}
-
-fn to_json(added: &Added) -> Value {
-    let names = |specs: &[PullSpec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut fields = index_build::to_json(&added.built);
-    fields.insert(
-        "bundles_added".to_owned(),
-        json!(names(&added.bundles_added)),
-    );
-    fields.insert(
-        "bundles_present".to_owned(),
-        json!(names(&added.bundles_present)),
-    );
-    Value::Object(fields)
 }

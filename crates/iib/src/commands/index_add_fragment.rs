@@ -1,11 +1,11 @@
 //! `iib index add-fragment`: the request for catalog fragments without a service.
 
 use builder::{Checkpoint, FragmentsRequest};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::index_build::{self, Workshop};
-use crate::cli::{IndexAddFragmentArgs, OutputFormat};
-use crate::{WrongUsage, terminal};
+use crate::WrongUsage;
+use crate::cli::IndexAddFragmentArgs;
 
 /// Puts the packages in and prints what was made.
 pub(crate) async fn run(args: IndexAddFragmentArgs) -> anyhow::Result<()> {
@@ -21,16 +21,8 @@ pub(crate) async fn run(args: IndexAddFragmentArgs) -> anyhow::Result<()> {
                 .await
         })
         .await?;
-    terminal::print(&match output {
-        OutputFormat::Text => {
-            let packages = format!("packages   {}", added.packages.join(", "));
-            index_build::describe(&added.built, vec![packages])
-        }
-        OutputFormat::Json => {
-            let mut fields = index_build::to_json(&added.built);
-            fields.insert("packages".to_owned(), json!(added.packages));
-            Value::Object(fields).to_string()
-        }
-    });
+    let packages = format!("packages   {}", added.packages.join(", "));
+    let fields = [("packages", json!(added.packages))];
+    index_build::print(output, &added.built, vec![packages], fields);
     Ok(())
 }

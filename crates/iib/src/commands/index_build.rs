@@ -6,8 +6,8 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use builder::{
-    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, Output, OutputRepository,
-    Overwrite, OverwriteToken, Phase, Reporter, Stopped,
+    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, MigrateLevel, Output,
+    OutputRepository, Overwrite, OverwriteToken, Phase, Reporter, Stopped,
 };
 use indicatif::ProgressBar;
 use oci::{Format, ImageName, Reference, Tag};
@@ -57,6 +57,14 @@ impl Workshop {
             output: args.output,
             _work_dir: work_dir,
         })
+    }
+
+    /// Lets bundles of `source` and its target without a label of OCP versions count as made for all.
+    pub(crate) fn allowing_no_ocp_label(mut self, source: &ImageName) -> Self {
+        let mut config = self.builder.config().clone();
+        config.no_ocp_label_allow_list.push(source.to_string());
+        self.builder = self.builder.with_config(config);
+        self
     }
 
     /// Waits for `work`. Ctrl-C stops it before the next visible step.
@@ -122,7 +130,7 @@ fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
 }
 
 /// An image for a person; `what` are lines on what the request changed.
-pub(crate) fn describe(built: &Built, what: Vec<String>) -> String {
+fn describe(built: &Built, what: Vec<String>) -> String {
     let mut lines = vec![format!(
         "published  {}",
         built.facts.index_image.as_deref().unwrap_or_default()
@@ -168,8 +176,29 @@ pub(crate) fn describe(built: &Built, what: Vec<String>) -> String {
     lines.join("\n")
 }
 
+/// Prints what was made: the image, and what the request changed, for people by `lines`, for programs by `fields`.
+pub(crate) fn print(
+    output: OutputFormat,
+    built: &Built,
+    lines: Vec<String>,
+    fields: impl IntoIterator<Item = (&'static str, Value)>,
+) {
+    terminal::print(&match output {
+        OutputFormat::Text => describe(built, lines),
+        OutputFormat::Json => {
+            let mut all = to_json(built);
+            all.extend(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value)),
+            );
+            Value::Object(all).to_string()
+        }
+    });
+}
+
 /// The same for programs.
-pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
+fn to_json(built: &Built) -> Map<String, Value> {
     let images: BTreeMap<String, String> = built
         .images
         .iter()
@@ -210,6 +239,10 @@ pub(crate) fn to_json(built: &Built) -> Map<String, Value> {
         ("images", json!(images)),
         ("kept", json!(kept)),
         ("layers", json!(layers)),
+        (
+            "migrate_level",
+            json!(built.migrate_level.map(MigrateLevel::as_str)),
+        ),
         (
             "serve_cache_seconds",
             json!(built.serve_cache.map(|time| time.as_secs_f64())),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use builder::MigrateLevel;
 use oci::{LossPolicy, RegistryHost};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -30,6 +31,29 @@ impl TryFrom<String> for LossPolicyText {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(Self)
+    }
+}
+
+/// A release of opm in the file, such as `1.44.0` or `opm-v1.44.0`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct OpmVersionText {
+    text: String,
+    pub(crate) level: MigrateLevel,
+}
+
+impl TryFrom<String> for OpmVersionText {
+    type Error = builder::ParseOpmError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let level = MigrateLevel::of_opm(&text)?;
+        Ok(Self { text, level })
+    }
+}
+
+impl From<OpmVersionText> for String {
+    fn from(version: OpmVersionText) -> Self {
+        version.text
     }
 }
 

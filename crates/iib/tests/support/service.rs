@@ -145,7 +145,12 @@ impl Service {
 
     /// Submits an add and gives the request's id.
     pub(crate) async fn add(&self, payload: &Value) -> i64 {
-        let body = self.post("builds/add", payload).await;
+        self.submit("add", payload).await
+    }
+
+    /// Submits a request of the type that `builds/<path>` is for, and gives its id.
+    pub(crate) async fn submit(&self, path: &str, payload: &Value) -> i64 {
+        let body = self.post(&format!("builds/{path}"), payload).await;
         body["id"].as_i64().unwrap()
     }
 

@@ -18,27 +18,21 @@ pub(super) fn reason(scenario: &Scenario) -> Option<String> {
     if let Some((_, reason)) = parameter {
         return Some((*reason).to_owned());
     }
-    let images = scenario.args.get("binary_image_config");
-    if images.is_some_and(|images| images.to_string().contains("\"scratch\"")) {
-        return Some("needs file-based indexes without a binary image (2.6)".to_owned());
-    }
-    if !scenario.needs_max_version_property.is_empty() {
-        return Some("needs the property with the highest OCP version (3.6)".to_owned());
-    }
     None
 }
 
-/// The reason where the builder says that it cannot edit a catalog in YAML.
-pub(super) const YAML: &str = "needs bundles to be added to a catalog with YAML files (3.7)";
-
 /// The requests that the builder does.
-const HANDLERS: [&str; 2] = ["add", "fbc_operations"];
+const HANDLERS: [&str; 6] = [
+    "add",
+    "add_deprecations",
+    "create_empty_index",
+    "fbc_operations",
+    "merge",
+    "rm",
+];
 
 /// Parameters it does not know, with what they need; the numbers are those of the specification.
-const PARAMETERS: [(&str, &str); 2] = [
-    ("deprecation_list", "needs the deprecation of bundles (3.3)"),
-    (
-        "check_related_images",
-        "needs the check of related images (2.3)",
-    ),
-];
+const PARAMETERS: [(&str, &str); 1] = [(
+    "check_related_images",
+    "needs the check of related images (2.11)",
+)];

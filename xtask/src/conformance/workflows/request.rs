@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 use builder::{
-    AddRequest, Builder, BuilderConfig, Checkpoint, Error, Facts, FragmentsRequest,
-    GraphUpdateMode, IndexRequest, Output, OutputRepository, Overwrite, OverwriteToken, Reporter,
+    AddRequest, Builder, BuilderConfig, Built, Checkpoint, DeprecationsRequest, EmptyRequest,
+    Error, Facts, FragmentsRequest, GraphUpdateMode, IndexRequest, MergeRequest, Output,
+    OutputRepository, Overwrite, OverwriteToken, RemoveRequest, Reporter,
 };
 use golden::PLACEHOLDER;
 use oci::PullSpec;
@@ -29,6 +30,10 @@ pub(super) struct Request {
 enum Kind {
     Add(AddRequest),
     Fragments(FragmentsRequest),
+    Remove(RemoveRequest),
+    Merge(MergeRequest),
+    Empty(EmptyRequest),
+    Deprecations(DeprecationsRequest),
 }
 
 /// What a request that succeeded says.
@@ -41,12 +46,33 @@ pub(super) struct Made {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the parameters of the contract"
+)]
 struct Args {
     request_id: u64,
     #[serde(default)]
     bundles: Vec<String>,
     #[serde(default)]
     fbc_fragments: Vec<String>,
+    #[serde(default)]
+    operators: Vec<String>,
+    #[serde(default)]
+    deprecation_list: Vec<String>,
+    source_from_index: Option<String>,
+    target_index: Option<String>,
+    #[serde(default)]
+    overwrite_target_index: bool,
+    overwrite_target_index_token: Option<String>,
+    #[serde(default)]
+    ignore_bundle_ocp_version: bool,
+    #[serde(default)]
+    output_fbc: bool,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    operator_package: Option<String>,
+    deprecation_schema: Option<String>,
     from_index: Option<String>,
     binary_image: Option<String>,
     #[serde(default)]
@@ -67,9 +93,15 @@ struct Args {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are named as in the recordings"
+)]
 struct Settings {
     #[serde(default)]
     iib_required_labels: BTreeMap<String, String>,
+    #[serde(default)]
+    iib_no_ocp_label_allow_list: Vec<String>,
     iib_index_image_output_registry: Option<String>,
 }
 
@@ -80,6 +112,7 @@ impl Request {
         let settings: Settings = members("config", &scenario.config)?;
         let mut config = BuilderConfig::new(dir.join("work"));
         config.required_labels = settings.iib_required_labels;
+        config.no_ocp_label_allow_list = settings.iib_no_ocp_label_allow_list;
         config.shown_registry = maybe(settings.iib_index_image_output_registry.as_ref())?;
         for (scope, images) in &args.binary_image_config {
             let images = images
@@ -92,11 +125,37 @@ impl Request {
         let kind = match scenario.handler.as_str() {
             "add" => Kind::Add(AddRequest {
                 bundles: all(&args.bundles)?,
+                deprecations: all(&args.deprecation_list)?,
                 graph_update_mode: mode(args.graph_update_mode.as_deref())?,
                 index,
             }),
             "fbc_operations" => Kind::Fragments(FragmentsRequest {
                 fragments: all(&args.fbc_fragments)?,
+                index,
+            }),
+            "rm" => Kind::Remove(RemoveRequest {
+                packages: args.operators.into_iter().collect(),
+                index,
+            }),
+            "merge" => Kind::Merge(MergeRequest {
+                source: parsed(required(
+                    "source_from_index",
+                    args.source_from_index.as_ref(),
+                )?)?,
+                deprecations: all(&args.deprecation_list)?,
+                graph_update_mode: mode(args.graph_update_mode.as_deref())?,
+                ignore_bundle_ocp_version: args.ignore_bundle_ocp_version,
+                requester: scenario.user.clone(),
+                index,
+            }),
+            "create_empty_index" => Kind::Empty(EmptyRequest {
+                file_based: args.output_fbc,
+                labels: args.labels,
+                index,
+            }),
+            "add_deprecations" => Kind::Deprecations(DeprecationsRequest {
+                package: required("operator_package", args.operator_package.as_ref())?.clone(),
+                schema: required("deprecation_schema", args.deprecation_schema.as_ref())?.clone(),
                 index,
             }),
             other => bail!("nobody wrote down how to do `{other}`"),
@@ -112,33 +171,55 @@ impl Request {
     ) -> Result<Made, Error> {
         let credentials = oci::Credentials::none();
         let builder = Builder::new(client.clone(), credentials, self.config.clone());
-        match &self.kind {
-            Kind::Add(request) => builder
-                .add(request, reporter, Checkpoint::default())
-                .await
-                .map(|added| Made {
-                    facts: added.built.facts,
-                    added: added.bundles_added,
-                }),
-            Kind::Fragments(request) => builder
-                .add_fragments(request, reporter, Checkpoint::default())
-                .await
-                .map(|added| Made {
-                    facts: added.built.facts,
-                    added: Vec::new(),
-                }),
-        }
+        let start = Checkpoint::default();
+        let (built, added): (Built, Vec<PullSpec>) = match &self.kind {
+            Kind::Add(request) => {
+                let done = builder.add(request, reporter, start).await?;
+                (done.built, done.bundles_added)
+            }
+            Kind::Fragments(request) => {
+                let done = builder.add_fragments(request, reporter, start).await?;
+                (done.built, Vec::new())
+            }
+            Kind::Remove(request) => {
+                let done = builder.remove(request, reporter, start).await?;
+                (done.built, Vec::new())
+            }
+            Kind::Merge(request) => {
+                let done = builder.merge(request, reporter, start).await?;
+                (done.built, done.added)
+            }
+            Kind::Empty(request) => {
+                let built = builder.empty(request, reporter, start).await?;
+                (built, Vec::new())
+            }
+            Kind::Deprecations(request) => {
+                let built = builder.deprecate(request, reporter, start).await?;
+                (built, Vec::new())
+            }
+        };
+        Ok(Made {
+            facts: built.facts,
+            added,
+        })
     }
 }
 
 fn index_request(args: &Args) -> anyhow::Result<IndexRequest> {
-    let overwrite = match (args.overwrite_from_index, &args.overwrite_from_index_token) {
+    // A merge calls the index that it may overwrite its target.
+    let token = &args.overwrite_from_index_token;
+    let token = token
+        .as_ref()
+        .or(args.overwrite_target_index_token.as_ref());
+    let overwrites = args.overwrite_from_index || args.overwrite_target_index;
+    let overwrite = match (overwrites, token) {
         (false, _) => Overwrite::No,
         (true, None) => Overwrite::Yes,
         (true, Some(token)) => Overwrite::WithToken(OverwriteToken::parse(token)?),
     };
+    let from_index = args.from_index.as_ref().or(args.target_index.as_ref());
     Ok(IndexRequest {
-        from_index: maybe(args.from_index.as_ref())?,
+        from_index: maybe(from_index)?,
         binary_image: maybe(args.binary_image.as_ref())?,
         add_arches: all::<_, BTreeSet<_>>(&args.add_arches)?,
         overwrite,
@@ -150,6 +231,10 @@ fn index_request(args: &Args) -> anyhow::Result<IndexRequest> {
             build_tags: all(&args.build_tags)?,
         },
     })
+}
+
+fn required<'args>(name: &str, value: Option<&'args String>) -> anyhow::Result<&'args String> {
+    value.with_context(|| format!("the parameter `{name}` is missing"))
 }
 
 fn mode(name: Option<&str>) -> anyhow::Result<GraphUpdateMode> {

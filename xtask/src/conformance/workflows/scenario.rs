@@ -16,10 +16,10 @@ pub(super) struct Scenario {
     pub(super) args: Map<String, Value>,
     #[serde(default)]
     pub(super) config: Map<String, Value>,
+    /// Who asked.
+    pub(super) user: Option<String>,
     #[serde(default)]
     pub(super) hooks: Vec<Hook>,
-    #[serde(default)]
-    pub(super) needs_max_version_property: Vec<String>,
     /// What ours does otherwise on purpose.
     #[serde(default)]
     pub(super) ours: Option<Ours>,

@@ -101,6 +101,11 @@ pub(super) fn fields(facts: &Facts) -> Map<String, Value> {
         ("distribution_scope", json!(scope)),
         ("from_index_resolved", json!(facts.from_index_resolved)),
         (
+            "source_from_index_resolved",
+            json!(facts.source_from_index_resolved),
+        ),
+        ("target_index_resolved", json!(facts.target_index_resolved)),
+        (
             "fbc_fragments_resolved",
             json!(facts.fbc_fragments_resolved),
         ),
