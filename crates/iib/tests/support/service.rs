@@ -14,7 +14,7 @@ use tokio::process::Child;
 use super::{World, command};
 
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running `iib serve`.
 pub(crate) struct Service {
