@@ -18,6 +18,19 @@ pub enum BatchKind {
     RegenerateBundle,
 }
 
+impl BatchKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::AddRm, Self::RegenerateBundle];
+
+    /// The last part of the path of its submits.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AddRm => "add-rm-batch",
+            Self::RegenerateBundle => "regenerate-bundle-batch",
+        }
+    }
+}
+
 /// What a batch takes beside its requests.
 pub(crate) const ANNOTATIONS: Parameter = Parameter::strict(
     "annotations",

@@ -10,6 +10,7 @@
 //!   and gives its [`Secret`]s apart; [`batch`] reads many of them at once;
 //! - [`Patch`]: what a worker reports with `PATCH builds/{id}`;
 //! - [`RequestView`]: everything an answer shows of a request, printed short or verbose by [`RequestView::short`] and [`RequestView::verbose`];
+//! - [`IdempotencyKey`]: how a submit that is sent again is known again;
 //! - [`ProblemCode`]: the stable names of what can go wrong;
 //! - [`RequestType`] and [`State`], with the names on the wire and the numbers in the database.
 //!
@@ -34,6 +35,7 @@
 
 pub mod batch;
 mod fields;
+mod idempotency;
 mod image_ref;
 mod kind;
 mod nesting;
@@ -49,6 +51,7 @@ pub mod schema;
 pub mod timestamp;
 mod view;
 
+pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
 pub use image_ref::names_tag_or_digest;
 pub use kind::{RequestType, Scope, State};
 pub use nesting::is_deeper_than;

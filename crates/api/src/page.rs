@@ -36,7 +36,18 @@ impl Meta {
         if page == 0 || (page > pages && page != 1) {
             return None;
         }
-        Some(Self {
+        Some(Self::of_any(page, per_page, total, address_of))
+    }
+
+    /// The same whether such a page exists: one that was not reached by its number may lie beyond the last when the list has become shorter.
+    pub fn of_any(
+        page: u64,
+        per_page: u64,
+        total: u64,
+        address_of: impl Fn(u64) -> String,
+    ) -> Self {
+        let pages = total.div_ceil(per_page.max(1));
+        Self {
             first: address_of(1),
             last: address_of(pages),
             next: (page < pages).then(|| address_of(page + 1)),
@@ -45,7 +56,7 @@ impl Meta {
             per_page,
             previous: (page > 1).then(|| address_of(page - 1)),
             total,
-        })
+        }
     }
 }
 
@@ -91,6 +102,8 @@ mod tests {
             (0, "0", None)
         );
         assert_eq!(meta(3, 5).unwrap().next, None);
+        let beyond = Meta::of_any(4, 2, 5, |number| number.to_string());
+        assert_eq!((beyond.page, beyond.pages, beyond.next), (4, 3, None));
         assert!(meta(4, 5).is_none() && meta(2, 0).is_none() && meta(0, 5).is_none());
     }
 }

@@ -77,6 +77,8 @@ problem_codes! {
     MethodNotAllowed = "method-not-allowed", 405, "The path does not take this method";
     /// The request contradicts what is there already.
     Conflict = "conflict", 409, "The request conflicts with another";
+    /// The idempotency key was sent before, with another submit.
+    KeyReused = "idempotency-key-reused", 409, "The idempotency key belongs to another submit";
     /// The file was there and has expired.
     Expired = "expired", 410, "The file has expired";
     /// The body is longer than the service reads.
@@ -197,6 +199,7 @@ mod tests {
                 "404 not-found",
                 "405 method-not-allowed",
                 "409 conflict",
+                "409 idempotency-key-reused",
                 "410 expired",
                 "413 body-too-large",
                 "415 unsupported-media-type",

@@ -81,11 +81,7 @@ impl Client {
         kind: BatchKind,
         batch: &Batch,
     ) -> Result<Vec<Request>, Error> {
-        let name = match kind {
-            BatchKind::AddRm => "add-rm-batch",
-            BatchKind::RegenerateBundle => "regenerate-bundle-batch",
-        };
-        self.json(self.post(name, batch)?).await
+        self.json(self.post(kind.name(), batch)?).await
     }
 
     fn post(&self, name: &str, body: &impl Serialize) -> Result<Call, Error> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::IdempotencyKey;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,9 +13,6 @@ use url::Url;
 
 use crate::config::ClientConfig;
 use crate::error::{Complaint, Error};
-
-/// The header under which a service knows a submit again.
-pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// Errors come with their problems one by one to those who name this media type.
 const ACCEPTED: HeaderValue =
@@ -189,7 +187,7 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization);
         }
         if let Some(key) = &call.key {
-            request = request.header(IDEMPOTENCY_KEY, key);
+            request = request.header(IdempotencyKey::HEADER, key);
         }
         if let Some(body) = &call.body {
             request = request.json(body);
@@ -249,7 +247,7 @@ impl Client {
             parameter["in"] == "header"
                 && parameter["name"]
                     .as_str()
-                    .is_some_and(|name| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY))
+                    .is_some_and(|name| name.eq_ignore_ascii_case(IdempotencyKey::HEADER))
         })
     }
 }

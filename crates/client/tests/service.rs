@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test, helpers included")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::batch::BatchKind;
@@ -13,11 +14,13 @@ use serde_json::json;
 use server::{LiveConfig, ServerConfig};
 use store::{SealingKey, Store, StoreConfig, Update, WorkerId};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 struct Service {
     client: Client,
+    address: SocketAddr,
     store: Store,
     shutdown: CancellationToken,
     _directory: TempDir,
@@ -52,6 +55,16 @@ async fn start(login_disabled: bool) -> Service {
         store.clone(),
         shutdown.clone(),
     ));
+    Service {
+        client: client(address),
+        address,
+        store,
+        shutdown,
+        _directory: directory,
+    }
+}
+
+fn client(address: SocketAddr) -> Client {
     let config = ClientConfig {
         poll: (Duration::from_millis(10), Duration::from_millis(50)),
         retries: Retries {
@@ -61,12 +74,62 @@ async fn start(login_disabled: bool) -> Service {
         },
         ..ClientConfig::new(format!("http://{address}").parse().unwrap())
     };
-    Service {
-        client: Client::new(config).unwrap(),
-        store,
-        shutdown,
-        _directory: directory,
-    }
+    Client::new(config).unwrap()
+}
+
+/// A way to `service` on which the answer to the first POST gets lost: it is cut off once the answer has begun to come.
+async fn losing_an_answer(service: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut lost = false;
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(service).await.unwrap();
+            let mut first = [0; 4];
+            near.read_exact(&mut first).await.unwrap();
+            far.write_all(&first).await.unwrap();
+            let loses = !lost && &first == b"POST";
+            lost |= loses;
+            tokio::spawn(async move {
+                if !loses {
+                    return drop(copy_bidirectional(&mut near, &mut far).await);
+                }
+                let (mut from_near, _to_near) = near.split();
+                let (mut from_far, mut to_far) = far.split();
+                tokio::select! {
+                    sent = copy(&mut from_near, &mut to_far) => panic!("no answer came: {sent:?}"),
+                    answered = from_far.read_u8() => assert_eq!(answered.unwrap(), b'H'),
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_submit_whose_answer_got_lost_is_repeated_and_is_the_same_request() {
+    let service = start(true).await;
+    let submitted = client(losing_an_answer(service.address).await)
+        .submit(&add())
+        .await
+        .unwrap();
+    assert_eq!(submitted.id, 1);
+    let all = service.client.list(&ListQuery::default()).await.unwrap();
+    assert_eq!((all.meta.total, all.items[0].id), (1, 1));
+
+    let item = json!({"operators": ["op"], "from_index": "r/index:1", "binary_image": "r/opm:1"});
+    let batch = Batch {
+        build_requests: vec![item.clone(), item],
+        annotations: None,
+    };
+    let client = client(losing_an_answer(service.address).await);
+    let batch = client.submit_batch(BatchKind::AddRm, &batch).await.unwrap();
+    let ids: Vec<i64> = batch.iter().map(|request| request.id).collect();
+    assert_eq!(ids, [2, 3]);
+    let all = service.client.list(&ListQuery::default()).await.unwrap();
+    assert_eq!(all.meta.total, 3);
+    service.shutdown.cancel();
 }
 
 fn index() -> IndexOptions {

@@ -13,6 +13,7 @@ mod registries;
 mod reload;
 mod request_files;
 mod service;
+mod submit_keys;
 mod terminal;
 mod traces;
 mod user_dirs;

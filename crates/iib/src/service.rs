@@ -24,7 +24,7 @@ use crate::broker;
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText, TlsSection};
 use crate::measuring::Measuring;
-use crate::{registries, request_files};
+use crate::{registries, request_files, submit_keys};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
 #[derive(Debug)]
@@ -201,6 +201,11 @@ impl Service {
         );
         tasks.spawn(async move {
             tidy_up.await;
+            Ok(())
+        });
+        let forget = submit_keys::forget(store.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            forget.await;
             Ok(())
         });
         if let Some(measuring) = measuring {
@@ -400,6 +405,8 @@ pub(crate) fn server_config(config: &Config, files: Files) -> anyhow::Result<Ser
         graph_mode_options: section.graph_mode_options.clone(),
         graph_mode_index_allow_list: section.graph_mode_index_allow_list.clone(),
         max_per_page: section.max_per_page.get(),
+        idempotency_key_life: Duration::from_hours(section.idempotency_key_hours.get().into()),
+        join_identical: section.join_identical_requests,
         request_data_days_to_live: section.request_data_days_to_live,
         queues: config.queues.queues(),
         files,

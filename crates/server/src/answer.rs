@@ -141,6 +141,7 @@ impl From<store::Error> for ApiError {
             store::Error::StateIsFinal { .. } => {
                 Self::of(ProblemCode::FinalState, error.to_string())
             }
+            store::Error::KeyReused => Self::of(ProblemCode::KeyReused, error.to_string()),
             store::Error::NoSuchRequest { .. } => crate::router::no_such_request(),
             _ if error.is_transient() => Self::database_away(&error),
             _ => Self::internal(&error),

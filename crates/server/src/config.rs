@@ -45,6 +45,10 @@ pub struct ServerConfig {
     pub graph_mode_index_allow_list: Vec<String>,
     /// The most requests a page holds, whatever is asked for (`IIB_MAX_PER_PAGE`). Default 20.
     pub max_per_page: u64,
+    /// How long an idempotency key means the submit it came with. Default 24 hours.
+    pub idempotency_key_life: Duration,
+    /// Whether a submit that asks for the same as one of the same user that has not ended is answered with that one. Default no.
+    pub join_identical: bool,
     /// For how many days logs are kept after the last change of a request (`IIB_REQUEST_DATA_DAYS_TO_LIVE`). Default 3.
     pub request_data_days_to_live: u32,
     /// Where the files of requests are read: logs, related bundles, nested bundles (`IIB_REQUEST_LOGS_DIR` and its like,
@@ -99,6 +103,8 @@ impl Default for ServerConfig {
                 .to_vec(),
             graph_mode_index_allow_list: Vec::new(),
             max_per_page: 20,
+            idempotency_key_life: Duration::from_hours(24),
+            join_identical: false,
             request_data_days_to_live: 3,
             files: Files::default(),
             metrics: None,

@@ -7,10 +7,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderValue, Method, header};
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::endpoint::submit::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::observe::REQUEST_ID;
 use crate::router::App;
 
@@ -68,7 +69,7 @@ pub(crate) async fn answer(State(app): State<App>, request: Request, next: Next)
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::IF_NONE_MATCH,
-            HeaderName::from_static("idempotency-key"),
+            IDEMPOTENCY_KEY,
             REQUEST_ID,
         ])
         .expose_headers([
@@ -76,6 +77,7 @@ pub(crate) async fn answer(State(app): State<App>, request: Request, next: Next)
             header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,
+            REPLAYED,
             REQUEST_ID,
         ])
         .max_age(MAX_AGE);

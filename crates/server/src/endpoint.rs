@@ -2,6 +2,7 @@
 
 pub(crate) mod artefacts;
 pub(crate) mod cancel;
+mod cursor;
 pub(crate) mod deprecation_schema;
 pub(crate) mod events;
 pub(crate) mod front_page;

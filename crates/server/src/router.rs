@@ -118,15 +118,12 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 fn submits() -> Router<App> {
-    let batches = Router::new()
-        .route(
-            "/api/v1/builds/add-rm-batch",
-            endpoint::submit::batch(BatchKind::AddRm),
-        )
-        .route(
-            "/api/v1/builds/regenerate-bundle-batch",
-            endpoint::submit::batch(BatchKind::RegenerateBundle),
-        );
+    let batches = BatchKind::ALL
+        .into_iter()
+        .fold(Router::new(), |router, kind| {
+            let path = format!("/api/v1/builds/{}", kind.name());
+            router.route(&path, endpoint::submit::batch(kind))
+        });
     RequestType::ALL
         .into_iter()
         .filter(|kind| *kind != RequestType::Generic)

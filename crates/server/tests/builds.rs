@@ -6,7 +6,8 @@ mod support;
 
 use serde_json::{Value, json};
 use server::ServerConfig;
-use support::{Server, open, payload};
+use store::State;
+use support::{Answer, Server, open, payload};
 
 const ADD: &str = "/api/v1/builds/add";
 
@@ -207,4 +208,134 @@ async fn a_binary_image_may_be_left_out_where_one_is_configured() {
         server.post(ADD, &body).await.json()["binary_image"],
         Value::Null
     );
+}
+
+/// The path and query of a `Link` to the next page.
+fn next(answer: &Answer) -> Option<String> {
+    let link = answer.header("link")?;
+    let (address, relation) = link.split_once(">; ").unwrap();
+    assert_eq!(relation, "rel=\"next\"");
+    // The head was made lower case, which a cursor does not survive.
+    let at = answer
+        .raw_head
+        .to_ascii_lowercase()
+        .find(&format!("link: {address}"))?
+        + "link: <".len();
+    let address = &answer.raw_head[at..at + address.len() - 1];
+    Some(
+        address
+            .strip_prefix("http://iib.example")
+            .unwrap()
+            .to_owned(),
+    )
+}
+
+fn ids(answer: &Answer) -> Vec<i64> {
+    let body = answer.json();
+    let items = body["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| item["id"].as_i64().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_list_is_followed_by_its_links_whatever_is_submitted_meanwhile() {
+    let server = Server::start(open()).await;
+    for number in 0..6 {
+        server.add(&format!("r/index:{}", number % 2)).await;
+    }
+    let mut path =
+        "/api/v1/builds?per_page=2&verbose=1&state=in_progress&from_index_startswith=r/index:"
+            .to_owned();
+    let mut seen = Vec::new();
+    let mut numbers = Vec::new();
+    loop {
+        let answer = server.get(&path).await;
+        seen.push(ids(&answer));
+        let body = answer.json();
+        let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["items", "meta"], "the body is the contract's");
+        numbers.push(body["meta"]["page"].as_u64().unwrap());
+        assert!(
+            body["items"][0]["state_history"].is_array(),
+            "the form is kept"
+        );
+        assert!(!body["meta"].to_string().contains("cursor"));
+        let Some(link) = next(&answer) else { break };
+        for part in [
+            "per_page=2",
+            "state=in_progress",
+            "from_index_startswith=",
+            "cursor=",
+        ] {
+            assert!(link.contains(part), "{link}");
+        }
+        assert!(
+            !link.contains("&page=") && !link.contains("?page="),
+            "{link}"
+        );
+        path = link;
+        server.add("r/index:0").await;
+    }
+    assert_eq!(seen, [[6, 5], [4, 3], [2, 1]]);
+    assert_eq!(numbers, [1, 2, 3]);
+
+    let second = server.get("/api/v1/builds?page=2&per_page=3").await;
+    let third = server.get(&next(&second).unwrap()).await;
+    assert_eq!((ids(&second), ids(&third)), (vec![5, 4, 3], vec![2, 1]));
+    assert_eq!(next(&third), None);
+    assert_eq!(
+        server
+            .get("/api/v1/builds?user=nobody")
+            .await
+            .header("link"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn what_has_left_the_filter_is_missing_and_the_rest_stays_in_place() {
+    let server = Server::start(open()).await;
+    for _ in 0..4 {
+        server.add("r/index:1").await;
+    }
+    let first = server
+        .get("/api/v1/builds?per_page=2&state=in_progress")
+        .await;
+    assert_eq!(ids(&first), [4, 3]);
+    for _ in 0..3 {
+        server.end_oldest(State::Failed).await;
+    }
+    // By number there is no such page any more.
+    let by_number = first.json()["meta"]["next"].as_str().unwrap().to_owned();
+    let by_number = by_number.strip_prefix("http://iib.example").unwrap();
+    server.get(by_number).await.is_error(404);
+    let by_link = server.get(&next(&first).unwrap()).await;
+    assert_eq!((by_link.status, ids(&by_link)), (200, vec![]));
+    let meta = &by_link.json()["meta"];
+    assert_eq!(
+        (&meta["page"], &meta["pages"], &meta["total"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn a_garbled_cursor_is_named() {
+    let server = Server::start(open()).await;
+    for _ in 0..3 {
+        server.add("r/index:1").await;
+    }
+    let link = next(&server.get("/api/v1/builds?per_page=1").await).unwrap();
+    for wrong in [
+        "/api/v1/builds?cursor=".to_owned(),
+        "/api/v1/builds?cursor=2".to_owned(),
+        format!("{link}&page=2"),
+        link.replace("cursor=A", "cursor=B"),
+        link.replace("cursor=A", "cursor="),
+    ] {
+        let text = server.get(&wrong).await.is_error(400);
+        assert!(text.contains("`cursor`"), "{wrong}: {text}");
+    }
+    assert_eq!(server.get(&link).await.status, 200);
 }

@@ -68,6 +68,24 @@ async fn what_cannot_be_handed_over_fails_with_the_queue_in_its_reason_and_stays
 }
 
 #[tokio::test]
+async fn a_submit_that_came_to_nothing_may_come_again_with_its_key() {
+    let server = server().await;
+    let headers = "\r\ncontent-type: application/json\r\nidempotency-key: k";
+    let batch = json!({"build_requests": [rm(), rm()]}).to_string();
+    for (path, body, requests) in [
+        ("rm", rm().to_string(), ["request 1", "request 2"]),
+        ("add-rm-batch", batch, ["requests 3, 4", "requests 5, 6"]),
+    ] {
+        for expected in requests {
+            let path = format!("/api/v1/builds/{path}");
+            let answer = server.send("POST", &path, headers, &body).await;
+            let text = answer.is_error(500);
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_a_batch_all_that_is_left_fails() {
     let server = server().await;
     let batch = json!({"build_requests": [rm(), rm(), rm()]});

@@ -10,6 +10,7 @@ use sea_orm::{
 
 use crate::entity::{job, request};
 use crate::error::{During as _, Error};
+use crate::known;
 use crate::open::Store;
 use crate::report;
 use crate::writer::{Operation, Scope};
@@ -89,7 +90,8 @@ impl Store {
         self.write(Dispatched(ids.to_vec())).await
     }
 
-    /// Fails those of the requests that no broker was told of and that no worker has begun: job and secrets are gone then. Says which those are.
+    /// Fails those of the requests that no broker was told of and that no worker has begun: job and secrets are gone then, and so is the key of
+    /// a submission of which all have failed. Says which those are.
     ///
     /// # Errors
     /// [`Error::Database`]; nothing is written then.
@@ -154,6 +156,7 @@ impl Operation for FailUndispatched {
                 failed.push(job.request_id);
             }
         }
+        known::forget_refused(scope, &failed).await?;
         Ok(failed)
     }
 }

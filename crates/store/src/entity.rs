@@ -11,3 +11,4 @@ pub(crate) mod job;
 pub(crate) mod outbox;
 pub(crate) mod request;
 pub(crate) mod secret;
+pub(crate) mod submit_key;

@@ -83,6 +83,14 @@ pub enum Error {
         /// The state it stays in.
         state: State,
     },
+    /// The key of a submission means another one.
+    #[error(
+        "this idempotency key came before, with another submit; use a new key for each submit, and send exactly the same when it is repeated"
+    )]
+    KeyReused,
+    /// Another process used the same key for a submission at the same time.
+    #[error("another submit with the same idempotency key is being accepted; try again")]
+    KeyTaken,
     /// There is no request of this number.
     #[error("there is no request `{request_id}`")]
     NoSuchRequest {
@@ -177,6 +185,7 @@ impl Error {
                 | Self::Final { .. }
                 | Self::StateIsFinal { .. }
                 | Self::NoSuchRequest { .. }
+                | Self::KeyReused
         )
     }
 
@@ -191,8 +200,10 @@ impl Error {
     }
 
     fn cause(&self) -> Cause {
-        let Self::Database { source, .. } = self else {
-            return Cause::Lasting;
+        let source = match self {
+            Self::Database { source, .. } => source,
+            Self::KeyTaken => return Cause::Conflict,
+            _ => return Cause::Lasting,
         };
         match source {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Cause::Connection,
@@ -287,5 +298,6 @@ mod tests {
         assert!(Error::Timeout { action: "testing" }.is_transient());
         assert!(!of(sqlx::Error::RowNotFound).is_transient());
         assert!(!Error::NoCounter.is_transient());
+        assert!(!Error::KeyReused.is_transient() && Error::KeyTaken.is_conflict());
     }
 }

@@ -43,11 +43,24 @@ pub struct Page {
     pub form: Form,
 }
 
-/// One page of requests, newest first; empty beyond the last page.
+/// The part of a list that lies below a request, wherever that stands in it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stretch {
+    /// The request above it; requests of this number and higher ones are left out.
+    pub below: i64,
+    /// How many requests it holds.
+    pub limit: u64,
+    /// How much of each request to load.
+    pub form: Form,
+}
+
+/// A part of a list of requests, newest first; empty beyond its end.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The requests; shared by everybody who asked for the same page at the same time.
     pub items: Arc<[RequestView]>,
     /// How many fit the filter on all pages.
     pub total: u64,
+    /// The last of the items, if there are more below it.
+    pub next_below: Option<i64>,
 }

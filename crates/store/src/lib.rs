@@ -7,6 +7,7 @@
 //! The types to know:
 //!
 //! - [`Store`]: a cheap handle; [`Store::submit`], [`Store::request`] and [`Store::list`] for the API side;
+//! - [`Recognition`]: what makes a submission one that came before, for [`Store::submit_once`];
 //! - [`Job`] and [`Lease`]: what [`Store::claim`] gives to a worker. Every later call of the worker shows the lease, whose fencing number
 //!   grows with each claim, so that a worker that was presumed dead cannot write over its successor;
 //! - [`Update`]: a state change with the result fields that go with it, written together.
@@ -36,18 +37,21 @@ mod filter;
 mod history;
 mod images;
 mod job;
+mod known;
 mod list;
 mod load;
 mod migration;
 mod open;
 mod outbox;
 mod read;
+mod recognition;
 mod report;
 mod sealing;
 mod share;
 mod submit;
 mod text;
 mod waiting;
+mod watch;
 mod writer;
 
 pub use announce::{Announcer, BatchRequest, BatchView, Message};
@@ -56,11 +60,12 @@ pub use choice::Choice;
 pub use config::{Clock, Database, StatementObserver, StoreConfig};
 pub use dispatch::WaitingJob;
 pub use error::Error;
-pub use filter::{Form, ListFilter, Listing, Page};
+pub use filter::{Form, ListFilter, Listing, Page, Stretch};
 pub use job::{Job, Lease, Secrets, Update, WorkerId};
 pub use load::QueueLoad;
 pub use open::{Migrated, Store, migrate_database};
 pub use outbox::Unsent;
+pub use recognition::Recognition;
 pub use sealing::SealingKey;
-pub use submit::{NewRequest, Submission};
+pub use submit::{NewRequest, Submission, Submitted};
 pub use waiting::Waiting;

@@ -1,5 +1,5 @@
 //! Lists of requests, page by page. Their cost depends neither on how many requests there are nor on how far back a page is, as long as
-//! they are not filtered; a filter counts and skips the entries of its index.
+//! they are not filtered; a filter counts the entries of its index, and skips those before a page that is asked for by its number.
 
 use std::sync::Arc;
 
@@ -11,14 +11,21 @@ use sea_orm::{
 
 use crate::entity::{counter, image, request};
 use crate::error::{During as _, Error};
-use crate::filter::{ListFilter, Listing, Page};
+use crate::filter::{ListFilter, Listing, Page, Stretch};
 use crate::open::Store;
 use crate::read::{ACTION, again, assemble};
 use crate::share::Questions;
 use crate::text::{end_of_prefix, key};
 
-/// Pages that are asked for.
-pub(crate) type Lists = Questions<(ListFilter, Page), Listing>;
+/// Parts of lists that are asked for.
+pub(crate) type Lists = Questions<(ListFilter, Part), Listing>;
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    Page(Page),
+    Stretch(Stretch),
+}
 
 impl Store {
     /// One page of the requests that fit a filter, newest first. Callers who ask for the same page at the same time share the answer.
@@ -27,7 +34,21 @@ impl Store {
     /// [`Error::UnknownImage`] when a filter names an image no request ever mentioned; [`Error::Database`] and [`Error::Unreadable`]
     /// as for [`Self::request`].
     pub async fn list(&self, filter: &ListFilter, page: Page) -> Result<Listing, Error> {
-        self.0.lists.ask((filter.clone(), page)).await
+        self.0.lists.ask((filter.clone(), Part::Page(page))).await
+    }
+
+    /// The requests that fit a filter below one, newest first. What it costs depends neither on how far back that is, nor on what was
+    /// submitted meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Self::list`].
+    pub async fn list_below(
+        &self,
+        filter: &ListFilter,
+        stretch: Stretch,
+    ) -> Result<Listing, Error> {
+        let part = Part::Stretch(stretch);
+        self.0.lists.ask((filter.clone(), part)).await
     }
 }
 
@@ -35,8 +56,15 @@ impl Store {
 pub(crate) async fn answer_lists(lists: Arc<Lists>, connection: DatabaseConnection) {
     loop {
         for question in lists.take(1).await {
-            let (filter, page) = &question.key;
-            let listing = again(|| list(&connection, filter, *page)).await;
+            let (filter, part) = &question.key;
+            let connection = &connection;
+            let listing = again(|| async move {
+                match part {
+                    Part::Page(page) => list(connection, filter, *page).await,
+                    Part::Stretch(stretch) => below(connection, filter, *stretch).await,
+                }
+            })
+            .await;
             question.answer(listing);
         }
     }
@@ -52,8 +80,7 @@ async fn list(
     let (total, start) = if *filter == ListFilter::default() {
         start_of_all(connection, skipped).await?
     } else {
-        let total = request::Entity::find().filter(condition.clone());
-        let total = total.count(connection).await.during(ACTION)?;
+        let total = count(connection, condition.clone()).await?;
         (total, Start::Skip(skipped))
     };
     // Databases count in 63 bits; a page that far out is empty anyway.
@@ -61,6 +88,7 @@ async fn list(
         return Ok(Listing {
             items: Arc::default(),
             total,
+            next_below: None,
         });
     }
     let limit = Ord::min(page.per_page, total);
@@ -86,10 +114,50 @@ async fn list(
         .all(connection)
         .await
         .during(ACTION)?;
+    let is_last = skipped.saturating_add(rows.len() as u64) >= total;
+    let last = rows.last().map(|row| row.id);
     Ok(Listing {
+        next_below: last.filter(|_| !is_last),
         items: assemble(connection, rows, page.form).await?.into(),
         total,
     })
+}
+
+async fn below(
+    connection: &DatabaseConnection,
+    filter: &ListFilter,
+    stretch: Stretch,
+) -> Result<Listing, Error> {
+    let condition = condition(connection, filter).await?;
+    let total = if *filter == ListFilter::default() {
+        counted(connection).await?.0
+    } else {
+        count(connection, condition.clone()).await?
+    };
+    let limit = Ord::min(stretch.limit, total);
+    let mut rows = request::Entity::find()
+        .filter(condition)
+        .filter(request::Column::Id.lt(stretch.below))
+        .order_by_desc(request::Column::Id)
+        // One more, which says whether the list goes on.
+        .limit(limit.saturating_add(1))
+        .all(connection)
+        .await
+        .during(ACTION)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let is_last = rows.len() <= limit;
+    rows.truncate(limit);
+    let last = rows.last().map(|row| row.id);
+    Ok(Listing {
+        next_below: last.filter(|_| !is_last),
+        items: assemble(connection, rows, stretch.form).await?.into(),
+        total,
+    })
+}
+
+async fn count(connection: &DatabaseConnection, condition: Condition) -> Result<u64, Error> {
+    let fitting = request::Entity::find().filter(condition);
+    fitting.count(connection).await.during(ACTION)
 }
 
 /// Where a page starts.
@@ -105,12 +173,7 @@ async fn start_of_all(
     connection: &DatabaseConnection,
     skipped: u64,
 ) -> Result<(u64, Start), Error> {
-    let counter = counter::Entity::find_by_id(counter::THE_ROW)
-        .one(connection)
-        .await
-        .during(ACTION)?
-        .ok_or(Error::NoCounter)?;
-    let total = u64::try_from(counter.requests).unwrap_or_default();
+    let (total, counter) = counted(connection).await?;
     let start = match i64::try_from(skipped) {
         Ok(skipped) if counter.requests == counter.last_request => {
             Start::At(counter.last_request.saturating_sub(skipped))
@@ -119,6 +182,17 @@ async fn start_of_all(
         Ok(_) | Err(_) => Start::Skip(skipped),
     };
     Ok((total, start))
+}
+
+/// How many requests there are, and the row that says so.
+async fn counted(connection: &DatabaseConnection) -> Result<(u64, counter::Model), Error> {
+    let counter = counter::Entity::find_by_id(counter::THE_ROW)
+        .one(connection)
+        .await
+        .during(ACTION)?
+        .ok_or(Error::NoCounter)?;
+    let total = u64::try_from(counter.requests).unwrap_or_default();
+    Ok((total, counter))
 }
 
 /// Turns a filter into SQL after checking that the images it names are known at all.

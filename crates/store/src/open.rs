@@ -18,6 +18,7 @@ use crate::images::KnownImages;
 use crate::list::{Lists, answer_lists};
 use crate::migration::Migrator;
 use crate::read::{Requests, answer_requests};
+use crate::watch::look_after;
 use crate::writer::{Context, Operation, Writer};
 
 /// How many statements of each kind of question run at the same time. While they do, further questions gather, to share the next ones.
@@ -69,6 +70,7 @@ impl Store {
             known_images: KnownImages::default(),
             submitted: Arc::new(Notify::new()),
             to_send: Arc::new(Notify::new()),
+            watched: Arc::default(),
         });
         let mut tasks = JoinSet::new();
         let (writer, writing) = Writer::new(connections.writer.clone(), Arc::clone(&context));
@@ -80,6 +82,8 @@ impl Store {
             tasks.spawn(answer_requests(Arc::clone(&requests), readers()));
             tasks.spawn(answer_lists(Arc::clone(&lists), readers()));
         }
+        let watched = Arc::clone(&context.watched);
+        tasks.spawn(look_after(watched, connections.readers.clone()));
         Ok(Self(Arc::new(Inner {
             connections,
             context,

@@ -120,6 +120,9 @@ impl Operation for Patched {
         }
         let result = read::parse(id, "its result", &row.result)?;
         let changed = apply(scope, row, result, state, &self.patch.fields).await?;
+        if state.is_some_and(|(state, _)| state.is_final()) {
+            scope.will_take_job();
+        }
         read::assemble(scope.transaction, vec![changed], Form::Verbose)
             .await?
             .pop()

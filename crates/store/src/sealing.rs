@@ -1,4 +1,5 @@
-//! Secrets of requests at rest: sealed with AES-256-GCM under one key, bound to their request.
+//! Secrets of requests at rest: sealed with AES-256-GCM under one key, bound to their request. A second key, derived from it, makes
+//! fingerprints of what holds secrets.
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::Error;
@@ -16,9 +18,33 @@ const KEY_LEN: usize = 32;
 /// A longer file is no key; reading one byte more than a key has is enough to see that.
 const FILE_LIMIT: u64 = 33;
 
+/// What the key for fingerprints is derived with, so that it has nothing in common with the one that seals.
+const FINGERPRINTS: &[u8] = b"iib fingerprints";
+
 /// The key that seals secrets in the database. It cannot be printed.
 #[derive(Clone)]
-pub struct SealingKey(Arc<RandomizedNonceKey>);
+pub struct SealingKey(Arc<Keys>);
+
+struct Keys {
+    seals: RandomizedNonceKey,
+    fingerprints: hmac::Key,
+}
+
+/// A keyed hash: without the key nobody can say of which text, or try texts out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// As the database keeps it.
+    pub(crate) fn to_stored(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    /// Whether the database keeps this one as `stored`.
+    pub(crate) fn is(self, stored: &[u8]) -> bool {
+        self.0 == stored
+    }
+}
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,9 +84,18 @@ impl SealingKey {
         file.take(FILE_LIMIT)
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
-        RandomizedNonceKey::new(&AES_256_GCM, &bytes)
-            .map(|key| Self(Arc::new(key)))
-            .map_err(|_| file_error(path, "it does not hold 32 bytes; restore it, or remove it to lose the sealed secrets", None))
+        let seals = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| {
+            file_error(
+                path,
+                "it does not hold 32 bytes; restore it, or remove it to lose the sealed secrets",
+                None,
+            )
+        })?;
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), FINGERPRINTS);
+        Ok(Self(Arc::new(Keys {
+            seals,
+            fingerprints: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+        })))
     }
 
     /// Writes beside the final name and links it into place, so that a crash leaves no half key and of two processes that start
@@ -117,6 +152,7 @@ impl SealingKey {
         let mut sealed = secret.expose_secret().as_bytes().to_vec();
         let nonce = self
             .0
+            .seals
             .seal_in_place_append_tag(Aad::from(associated_data(request_id, name)), &mut sealed)
             .map_err(|_| Error::Sealing {
                 request_id,
@@ -143,6 +179,7 @@ impl SealingKey {
         let mut sealed = sealed.to_vec();
         let opened = self
             .0
+            .seals
             .open_in_place(
                 nonce,
                 Aad::from(associated_data(request_id, name)),
@@ -152,6 +189,23 @@ impl SealingKey {
         std::str::from_utf8(opened)
             .map(SecretString::from)
             .map_err(|_| failed())
+    }
+
+    /// The fingerprint of some parts. Their number, lengths and order count, and whether a part is there.
+    pub(crate) fn fingerprint<'a>(
+        &self,
+        parts: impl IntoIterator<Item = Option<&'a [u8]>>,
+    ) -> Fingerprint {
+        let mut context = hmac::Context::with_key(&self.0.fingerprints);
+        for part in parts {
+            // No text is as long as this.
+            let length = part.map_or(u64::MAX, |part| part.len() as u64);
+            context.update(&length.to_be_bytes());
+            context.update(part.unwrap_or_default());
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(context.sign().as_ref());
+        Fingerprint(fingerprint)
     }
 }
 
@@ -199,6 +253,36 @@ mod tests {
             "nonces are fresh"
         );
         assert!(!format!("{key:?}").contains(char::is_numeric));
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_its_parts_and_its_key_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let key = SealingKey::load_or_generate(&path).unwrap();
+        let of = |parts: &[Option<&str>]| {
+            let parts = parts.iter().map(|part| part.map(str::as_bytes));
+            key.fingerprint(parts)
+        };
+        let one = of(&[Some("ab"), Some("c")]);
+        let again = SealingKey::load_or_generate(&path).unwrap();
+        let parts = [Some(&b"ab"[..]), Some(b"c")];
+        assert_eq!(again.fingerprint(parts), one, "after a restart as well");
+        assert!(one.is(&one.to_stored()) && !one.is(&[]));
+        for other in [
+            &[Some("a"), Some("bc")][..],
+            &[Some("abc")],
+            &[Some("ab"), Some("c"), None],
+            &[Some("ab"), Some("c"), Some("")],
+            &[Some("c"), Some("ab")],
+        ] {
+            assert_ne!(of(other), one, "{other:?}");
+        }
+        assert_ne!(of(&[None]), of(&[Some("")]));
+        let other = SealingKey::load_or_generate(&directory.path().join("other")).unwrap();
+        assert_ne!(other.fingerprint(parts), one);
+        let plain = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"ab");
+        assert!(!of(&[Some("ab")]).is(plain.as_ref()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Accepting requests: everything they need to be finished is written in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Payload, RequestView, ResultFields, Secret, State, StateEntry};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -16,7 +16,10 @@ use crate::entity::{batch, counter, job, request, secret};
 use crate::error::{During as _, Error};
 use crate::history;
 use crate::images::{self, Operators};
+use crate::known::{self, Span, Verdict};
 use crate::open::Store;
+use crate::recognition::{Marks, Recognition};
+use crate::sealing::Fingerprint;
 use crate::text::{key, storable};
 use crate::writer::Scope;
 
@@ -50,8 +53,18 @@ pub struct Submission {
     pub trace_context: Option<String>,
 }
 
+/// What came of a submission.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The requests, in the order of the submission.
+    pub requests: Vec<RequestView>,
+    /// Whether they had been submitted before: they are shown as they are now, and nothing was added to them.
+    pub is_repeat: bool,
+}
+
 /// A submission with all that can be done to it before it is its turn.
 pub(crate) struct Prepared {
+    marks: Option<Marks>,
     requests: Vec<PreparedRequest>,
     annotations: Option<Map<String, Value>>,
     user: Option<String>,
@@ -66,8 +79,8 @@ struct PreparedRequest {
     queue: Option<String>,
 }
 
-impl From<Submission> for Prepared {
-    fn from(submission: Submission) -> Self {
+impl Prepared {
+    fn new(submission: Submission, marks: Option<Marks>) -> Self {
         let requests = submission.requests.into_iter().map(|request| {
             let payload = request.payload.without_secrets();
             PreparedRequest {
@@ -81,11 +94,27 @@ impl From<Submission> for Prepared {
             }
         });
         Self {
+            marks,
             requests: requests.collect(),
             annotations: submission.annotations,
             user: submission.user,
             trace_context: submission.trace_context,
         }
+    }
+
+    pub(crate) fn marks(&self) -> Option<&Marks> {
+        self.marks.as_ref()
+    }
+
+    /// What it is one with others by that are in flight, if it may be.
+    pub(crate) fn joins_by(&self) -> Option<Fingerprint> {
+        let marks = self.marks.as_ref().filter(|marks| marks.join)?;
+        Some(marks.fingerprint)
+    }
+
+    /// How many requests it has.
+    pub(crate) fn count(&self) -> i32 {
+        i32::try_from(self.requests.len()).unwrap_or(i32::MAX)
     }
 }
 
@@ -102,21 +131,140 @@ impl Store {
         if submission.requests.is_empty() {
             return Ok(Vec::new());
         }
-        self.0.writer.submit(submission.into()).await
+        let prepared = Prepared::new(submission, None);
+        Ok(self.0.writer.submit(prepared).await?.requests)
+    }
+
+    /// The same, unless the submission came before: then the answer is what it was answered with, as it is now, and nothing is written but
+    /// its key. Of several that come at once, in several processes even, one is accepted.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] when its key means another submission of the same user; otherwise as for [`Self::submit`].
+    pub async fn submit_once(
+        &self,
+        submission: Submission,
+        recognition: &Recognition,
+    ) -> Result<Submitted, Error> {
+        if submission.requests.is_empty() {
+            return Ok(Submitted {
+                requests: Vec::new(),
+                is_repeat: false,
+            });
+        }
+        let sealing_key = &self.0.context.sealing_key;
+        let marks = Marks::new(&submission, recognition, sealing_key);
+        let prepared = Prepared::new(submission, marks);
+        self.0.writer.submit(prepared).await
     }
 }
 
-/// Writes submissions. The number of statements does not depend on how many there are, up to [`CHUNK`] requests.
+/// Accepts submissions but for those that came before. The number of statements does not depend on how many there are, up to [`CHUNK`]
+/// requests. The outer error is everybody's.
 pub(crate) async fn accept(
     scope: &Scope<'_>,
     submissions: &[&Prepared],
+) -> Result<Vec<Result<Submitted, Error>>, Error> {
+    let mut verdicts = known::by_key(scope, submissions).await?;
+    // Before the row that numbers are given from is held, so that two processes never wait for each other in a circle.
+    record_images(scope, &new_ones(submissions, &verdicts)).await?;
+    known::by_flight(scope, submissions, &mut verdicts).await?;
+    let accepted = write_new(scope, &new_ones(submissions, &verdicts)).await?;
+
+    let mut accepted = accepted.into_iter();
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(submissions.len());
+    for verdict in &verdicts {
+        outcomes.push(match verdict {
+            Verdict::New => Outcome::Accepted(accepted.next().unwrap_or_default()),
+            Verdict::SameAs(earlier) => match outcomes.get(*earlier) {
+                Some(Outcome::Accepted(views)) => Outcome::Same(views.clone()),
+                Some(other) => other.clone(),
+                None => Outcome::Refused,
+            },
+            Verdict::Repeated(span) | Verdict::Joined(span) => Outcome::Known(span.clone()),
+            Verdict::Reused => Outcome::Refused,
+        });
+    }
+    let to_keep = submissions.iter().zip(&verdicts).zip(&outcomes);
+    let to_keep = to_keep.filter_map(|((submission, verdict), outcome)| {
+        let is_kept = matches!(verdict, Verdict::Repeated(_));
+        Some((*submission, outcome.span().filter(|_| !is_kept)?))
+    });
+    known::keep_keys(scope, to_keep).await?;
+    let spans = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Known(span) => Some(span.clone()),
+        _ => None,
+    });
+    let views = known::read(scope, spans.collect()).await?;
+    Ok(outcomes
+        .into_iter()
+        .map(|outcome| outcome.answer(&views))
+        .collect())
+}
+
+/// What becomes of a submission.
+#[derive(Clone)]
+enum Outcome {
+    Accepted(Vec<RequestView>),
+    /// As one that was accepted together with it.
+    Same(Vec<RequestView>),
+    Known(Span),
+    Refused,
+}
+
+impl Outcome {
+    /// The requests that it is answered with.
+    fn span(&self) -> Option<Span> {
+        match self {
+            Self::Accepted(views) | Self::Same(views) => Some(views.first()?.id..=views.last()?.id),
+            Self::Known(span) => Some(span.clone()),
+            Self::Refused => None,
+        }
+    }
+
+    fn answer(self, known: &BTreeMap<i64, RequestView>) -> Result<Submitted, Error> {
+        let (requests, is_repeat) = match self {
+            Self::Accepted(views) => (views, false),
+            Self::Same(views) => (views, true),
+            Self::Known(span) => (
+                known.range(span).map(|(_, view)| view.clone()).collect(),
+                true,
+            ),
+            Self::Refused => return Err(Error::KeyReused),
+        };
+        Ok(Submitted {
+            requests,
+            is_repeat,
+        })
+    }
+}
+
+fn new_ones<'a>(submissions: &[&'a Prepared], verdicts: &[Verdict]) -> Vec<&'a Prepared> {
+    let judged = submissions.iter().zip(verdicts);
+    judged
+        .filter(|(_, verdict)| **verdict == Verdict::New)
+        .map(|(submission, _)| *submission)
+        .collect()
+}
+
+fn payloads<'a>(submissions: &'a [&Prepared]) -> impl Iterator<Item = &'a Payload> {
+    let requests = submissions.iter().flat_map(|batch| &batch.requests);
+    requests.map(|request| &request.payload)
+}
+
+async fn record_images(scope: &Scope<'_>, submissions: &[&Prepared]) -> Result<(), Error> {
+    let references = payloads(submissions).flat_map(Payload::image_references);
+    images::record(scope, references.collect()).await
+}
+
+/// Writes submissions whose images are recorded.
+async fn write_new(
+    scope: &Scope<'_>,
+    submissions: &[&Prepared],
 ) -> Result<Vec<Vec<RequestView>>, Error> {
-    let payloads = || {
-        let requests = submissions.iter().flat_map(|batch| &batch.requests);
-        requests.map(|request| &request.payload)
-    };
-    let references = payloads().flat_map(Payload::image_references).collect();
-    images::record(scope, references).await?;
+    if submissions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let payloads = || payloads(submissions);
     let bundles: BTreeSet<&str> = payloads()
         .flat_map(Payload::bundles)
         .map(String::as_str)
@@ -209,7 +357,7 @@ impl Rows {
         if submission.requests.len() > 1 {
             self.batches.push(batch::ActiveModel {
                 id: Set(batch_id),
-                requests: Set(i32::try_from(submission.requests.len()).unwrap_or(i32::MAX)),
+                requests: Set(submission.count()),
             });
         }
         let annotations = submission
@@ -217,6 +365,8 @@ impl Rows {
             .as_ref()
             .map(|notes| serde_json::to_string(notes).expect("a JSON object is JSON"));
         let mut views = Vec::with_capacity(submission.requests.len());
+        // The first one stands for all.
+        let mut mark = submission.joins_by().map(Fingerprint::to_stored);
         for new in &submission.requests {
             let id = numbers.next_request();
             let entry = StateEntry {
@@ -241,7 +391,7 @@ impl Rows {
                 from_index: Set(listed.map(|index| key(index).into_owned())),
                 index_image: Set(None),
             });
-            self.jobs.push(waiting(id, new, submission));
+            self.jobs.push(waiting(id, new, submission, mark.take()));
             if let Some((kind, value)) = &new.secret {
                 let name = kind.name();
                 self.secrets.push(secret::ActiveModel {
@@ -275,7 +425,12 @@ impl Rows {
     }
 }
 
-fn waiting(request_id: i64, new: &PreparedRequest, submission: &Prepared) -> job::ActiveModel {
+fn waiting(
+    request_id: i64,
+    new: &PreparedRequest,
+    submission: &Prepared,
+    mark: Option<Vec<u8>>,
+) -> job::ActiveModel {
     let overwritten = new.payload.overwritten_index();
     job::ActiveModel {
         request_id: Set(request_id),
@@ -287,6 +442,7 @@ fn waiting(request_id: i64, new: &PreparedRequest, submission: &Prepared) -> job
         lease_began: Set(None),
         lease_expires: Set(None),
         checkpoint: Set(None),
+        submission: Set(mark),
         dispatched: Set(None),
         trace_context: Set(submission.trace_context.clone()),
     }

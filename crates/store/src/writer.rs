@@ -18,7 +18,8 @@ use crate::error::{During as _, Error};
 use crate::images::KnownImages;
 use crate::outbox;
 use crate::sealing::SealingKey;
-use crate::submit::{Prepared, accept};
+use crate::submit::{Prepared, Submitted, accept};
+use crate::watch::Watched;
 
 /// How many changes may wait; further callers wait for room.
 const WAITING: usize = 1024;
@@ -44,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) submitted: Arc<Notify>,
     /// Told when there are messages to send.
     pub(crate) to_send: Arc<Notify>,
+    /// Told when jobs may have been taken from their workers.
+    pub(crate) watched: Arc<Watched>,
 }
 
 /// What a change works with.
@@ -60,6 +63,7 @@ struct Effects {
     jobs: usize,
     messages: Vec<Message>,
     images: Vec<String>,
+    takes_jobs: bool,
 }
 
 impl Scope<'_> {
@@ -70,6 +74,11 @@ impl Scope<'_> {
     /// So many more jobs can be claimed.
     pub(crate) fn will_wake(&self, jobs: usize) {
         self.effects().jobs += jobs;
+    }
+
+    /// A job is taken from the worker who may hold it.
+    pub(crate) fn will_take_job(&self) {
+        self.effects().takes_jobs = true;
     }
 
     /// The messages are written with the changes. To be called last by a change, when nothing can refuse it any more.
@@ -118,7 +127,7 @@ impl Writer {
     }
 
     /// Writes requests; those of several callers share their statements.
-    pub(crate) async fn submit(&self, prepared: Prepared) -> Result<Vec<api::RequestView>, Error> {
+    pub(crate) async fn submit(&self, prepared: Prepared) -> Result<Submitted, Error> {
         self.hand_in(prepared, |part| Task::Submit(Box::new(part)))
             .await
     }
@@ -159,7 +168,7 @@ impl<W, T> Part<W, T> {
 }
 
 enum Task {
-    Submit(Box<Part<Prepared, Vec<api::RequestView>>>),
+    Submit(Box<Part<Prepared, Submitted>>),
     Other(Box<dyn Work>),
 }
 
@@ -325,6 +334,9 @@ impl Writing {
         for _ in 0..effects.jobs {
             self.context.submitted.notify_one();
         }
+        if effects.takes_jobs {
+            self.context.watched.look();
+        }
         if has_messages {
             self.context.to_send.notify_one();
         }
@@ -344,8 +356,8 @@ impl Writing {
         if !submits.is_empty() {
             let prepared: Vec<_> = submits.iter().map(|part| &part.work).collect();
             let accepted = accept(scope, &prepared).await?;
-            for (part, views) in submits.into_iter().zip(accepted) {
-                part.outcome = Some(Ok(views));
+            for (part, outcome) in submits.into_iter().zip(accepted) {
+                part.outcome = Some(outcome);
             }
         }
         for work in others {

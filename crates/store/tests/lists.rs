@@ -5,11 +5,12 @@
 #[macro_use]
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use api::RequestType;
 use serde_json::json;
-use store::{Error, Form, ListFilter, Listing, Page, ResultFields, State};
+use store::{Error, Form, ListFilter, Listing, Page, ResultFields, State, Stretch};
 use support::Fixture;
 
 const PAGE: Page = Page {
@@ -195,6 +196,107 @@ async fn a_page_costs_the_same_number_of_statements_whatever_its_size(fixture: F
     assert!((4..=8).contains(&small), "{small} statements are counted");
 }
 
+/// The numbers of a list, stretch by stretch, and what each of these cost.
+async fn walk(
+    fixture: &Fixture,
+    filter: &ListFilter,
+    limit: u64,
+    meanwhile: impl AsyncFn(),
+) -> (Vec<Vec<i64>>, BTreeSet<usize>) {
+    let (mut seen, mut costs) = (Vec::new(), BTreeSet::new());
+    let mut below = i64::MAX;
+    loop {
+        let before = fixture.statements.load(Ordering::SeqCst);
+        let stretch = Stretch {
+            below,
+            limit,
+            form: Form::Verbose,
+        };
+        let listing = fixture.store.list_below(filter, stretch).await.unwrap();
+        costs.insert(fixture.statements.load(Ordering::SeqCst) - before);
+        seen.push(listing.items.iter().map(|view| view.id).collect());
+        match listing.next_below {
+            Some(next) => below = next,
+            None => return (seen, costs),
+        }
+        meanwhile().await;
+    }
+}
+
+async fn a_list_is_walked_whatever_is_submitted_meanwhile(fixture: Fixture) {
+    for number in 0..9 {
+        fixture.submit(&format!("r/index:{}", number % 2)).await;
+    }
+    let even = from_index("r/index:0");
+    let (seen, costs) = walk(&fixture, &ListFilter::default(), 3, async || {
+        fixture.submit("r/index:0").await;
+    })
+    .await;
+    assert_eq!(seen, [vec![9, 8, 7], vec![6, 5, 4], vec![3, 2, 1]]);
+    assert_eq!(costs.len(), 1, "{costs:?}: no page costs more than another");
+    let (seen, costs) = walk(&fixture, &even, 3, async || {
+        fixture.submit("r/index:0").await;
+    })
+    .await;
+    assert_eq!(seen, [vec![11, 10, 9], vec![7, 5, 3], vec![1]]);
+    assert_eq!(costs.len(), 1, "{costs:?}");
+
+    let none = fixture
+        .store
+        .list_below(
+            &even,
+            Stretch {
+                below: 1,
+                limit: 3,
+                form: Form::Short,
+            },
+        )
+        .await
+        .unwrap();
+    assert!(none.items.is_empty() && none.next_below.is_none());
+    assert_eq!(none.total, 9, "all that fit, as on every page");
+}
+
+async fn a_page_says_where_the_next_one_starts(fixture: Fixture) {
+    for _ in 0..4 {
+        fixture.submit("r/index:1").await;
+    }
+    for filter in [ListFilter::default(), from_index("r/index:1")] {
+        for (number, expected) in [(1, Some(3)), (2, None), (3, None)] {
+            let page = Page {
+                number,
+                per_page: 2,
+                ..PAGE
+            };
+            let listing = fixture.store.list(&filter, page).await.unwrap();
+            assert_eq!(listing.next_below, expected, "page {number} of {filter:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stretch_is_looked_up_by_the_number_above_it() {
+    let fixture = Fixture::sqlite().await;
+    let connection = rusqlite::Connection::open(fixture.directory.path().join("iib.db")).unwrap();
+    for (filter, expected) in [
+        ("", "SEARCH request USING INTEGER PRIMARY KEY (rowid<?)"),
+        (
+            "state = 1 AND",
+            "SEARCH request USING INDEX request_by_state (state=? AND id<?)",
+        ),
+        (
+            "user_name = 'a' AND",
+            "SEARCH request USING INDEX request_by_user_name (user_name=? AND id<?)",
+        ),
+    ] {
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT * FROM request WHERE {filter} id < 5 ORDER BY id DESC LIMIT 20"
+        );
+        let plan: String = connection.query_row(&sql, [], |row| row.get(3)).unwrap();
+        assert_eq!(plan, expected);
+    }
+}
+
 #[tokio::test]
 async fn every_filter_is_answered_by_an_index() {
     let fixture = Fixture::sqlite().await;
@@ -228,4 +330,6 @@ on_each_database!(
     an_image_nobody_mentioned_is_an_error_and_one_in_another_role_is_not,
     a_prefix_means_itself,
     a_page_costs_the_same_number_of_statements_whatever_its_size,
+    a_list_is_walked_whatever_is_submitted_meanwhile,
+    a_page_says_where_the_next_one_starts,
 );

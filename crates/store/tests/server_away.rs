@@ -29,7 +29,7 @@ impl Cluster {
     /// None when the server's programs are not installed, which is an error in CI.
     fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            support::skip("no PostgreSQL programs below /usr/lib/postgresql");
+            support::scratch::skip("no PostgreSQL programs below /usr/lib/postgresql");
             return None;
         };
         let directory = tempfile::Builder::new()
@@ -329,7 +329,14 @@ async fn the_schema_of_a_server_is_made_only_when_asked_for_and_a_newer_one_is_r
         Err(Error::SchemaOutdated { pending: 1 })
     ));
     for table in [
-        "outbox", "secret", "job", "request", "image", "batch", "counter",
+        "submit_key",
+        "outbox",
+        "secret",
+        "job",
+        "request",
+        "image",
+        "batch",
+        "counter",
     ] {
         fixture.execute(&format!("DROP TABLE {table}")).await;
     }

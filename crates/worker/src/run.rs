@@ -162,6 +162,8 @@ impl Worker {
                 // Both sides may be dropped at any await: the builder promises it, and renewing is one statement.
                 outcome = unless_it_panics(self.build(&job)) => outcome,
                 reason = self.keep_lease(&job) => Outcome::NotOurs(reason),
+                // Cancelled, for one; noticed sooner than by renewing.
+                taken = self.store.lost(&job.lease) => Outcome::NotOurs(taken.to_string()),
                 () = drained(shutdown, self.config.drain) => Outcome::GiveBack,
             }
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,10 @@ pub(crate) struct ServerSection {
     pub(crate) worker_usernames: BTreeSet<String>,
     /// The largest page of a list.
     pub(crate) max_per_page: NonZeroU64,
+    /// Hours for which an idempotency key means the submit it came with.
+    pub(crate) idempotency_key_hours: NonZeroU32,
+    /// Answer a submit that asks for the same as one of the same user that has not ended with that one.
+    pub(crate) join_identical_requests: bool,
     /// Days until logs and other files of a finished request expire.
     pub(crate) request_data_days_to_live: u32,
     /// The graph update modes that may be asked for.
@@ -53,6 +57,8 @@ impl Default for ServerSection {
             user_header: "X-Remote-User".to_owned(),
             worker_usernames: BTreeSet::new(),
             max_per_page: const { NonZeroU64::new(20).unwrap() },
+            idempotency_key_hours: const { NonZeroU32::new(24).unwrap() },
+            join_identical_requests: false,
             request_data_days_to_live: 3,
             graph_mode_options: ["replaces", "semver", "semver-skippatch"]
                 .map(str::to_owned)

@@ -6,6 +6,14 @@ pub(crate) mod containers;
 pub(crate) mod disk;
 pub(crate) mod indexes;
 pub(crate) mod rabbitmq;
+#[path = "../../../store/tests/support/scratch.rs"]
+#[allow(
+    unreachable_pub,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "the tests of the store have it too, which say why"
+)]
+pub(crate) mod scratch;
 pub(crate) mod service;
 pub(crate) mod tools;
 

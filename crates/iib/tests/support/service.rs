@@ -71,6 +71,28 @@ impl Setup {
         std::fs::write(&self.config, known.replace(old, new)).unwrap();
     }
 
+    /// Another process with the same configuration and sealing key, in a data directory of its own.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let data = self.data.with_file_name(name);
+        let config = data.with_extension("toml");
+        std::fs::copy(&self.config, &config).unwrap();
+        std::fs::create_dir(&data).unwrap();
+        std::fs::copy(self.data.join("sealing.key"), data.join("sealing.key")).unwrap();
+        Self {
+            data,
+            config,
+            environment: self.environment.clone(),
+        }
+    }
+
+    /// Makes the schema of the configured database.
+    pub(crate) async fn migrate(&self, world: &World) {
+        let (config, data) = (self.config.to_str(), self.data.to_str());
+        let places = ["--config", config.unwrap(), "--data-dir", data.unwrap()];
+        let migrated = world.iib(&[&["db", "migrate"][..], &places].concat()).await;
+        migrated.ok();
+    }
+
     /// Starts the service and waits until it listens.
     pub(crate) async fn start(&self) -> Service {
         let home = self.data.parent().unwrap_or(Path::new("/"));
@@ -128,17 +150,18 @@ impl Service {
 
     /// Submits a request of the type that `builds/<path>` is for, and gives its id.
     pub(crate) async fn submit(&self, path: &str, payload: &Value) -> i64 {
-        let answer = self
-            .http
-            .post(self.url(&format!("builds/{path}")))
-            .json(payload)
-            .send()
-            .await
-            .unwrap();
+        let body = self.post(&format!("builds/{path}"), payload).await;
+        body["id"].as_i64().unwrap()
+    }
+
+    /// Sends JSON, and gives the answer to what was done.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let call = self.http.post(self.url(path)).json(body);
+        let answer = call.send().await.unwrap();
         let status = answer.status();
         let body: Value = answer.json().await.unwrap();
-        assert_eq!(status, StatusCode::CREATED, "{body}");
-        body["id"].as_i64().unwrap()
+        assert!(status.is_success(), "{status} {body}");
+        body
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {

@@ -3,14 +3,15 @@
 use api::{Meta, ProblemCode, Rendered, RequestType, State as RequestState};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use store::{Form, ListFilter, Page};
+use store::{Form, ListFilter, Page, Stretch};
 use url::form_urlencoded;
 
 use crate::answer::{ApiError, json};
 use crate::base_url::BaseUrl;
 use crate::endpoint::artefacts;
+use crate::endpoint::cursor::Cursor;
 use crate::router::App;
 
 /// The size of a page nobody asked for, before the service's limit.
@@ -39,18 +40,34 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref().unwrap_or_default());
+    let cursor = query.cursor()?;
     let page = query.page(app.config().max_per_page)?;
     let filter = query.filter()?;
-    let listing = app.store.list(&filter, page).await?;
-    let meta = Meta::new(page.number, page.per_page, listing.total, |number| {
-        query.link(&base, number, page.per_page)
-    })
-    .ok_or_else(|| {
-        ApiError::of(
-            ProblemCode::UnknownPage,
-            "there is no such page; `meta.last` of the first page names the last one",
-        )
-    })?;
+    let listing = match cursor {
+        None => app.store.list(&filter, page).await?,
+        Some(cursor) => {
+            let stretch = Stretch {
+                below: cursor.below,
+                limit: page.per_page,
+                form: page.form,
+            };
+            app.store.list_below(&filter, stretch).await?
+        }
+    };
+    let link = |number: u64| {
+        let number = number.to_string();
+        query.link(&base, ("page", &number), page.per_page)
+    };
+    let number = cursor.map_or(page.number, |cursor| cursor.page);
+    let meta = match cursor {
+        None => Meta::new(number, page.per_page, listing.total, link).ok_or_else(|| {
+            ApiError::of(
+                ProblemCode::UnknownPage,
+                "there is no such page; `meta.last` of the first page names the last one",
+            )
+        })?,
+        Some(_) => Meta::of_any(number, page.per_page, listing.total, link),
+    };
     let items = listing.items.iter().map(|view| {
         let artefacts = artefacts::of(&app, &base, view);
         match page.form {
@@ -58,13 +75,22 @@ pub(crate) async fn list(
             Form::Verbose => view.verbose(artefacts),
         }
     });
-    Ok(json(
+    let mut answer = json(
         StatusCode::OK,
         &Answer {
             items: items.collect(),
             meta,
         },
-    ))
+    );
+    let next = listing.next_below.map(|below| Cursor {
+        below,
+        page: number.saturating_add(1),
+    });
+    let next = next.map(|next| query.next_link(&base, next, page));
+    if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
+        answer.headers_mut().insert(header::LINK, next);
+    }
+    Ok(answer)
 }
 
 /// The parameters of a list. Of a parameter that comes twice the first one counts; unknown ones are ignored.
@@ -110,6 +136,22 @@ impl Query {
         })
     }
 
+    /// Where the page starts, unless that is for its number to say.
+    fn cursor(&self) -> Result<Option<Cursor>, ApiError> {
+        let Some(text) = self.get("cursor") else {
+            return Ok(None);
+        };
+        if self.get("page").is_some() {
+            return Err(unfit(
+                "`cursor` says where the page starts already; leave `page` out",
+            ));
+        }
+        let cursor = Cursor::from_text(text).ok_or_else(|| {
+            unfit("`cursor` is none of this service; take it as it is from the `Link` header of the page before, or leave it out")
+        })?;
+        Ok(Some(cursor))
+    }
+
     fn filter(&self) -> Result<ListFilter, ApiError> {
         let unknown = |name: &str, known: String| {
             unfit(format!("`{name}` must be one of: {known}; or leave it out"))
@@ -149,10 +191,10 @@ impl Query {
 
     /// The address of another page of this list. It carries the filters in use, but not `verbose`: the recorded answers agree on that,
     /// so clients add it to each page they fetch (section 5.2).
-    fn link(&self, base: &BaseUrl, page: u64, per_page: u64) -> String {
+    fn link(&self, base: &BaseUrl, place: (&str, &str), per_page: u64) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
-            .append_pair("page", &page.to_string())
+            .append_pair(place.0, place.1)
             .append_pair("per_page", &per_page.to_string());
         for name in FILTERS {
             if let Some(value) = self.get_non_empty(name) {
@@ -160,6 +202,15 @@ impl Query {
             }
         }
         base.join(&format!("/api/v1/builds?{}", query.finish()))
+    }
+
+    /// The `Link` to the page that starts at `next`. No other client knows it, so it keeps the form.
+    fn next_link(&self, base: &BaseUrl, next: Cursor, page: Page) -> String {
+        let mut address = self.link(base, ("cursor", &next.to_text()), page.per_page);
+        if page.form == Form::Verbose {
+            address.push_str("&verbose=true");
+        }
+        format!("<{address}>; rel=\"next\"")
     }
 }
 

@@ -77,6 +77,11 @@ pub(super) fn headers() -> Value {
         "Authenticate": text("How to prove who one is, where there is more than the proxy's word."),
         "Allow": text("The methods that the path takes."),
         "ETag": text("Changes with the answer. A caller that sends it as `If-None-Match` gets 304 while nothing has changed."),
+        "Link": text("The address of the next page, by cursor, as `<…>; rel=\"next\"`; absent on the last one."),
+        "Replayed": {
+            "description": "`true` when the submit came before: by its key, or because the same is in flight, where the service is configured to see that.",
+            "schema": {"const": "true"},
+        },
         "RetryAfter": {
             "description": "Seconds after which it makes sense to try again.",
             "schema": {"type": "integer", "minimum": 1},

@@ -146,7 +146,7 @@ impl Operation {
 /// All of them, in the order in which people read about them.
 pub(super) fn all() -> Vec<Operation> {
     let mut all: Vec<Operation> = schema::submitted().filter_map(submits::single).collect();
-    all.extend([BatchKind::AddRm, BatchKind::RegenerateBundle].map(submits::batch));
+    all.extend(BatchKind::ALL.map(submits::batch));
     all.extend([list(), show(), patch()]);
     all.extend(running());
     all.extend(files());
@@ -160,15 +160,17 @@ pub(super) fn all() -> Vec<Operation> {
 }
 
 fn list() -> Operation {
-    let answer = good(
+    let mut answer = good(
         "One page, newest first.",
         "application/json",
         &reference("RequestList"),
     );
+    answer["headers"]["Link"] = header("Link");
     Operation::get("/api/v1/builds", Group::Read, "listRequests", "List requests", answer)
         .about(
             "Filters combine with AND. The links in `meta` carry the filters, but not `verbose`. A page that does not exist is 404, an image \
-             that no request ever named 400.",
+             that no request ever named 400. Who reads page after page follows the `Link` header: what is submitted meanwhile moves nothing, \
+             and pages far back cost no more than the first ones.",
         )
         .parameters(list_parameters())
         .errors(&[400, 404])
@@ -190,6 +192,7 @@ fn list_parameters() -> Vec<Value> {
     };
     [
         ("page", with_default(1), "The page, from 1."),
+        ("cursor", text(), "Where the page starts, instead of `page`: as the `Link` header of the page before has it."),
         ("per_page", with_default(20), "How many items a page holds, up to the service's limit."),
         ("verbose", text(), "`true` or `1` for the verbose form; anything else is the short form."),
         ("state", names(&State::ALL.map(State::name)), "Requests in this state. Empty is ignored."),
@@ -221,6 +224,7 @@ pub(super) fn shared_parameters() -> Value {
             "schema": {"type": "integer", "minimum": 0},
             "example": 1,
         },
+        (submits::IDEMPOTENCY_KEY): submits::idempotency_key(),
     })
 }
 

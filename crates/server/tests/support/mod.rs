@@ -32,7 +32,9 @@ pub struct Server {
 
 pub struct Answer {
     pub status: u16,
+    /// In lower case.
     pub head: String,
+    pub raw_head: String,
     pub body: String,
 }
 
@@ -112,6 +114,7 @@ impl Server {
         Answer {
             status,
             head: head.to_ascii_lowercase(),
+            raw_head: head.to_owned(),
             body: body.to_owned(),
         }
     }

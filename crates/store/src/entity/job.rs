@@ -25,6 +25,8 @@ pub struct Model {
     /// JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub checkpoint: Option<String>,
+    /// The fingerprint of what was submitted, of its first request; none where nothing is one with others in flight.
+    pub submission: Option<Vec<u8>>,
     /// When a broker took the news that it waits. None: not yet, or there is no broker.
     pub dispatched: Option<i64>,
     /// Where in a trace it was submitted, for the worker to go on from.

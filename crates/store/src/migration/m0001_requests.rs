@@ -1,4 +1,4 @@
-//! Requests with batches, images, jobs, secrets and outgoing messages.
+//! Requests with batches, images, jobs, secrets, keys of submits and outgoing messages.
 //!
 //! Names are spelled out rather than taken from the entities, which move on while this file stays.
 
@@ -33,6 +33,7 @@ impl MigrationTrait for Migration {
             request(backend),
             job(),
             secret(),
+            submit_key(),
             outbox(),
         ] {
             manager.create_table(table).await?;
@@ -59,6 +60,10 @@ fn small(name: &'static str) -> ColumnDef {
 
 fn text(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).text().not_null().take()
+}
+
+fn bytes(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).binary().not_null().take()
 }
 
 fn optional(name: &'static str) -> ColumnDef {
@@ -139,6 +144,7 @@ fn job() -> TableCreateStatement {
         .col(ColumnDef::new("lease_began").big_integer().null())
         .col(ColumnDef::new("lease_expires").big_integer().null())
         .col(optional("checkpoint"))
+        .col(ColumnDef::new("submission").binary().null())
         .col(ColumnDef::new("dispatched").big_integer().null())
         .col(optional("trace_context"))
         .foreign_key(&mut of_request("job"))
@@ -150,9 +156,21 @@ fn secret() -> TableCreateStatement {
         .table("secret")
         .col(number("request_id"))
         .col(text("name"))
-        .col(ColumnDef::new("sealed").binary().not_null())
+        .col(bytes("sealed"))
         .primary_key(Index::create().col("request_id").col("name"))
         .foreign_key(&mut of_request("secret"))
+        .take()
+}
+
+fn submit_key() -> TableCreateStatement {
+    Table::create()
+        .table("submit_key")
+        .col(bytes("key").primary_key())
+        .col(bytes("submission"))
+        .col(number("request_id"))
+        .col(small("requests"))
+        .col(number("expires"))
+        .foreign_key(&mut of_request("submit_key"))
         .take()
 }
 
@@ -169,32 +187,29 @@ fn outbox() -> TableCreateStatement {
         .take()
 }
 
-/// One index per filter of a list, each with the id behind it, as lists are ordered by id.
 fn indexes() -> Vec<IndexCreateStatement> {
-    [
+    let index = |table: &'static str, column: &'static str| {
+        Index::create()
+            .name(format!("{table}_by_{column}"))
+            .table(table)
+            .col(column)
+            .take()
+    };
+    // One per filter of a list, each with the id behind it, as lists are ordered by id.
+    let filters = [
         "batch_id",
         "request_type",
         "user_name",
         "state",
         "from_index",
         "index_image",
-    ]
-    .into_iter()
-    .map(|column| {
-        Index::create()
-            .name(format!("request_by_{column}"))
-            .table("request")
-            .col(column)
-            .col("id")
-            .take()
-    })
-    .chain(std::iter::once(
-        Index::create()
-            .name("job_by_dispatched")
-            .table("job")
-            .col("dispatched")
-            .col("request_id")
-            .take(),
-    ))
-    .collect()
+    ];
+    let filters = filters.map(|column| index("request", column).col("id").take());
+    let others = [
+        index("job", "submission"),
+        index("job", "dispatched").col("request_id").take(),
+        index("submit_key", "expires"),
+        index("submit_key", "request_id"),
+    ];
+    filters.into_iter().chain(others).collect()
 }

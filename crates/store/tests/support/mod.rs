@@ -11,20 +11,22 @@
     reason = "each test file uses its own part of this"
 )]
 
+pub mod scratch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::{Payload, RequestType, RequestView, Rules};
 use jiff::Timestamp;
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use store::{
     Announcer, Clock, Database, Job, NewRequest, ResultFields, SealingKey, State, Store,
     StoreConfig, Submission, Update, WorkerId,
 };
 use tempfile::TempDir;
+
+use self::scratch::Scratch;
 
 pub const LEASE: Duration = Duration::from_mins(1);
 
@@ -59,66 +61,7 @@ pub struct Fixture {
     pub statements: Arc<AtomicUsize>,
     config: StoreConfig,
     now: Arc<AtomicI64>,
-    server: Option<Server>,
-}
-
-/// A database on a server, which is removed with this.
-struct Server {
-    admin: String,
-    name: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let admin = self.admin.clone();
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // The runtime of the test cannot be waited for in here.
-        let removed = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let mut connection = PgConnection::connect(&admin).await?;
-                connection.execute(AssertSqlSafe(sql)).await
-            })
-        })
-        .join();
-        if !matches!(removed, Ok(Ok(_))) {
-            eprintln!("the database of a test was not removed: {removed:?}");
-        }
-    }
-}
-
-/// The server for tests, by the address of a database in it that exists; none when there is none, which is an error in CI.
-async fn server() -> Option<String> {
-    const USUAL: [&str; 2] = [
-        "postgres:///postgres?host=/var/run/postgresql",
-        "postgres://postgres@127.0.0.1:5432/postgres",
-    ];
-    let named = std::env::var("IIB_TEST_POSTGRES").ok();
-    let addresses = match &named {
-        Some(address) => vec![address.as_str()],
-        None => USUAL.to_vec(),
-    };
-    for address in addresses {
-        if PgConnection::connect(address).await.is_ok() {
-            return Some(address.to_owned());
-        }
-    }
-    let remedy = "name one in IIB_TEST_POSTGRES as `postgres://USER:PASSWORD@HOST/DATABASE`";
-    assert!(
-        named.is_none(),
-        "the server of IIB_TEST_POSTGRES does not answer"
-    );
-    skip(&format!("no PostgreSQL server; start one, or {remedy}"));
-    None
-}
-
-/// Leaves a test out, and says why; in CI nothing is left out.
-pub fn skip(why: &str) {
-    assert!(std::env::var("CI").is_err(), "{why}");
-    eprintln!("SKIPPED: {why}");
+    scratch: Option<Scratch>,
 }
 
 impl Fixture {
@@ -128,14 +71,17 @@ impl Fixture {
 
     /// None when there is no server to test with.
     pub async fn postgres() -> Option<Self> {
-        let admin = server().await?;
-        Some(Self::on(Some(admin), |config| config).await)
+        let scratch = Scratch::create().await?;
+        Some(Self::on(Some(scratch), |config| config).await)
     }
 
     /// The same kind of database, empty, with other settings.
     pub async fn like(&self, change: impl FnOnce(StoreConfig) -> StoreConfig) -> Self {
-        let admin = self.server.as_ref().map(|server| server.admin.clone());
-        Self::on(admin, change).await
+        let scratch = match &self.scratch {
+            Some(scratch) => Some(scratch.another().await),
+            None => None,
+        };
+        Self::on(scratch, change).await
     }
 
     pub async fn with_announcer(&self, announcer: impl Announcer + 'static) -> Self {
@@ -146,22 +92,11 @@ impl Fixture {
         .await
     }
 
-    async fn on(admin: Option<String>, change: impl FnOnce(StoreConfig) -> StoreConfig) -> Self {
+    async fn on(scratch: Option<Scratch>, change: impl FnOnce(StoreConfig) -> StoreConfig) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (server, database) = match admin {
-            None => {
-                let path = directory.path().join("iib.db");
-                (None, Database::Sqlite(path))
-            }
-            Some(admin) => {
-                let name = format!("iib_test_{}", uuid::Uuid::new_v4().simple());
-                let mut connection = PgConnection::connect(&admin).await.unwrap();
-                let sql = format!("CREATE DATABASE {name}");
-                connection.execute(AssertSqlSafe(sql)).await.unwrap();
-                let mut address = url_without_database(&admin);
-                address.insert_str(address.find('?').unwrap_or(address.len()), &name);
-                (Some(Server { admin, name }), address.parse().unwrap())
-            }
+        let database = match &scratch {
+            None => Database::Sqlite(directory.path().join("iib.db")),
+            Some(scratch) => scratch.address().parse().unwrap(),
         };
         let now = Arc::new(AtomicI64::new(1_800_000_000_000_000));
         let statements = Arc::new(AtomicUsize::new(0));
@@ -173,7 +108,7 @@ impl Fixture {
             statements,
             config,
             now,
-            server,
+            scratch,
         }
     }
 
@@ -193,51 +128,17 @@ impl Fixture {
     }
 
     pub fn is_sqlite(&self) -> bool {
-        self.server.is_none()
+        self.scratch.is_none()
     }
 
     /// Runs a statement behind the store's back.
     pub async fn execute(&self, sql: &str) {
-        let sql = AssertSqlSafe(sql.to_owned());
-        match &self.config.database {
-            Database::Sqlite(path) => {
-                let mut connection = SqliteConnection::connect(path.to_str().unwrap())
-                    .await
-                    .unwrap();
-                connection.execute(sql).await.unwrap();
-            }
-            Database::Postgres(address) => {
-                let mut connection = PgConnection::connect(address.expose_secret())
-                    .await
-                    .unwrap();
-                connection.execute(sql).await.unwrap();
-            }
-        }
+        scratch::execute(&self.config.database, sql).await;
     }
 
     /// The number that a question has for an answer.
     pub async fn number(&self, sql: &str) -> i64 {
-        let sql = AssertSqlSafe(sql.to_owned());
-        match &self.config.database {
-            Database::Sqlite(path) => {
-                let mut connection = SqliteConnection::connect(path.to_str().unwrap())
-                    .await
-                    .unwrap();
-                sqlx::query_scalar(sql)
-                    .fetch_one(&mut connection)
-                    .await
-                    .unwrap()
-            }
-            Database::Postgres(address) => {
-                let mut connection = PgConnection::connect(address.expose_secret())
-                    .await
-                    .unwrap();
-                sqlx::query_scalar(sql)
-                    .fetch_one(&mut connection)
-                    .await
-                    .unwrap()
-            }
-        }
+        scratch::number(&self.config.database, sql).await
     }
 
     pub async fn count(&self, table: &str) -> i64 {
@@ -262,7 +163,14 @@ impl Fixture {
         let mut found = 0;
         let bytes = hex(text);
         for table in [
-            "batch", "counter", "image", "job", "outbox", "request", "secret",
+            "batch",
+            "counter",
+            "image",
+            "job",
+            "outbox",
+            "request",
+            "secret",
+            "submit_key",
         ] {
             let sql = format!(
                 "SELECT count(*) FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{bytes}%'"
@@ -323,14 +231,6 @@ fn hex(text: &str) -> String {
         write!(hex, "{byte:02x}").unwrap();
         hex
     })
-}
-
-fn url_without_database(address: &str) -> String {
-    let (scheme, rest) = address.split_once("://").unwrap();
-    let (host, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    let query = rest.split_once('?').map(|(_, query)| query);
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{scheme}://{host}/{query}")
 }
 
 fn config(

@@ -1,11 +1,11 @@
 //! The submits, one by one and together.
 
-use api::RequestType;
 use api::batch::BatchKind;
 use api::schema::{self, reference};
+use api::{IdempotencyKey, RequestType};
 use serde_json::{Map, Value, json};
 
-use super::super::answers::good;
+use super::super::answers::{good, header};
 use super::{Group, Operation, verbose};
 
 /// What is said of a submit beside its schema: path, operation, summary, notes, and the parameters that an example needs.
@@ -85,18 +85,49 @@ const fn said(kind: RequestType) -> Option<Said> {
 }
 
 /// The errors of every submit, in the order of the checks.
-const OF_SUBMITS: [u16; 5] = [401, 415, 413, 400, 403];
+const OF_SUBMITS: [u16; 6] = [401, 415, 413, 400, 403, 409];
+
+/// The name of the parameter that makes a submit known again.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotencyKey";
+
+/// That parameter.
+pub(super) fn idempotency_key() -> Value {
+    json!({
+        "name": IdempotencyKey::HEADER,
+        "in": "header",
+        "description": "A text of the caller's, such as a UUID, that is new for each submit and sent again when the submit is repeated: a \
+            submit that came before is answered with its requests as they are now, and `Idempotent-Replayed`. With another submit or at \
+            another endpoint the same key is refused (409); a submit that was refused itself leaves no key. Keys are each user's own; callers without a user share theirs. They are kept for \
+            a day, unless configured otherwise.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": IdempotencyKey::MAX_LENGTH,
+            "pattern": "^[!-~]+$",
+        },
+    })
+}
+
+/// What the submits have in common.
+fn submit(operation: Operation) -> Operation {
+    let mut operation = Operation {
+        method: "post",
+        status: 201,
+        needs_user: true,
+        errors: &OF_SUBMITS,
+        parameters: vec![json!({"$ref": format!("#/components/parameters/{IDEMPOTENCY_KEY}")})],
+        ..operation
+    };
+    operation.answer["headers"]["Idempotent-Replayed"] = header("Replayed");
+    operation
+}
 
 pub(super) fn single(kind: RequestType) -> Option<Operation> {
     let (path, id, summary, about, example) = said(kind)?;
     let answer = verbose(&reference(schema::request(kind)?));
     let body = schema::payload(kind)?;
-    Some(Operation {
-        method: "post",
+    Some(submit(Operation {
         body: Some((body, example_of(body, example))),
-        status: 201,
-        needs_user: true,
-        errors: &OF_SUBMITS,
         about,
         ..Operation::get(
             path,
@@ -105,7 +136,7 @@ pub(super) fn single(kind: RequestType) -> Option<Operation> {
             summary,
             good("The request was accepted.", "application/json", &answer),
         )
-    })
+    }))
 }
 
 pub(super) fn batch(kind: BatchKind) -> Operation {
@@ -137,12 +168,8 @@ pub(super) fn batch(kind: BatchKind) -> Operation {
     let body = schema::batch(kind);
     let mut example = example_of(body, &["annotations"]);
     example["build_requests"] = examples.into();
-    Operation {
-        method: "post",
+    submit(Operation {
         body: Some((body, example)),
-        status: 201,
-        needs_user: true,
-        errors: &OF_SUBMITS,
         about: "All are accepted or none. They share one `batch`, are processed in any order and may run in parallel.",
         ..Operation::get(
             path,
@@ -155,7 +182,7 @@ pub(super) fn batch(kind: BatchKind) -> Operation {
                 &answer,
             ),
         )
-    }
+    })
 }
 
 /// An object made of the examples of these parameters.
