@@ -30,7 +30,7 @@ impl Visitor {
     /// Reports as a worker: a state with a reason, and for some types an index image.
     pub(super) async fn report(&mut self, request: u32) -> anyhow::Result<()> {
         let Some(place) = self.pick() else {
-            return Ok(());
+            return self.look_around().await;
         };
         let state = self
             .dice
@@ -71,7 +71,7 @@ impl Visitor {
 
     pub(super) async fn cancel(&mut self) -> anyhow::Result<()> {
         let Some(place) = self.pick() else {
-            return Ok(());
+            return self.look_around().await;
         };
         let mine = &self.told.accepted[place];
         let by = mine.user.as_deref().unwrap_or("an anonymous caller");
@@ -129,7 +129,7 @@ impl Visitor {
     /// Reports that have to be refused.
     pub(super) async fn be_refused_as_worker(&mut self) -> anyhow::Result<()> {
         let Some(place) = self.pick() else {
-            return Ok(());
+            return self.look_around().await;
         };
         let own = format!("builds/{}", self.told.accepted[place].id);
         let unknown = "builds/999999999999".to_owned();
