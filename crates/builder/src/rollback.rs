@@ -48,7 +48,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::FormerGone`] if it is not there with manifests and configs of all its architectures,
-    /// [`Error::FormerLacksArchitectures`] if one would be lost, and [`ContentError::NotAnIndex`].
+    /// [`Error::FormerLacksArchitectures`] if one would be lost, and [`ContentError::NotAnIndex`](crate::ContentError::NotAnIndex).
     pub async fn plan_rollback(
         &self,
         current: CurrentIndex,
