@@ -6,14 +6,14 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::MAX_PER_PAGE;
-use super::caller::{Call, Caller};
+use super::caller::{Answer, Call, Caller};
 use super::checks::{Check, Checks};
 use super::fault::Faults;
 use super::mine::Mine;
 use super::payloads::marks;
 use super::visitor::Told;
 
-/// How many requests of each kind are looked for in their queues.
+/// How many requests of each kind are looked for in their queues, and how many schemas are read.
 const SAMPLES: usize = 200;
 
 /// Compares everything that is stored with everything that was told.
@@ -27,7 +27,8 @@ pub(super) async fn settle(url: &str, told: &Told, faults: Faults) -> anyhow::Re
             "builds",
             &format!("builds?verbose=true&per_page={MAX_PER_PAGE}&page={page}"),
         )
-        .await?;
+        .await?
+        .json();
         let items = list["items"].as_array().context("a list has items")?;
         for item in items {
             stock.take(item)?;
@@ -46,6 +47,7 @@ pub(super) async fn settle(url: &str, told: &Told, faults: Faults) -> anyhow::Re
     } = stock;
     look_at_queues(&mut caller, &mut checks, &waiting, "waiting").await?;
     look_at_queues(&mut caller, &mut checks, &ended, "ended").await?;
+    read_schemas(&mut caller, &mut checks, &told.accepted).await?;
     let distinct: BTreeSet<i64> = told.batches.iter().copied().collect();
     checks.expect(
         Check::BatchNumbers,
@@ -68,7 +70,7 @@ pub(super) async fn settle(url: &str, told: &Told, faults: Faults) -> anyhow::Re
     Ok(checks)
 }
 
-async fn get(caller: &mut Caller, template: &'static str, path: &str) -> anyhow::Result<Value> {
+async fn get(caller: &mut Caller, template: &'static str, path: &str) -> anyhow::Result<Answer> {
     let answer = caller.send(&Call::get(template, path)).await?;
     let answer = answer.with_context(|| format!("`{path}` got no answer"))?;
     ensure!(
@@ -77,7 +79,25 @@ async fn get(caller: &mut Caller, template: &'static str, path: &str) -> anyhow:
         answer.status,
         answer.text
     );
-    Ok(answer.json())
+    Ok(answer)
+}
+
+async fn read_schemas(
+    caller: &mut Caller,
+    checks: &mut Checks,
+    accepted: &[Mine],
+) -> anyhow::Result<()> {
+    let with_schema = accepted
+        .iter()
+        .filter_map(|mine| Some((mine.id, mine.wanted.schema.as_ref()?)));
+    for (id, schema) in with_schema.take(SAMPLES) {
+        let path = format!("builds/{id}/deprecation-schema");
+        let found = get(caller, "builds/{id}/deprecation-schema", &path).await?;
+        checks.expect(Check::Schemas, found.text == *schema, || {
+            format!("{path}: {:?} is not {schema:?}", found.text)
+        });
+    }
+    Ok(())
 }
 
 async fn look_at_queues(
@@ -90,7 +110,7 @@ async fn look_at_queues(
     let step = (numbers.len() / SAMPLES).max(1);
     for id in numbers.iter().step_by(step) {
         let path = format!("builds/{id}/queue");
-        let found = get(caller, "builds/{id}/queue", &path).await?;
+        let found = get(caller, "builds/{id}/queue", &path).await?.json();
         checks.expect(Check::Queues, found["status"] == status, || {
             format!("request {id} is {status}, and in its queue {found}")
         });
