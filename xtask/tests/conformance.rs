@@ -228,18 +228,15 @@ fn a_request_that_ends_otherwise_fails() {
 
 #[test]
 fn what_cannot_be_replayed_yet_is_counted_by_reason() {
-    let deprecating = request(
-        r#", "deprecation_list": ["registry.test:5000/b:1"]"#,
-        MISSING,
-    );
-    let other = deprecating.replace(r#""add""#, r#""rm""#);
-    let (passed, lines) = run_requests(&[("a", &deprecating), ("b", &other)], &[]);
+    let checking = request(r#", "check_related_images": true"#, MISSING);
+    let other = checking.replace(r#""add""#, r#""regenerate_bundle""#);
+    let (passed, lines) = run_requests(&[("a", &checking), ("b", &other)], &[]);
     assert!(passed);
     assert_eq!(
         lines,
         [
-            "1 not yet: needs requests of the kind `rm`",
-            "1 not yet: needs the deprecation of bundles (3.3)",
+            "1 not yet: needs requests of the kind `regenerate_bundle`",
+            "1 not yet: needs the check of related images (2.11)",
             "2 not yet",
             "0 passed, 0 failed",
         ]

@@ -15,10 +15,6 @@ use crate::config::{Config, OnUnreachable, QueuesSection, WorkerSection};
 /// Requests that have to be handed over before they are answered are left to whoever accepted them for this long. The dispatcher then takes care of what a crash left.
 const LEFT_ALONE: Duration = Duration::from_mins(2);
 
-/// How long a broker may take where no caller waits for it. One that has just been started brings its queues back first, which on a
-/// busy machine takes longer than callers would wait; who gave up too early would begin again and again.
-const PATIENT: Duration = Duration::from_secs(30);
-
 /// The configured broker; nobody has connected to it yet.
 pub(crate) fn configured(section: &QueuesSection) -> anyhow::Result<Option<Broker>> {
     let topology = section.topology();
@@ -33,10 +29,7 @@ pub(crate) fn configured(section: &QueuesSection) -> anyhow::Result<Option<Broke
         .expose_secret()
         .parse()
         .context("`queues.broker` is wrong")?;
-    Ok(Some(match section.on_unreachable {
-        OnUnreachable::Wait => Broker::with_time(url, topology, PATIENT),
-        OnUnreachable::Fail => Broker::new(url, topology),
-    }))
+    Ok(Some(Broker::new(url, topology)))
 }
 
 /// Connects and declares the queues. A broker that is away is waited for; one that is configured otherwise is an error.
