@@ -14,7 +14,8 @@ use crate::index_image::MAX_LAYERS;
 use crate::index_image::stack::{Stack, layer_history};
 use crate::labels;
 use crate::request::BinaryImage;
-use crate::stages::prepare::{Base, Prepared};
+use crate::stages::base::Base;
+use crate::stages::prepare::Prepared;
 
 const CATALOG_SERVER: &str = "/bin/opm";
 const CATALOG_PORT: &str = "50051/tcp";

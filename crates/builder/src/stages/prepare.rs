@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use oci::{Arch, BlobCache, Client, Descriptor, Digest, ImageConfig, ImageName, Limits, RootFs};
+use oci::{Arch, BlobCache, Client, Digest, ImageName, Limits};
 
 use crate::config::BuilderConfig;
 use crate::error::{ContentError, Error, Role};
@@ -14,6 +14,7 @@ use crate::progress::{Facts, Phase, Reporter, ResolvedInputs};
 use crate::request::{BinaryImage, IndexRequest};
 use crate::scope::Scope;
 use crate::stages::assemble::IndexKind;
+use crate::stages::base::Base;
 
 /// Everything a request builds on, by digest.
 pub(crate) struct Prepared {
@@ -29,42 +30,6 @@ pub(crate) struct Prepared {
     /// Further labels of the result, over all others.
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) facts: Facts,
-}
-
-/// What an image for one architecture is built on: that of the binary image, or nothing.
-pub(crate) struct Base {
-    pub(crate) layers: Vec<Descriptor>,
-    pub(crate) config: ImageConfig,
-}
-
-impl Base {
-    /// Nothing: an image for `arch` that carries what is laid over it and no program.
-    fn scratch(arch: &Arch) -> Self {
-        Self {
-            layers: Vec::new(),
-            config: ImageConfig {
-                architecture: arch.to_string(),
-                os: "linux".to_owned(),
-                config: None,
-                rootfs: RootFs {
-                    kind: "layers".to_owned(),
-                    diff_ids: Vec::new(),
-                },
-                history: Vec::new(),
-                created: None,
-                rest: BTreeMap::new(),
-            },
-        }
-    }
-}
-
-impl From<PlatformImage> for Base {
-    fn from(image: PlatformImage) -> Self {
-        Self {
-            layers: image.manifest.layers,
-            config: image.config,
-        }
-    }
 }
 
 /// The from-index, looked up.
