@@ -4,4 +4,5 @@ pub(crate) mod api;
 pub(crate) mod catalog;
 pub(crate) mod image;
 pub(crate) mod index_add;
+pub(crate) mod overwrites;
 pub(crate) mod process;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod crash;
 mod service;
 mod soak;
 mod terminal;
@@ -25,6 +26,8 @@ enum Command {
     /// Measure the program as its users run it
     #[command(subcommand)]
     Bench(Bench),
+    /// The service dies before and after every effect of every type of request: does each request end right, exactly once?
+    Crash(crash::Args),
     /// Load and faults: does the program keep its word?
     #[command(subcommand)]
     Soak(Soak),
@@ -34,12 +37,16 @@ enum Command {
 enum Soak {
     /// `iib serve` under many clients, while it or its database is killed or restarted
     Api(soak::api::Args),
+    /// Worker processes and requests of every kind on indexes, while PostgreSQL and RabbitMQ are restarted and a worker is killed
+    Workers(soak::workers::Args),
 }
 
 #[derive(Debug, Subcommand)]
 enum Conformance {
     /// The REST contract, case by case, against `iib serve`
     Api(conformance::api::Args),
+    /// Pull specs of bundles found and replaced, and customisations, against what the reference made of the same bundles
+    Bundle(conformance::bundle::Args),
     /// `iib index add`, one bundle after the other and all at once, against the databases that the real tool made
     IndexAdd(conformance::index_add::Args),
     /// The operations on catalogs and index databases, step by step, against what opm made of the same inputs
@@ -58,6 +65,8 @@ enum Bench {
     Catalog(bench::catalog::Args),
     /// `iib index add-fragment` on file-based indexes of any size: requests, bytes, time and memory, beside containers' tools
     Image(bench::image::Args),
+    /// `iib serve` with many queued adds that overwrite one index, beside one alone: time by stage, requests, bytes
+    Overwrites(bench::overwrites::Args),
     /// One run of a program, as the other measurements count it
     #[command(hide = true)]
     Process(bench::process::Args),
@@ -66,14 +75,18 @@ enum Bench {
 fn main() -> ExitCode {
     let passed = match Cli::parse().command {
         Command::Conformance(Conformance::Api(args)) => conformance::api::run(&args),
+        Command::Conformance(Conformance::Bundle(args)) => conformance::bundle::run(&args),
         Command::Conformance(Conformance::IndexAdd(args)) => conformance::index_add::run(&args),
         Command::Conformance(Conformance::Opm(args)) => conformance::opm::run(&args),
         Command::Conformance(Conformance::Workflows(args)) => conformance::workflows::run(&args),
+        Command::Crash(args) => crash::run(&args),
         Command::Soak(Soak::Api(args)) => soak::api::run(&args),
+        Command::Soak(Soak::Workers(args)) => soak::workers::run(&args),
         Command::Bench(Bench::Api(args)) => bench::api::run(&args),
         Command::Bench(Bench::IndexAdd(args)) => bench::index_add::run(&args).map(|()| true),
         Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),
         Command::Bench(Bench::Image(args)) => bench::image::run(&args).map(|()| true),
+        Command::Bench(Bench::Overwrites(args)) => bench::overwrites::run(&args),
         Command::Bench(Bench::Process(args)) => bench::process::run(&args).map(|()| true),
     };
     match passed {

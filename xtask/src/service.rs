@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod rabbitmq;
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};

@@ -228,15 +228,16 @@ fn a_request_that_ends_otherwise_fails() {
 
 #[test]
 fn what_cannot_be_replayed_yet_is_counted_by_reason() {
-    let checking = request(r#", "check_related_images": true"#, MISSING);
-    let other = checking.replace(r#""add""#, r#""regenerate_bundle""#);
-    let (passed, lines) = run_requests(&[("a", &checking), ("b", &other)], &[]);
-    assert!(passed);
+    let add = request(ARCHES, MISSING);
+    let skipped = add.replacen('{', r#"{"ours": {"skip": "needs the push to Git"}, "#, 1);
+    let other = add.replace(r#""add""#, r#""push_to_git""#);
+    let (passed, lines) = run_requests(&[("a", &skipped), ("b", &other)], &[]);
+    assert!(passed, "{lines:#?}");
     assert_eq!(
         lines,
         [
-            "1 not yet: needs requests of the kind `regenerate_bundle`",
-            "1 not yet: needs the check of related images (2.11)",
+            "1 not yet: needs requests of the kind `push_to_git`",
+            "1 not yet: needs the push to Git",
             "2 not yet",
             "0 passed, 0 failed",
         ]

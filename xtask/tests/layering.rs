@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bundle", &["catalog"]),
     ("catalog", &[]),
     ("client", &["api"]),
+    ("crash", &[]),
     (
         "iib",
         &[
@@ -20,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bundle",
             "catalog",
             "client",
+            "crash",
             "files",
             "indexdb",
             "oci",
@@ -35,12 +37,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("golden", &["bundle", "catalog", "indexdb"]),
     ("indexdb", &["bundle", "catalog"]),
-    ("oci", &[]),
+    ("oci", &["crash"]),
     ("queue", &["store"]),
     ("registry", &[]),
     ("samples", &["oci"]),
     ("server", &["api", "files", "queue", "store", "telemetry"]),
-    ("store", &["api"]),
+    ("store", &["api", "crash"]),
     ("telemetry", &[]),
     (
         "worker",

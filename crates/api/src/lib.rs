@@ -45,6 +45,7 @@ mod patch;
 mod payload;
 mod problem;
 mod refusal;
+pub mod report;
 mod result_fields;
 mod rules;
 pub mod schema;

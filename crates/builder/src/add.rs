@@ -1,12 +1,15 @@
 //! The add request (spec workflows 5.1).
 
 mod edit;
+mod related_images;
 
+use futures::FutureExt as _;
 use oci::PullSpec;
 
 use crate::Builder;
 use crate::error::Error;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
+use crate::rebase;
 use crate::request::AddRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
@@ -36,10 +39,10 @@ impl Builder {
         reporter: &dyn Reporter,
         checkpoint: Checkpoint,
     ) -> Result<Added, Error> {
-        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let added = Box::pin(add(&mut run, request)).await;
-        run.end().await;
-        added
+        rebase::run(self, &request.index, reporter, checkpoint, |run| {
+            Box::pin(add(run, request))
+        })
+        .await
     }
 }
 
@@ -53,6 +56,14 @@ async fn add(run: &mut Run<'_>, request: &AddRequest) -> Result<Added, Error> {
         bundles::find_bundles(&run.client, &run.blobs, config, &images, run.known()).await?;
     let (bundles, deprecations) = found.split_at(request.bundles.len());
     bundles::check_required_labels(bundles, &config.required_labels)?;
+    related_images::check(run, bundles, &request.related_images)
+        .boxed()
+        .await?;
+    if let (Some(gating), Some(policy)) = (&config.gating, &request.gating) {
+        gating
+            .check(policy, bundles, config.concurrency.get())
+            .await?;
+    }
     let mut prepared = run.prepare(None).await?;
     prepared.facts.bundle_mapping = bundles::bundle_mapping(bundles);
     let digests = found

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use bundle::source::Organizations;
 use oci::{CacheConfig, Format, LossPolicy, RegistryHost};
 
+use crate::gating::Gating;
 use crate::level::MigrateLevel;
 use crate::request::BinaryImage;
 use crate::scope::Scope;
@@ -17,6 +19,8 @@ pub struct BuilderConfig {
     pub shown_registry: Option<RegistryHost>,
     /// The binary image by scope and OCP version, for requests that name none.
     pub binary_images: BTreeMap<Scope, BTreeMap<String, BinaryImage>>,
+    /// The service that decides whether bundles may be added, for requests that say by which policy.
+    pub gating: Option<Gating>,
     /// Labels every bundle must carry, with their values.
     pub required_labels: BTreeMap<String, String>,
     /// How catalogs are made of databases, by the OCP version of the index; the default where it is not named.
@@ -26,6 +30,13 @@ pub struct BuilderConfig {
     /// Where bundles without a label of OCP versions may count as made for all: beginnings of the names of indexes, and users
     /// (`iib_no_ocp_label_allow_list`).
     pub no_ocp_label_allow_list: Vec<String>,
+    /// What is done to the bundles of each organisation (`iib_organization_customizations`).
+    pub organizations: Organizations,
+    /// How many bundles related to one, directly or through others, are too many (`iib_max_recursive_related_bundles`).
+    pub max_related_bundles: NonZeroUsize,
+    /// Where images that bundles name are looked for when they are checked: by user and registry
+    /// (`iib_related_image_registry_replacement`).
+    pub related_image_registries: BTreeMap<String, BTreeMap<String, String>>,
     /// The time written wherever a time is written, in seconds since 1970 (`SOURCE_DATE_EPOCH`, or 0).
     pub epoch: i64,
     /// Where private directories of requests are made.
@@ -47,10 +58,14 @@ impl BuilderConfig {
         Self {
             shown_registry: None,
             binary_images: BTreeMap::new(),
+            gating: None,
             required_labels: BTreeMap::new(),
             migrate_levels: BTreeMap::new(),
             default_migrate_level: MigrateLevel::default(),
             no_ocp_label_allow_list: Vec::new(),
+            organizations: Organizations::default(),
+            max_related_bundles: DEFAULT_MAX_RELATED_BUNDLES,
+            related_image_registries: BTreeMap::new(),
             epoch: 0,
             blob_cache: CacheConfig {
                 dir: work_dir.join("cache"),
@@ -71,4 +86,6 @@ impl BuilderConfig {
 }
 
 const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
+const DEFAULT_MAX_RELATED_BUNDLES: NonZeroUsize =
+    NonZeroUsize::new(15).expect("fifteen is not zero");
 const DEFAULT_CACHE_BYTES: u64 = 10 << 30;

@@ -1,5 +1,6 @@
 //! The request that sets what is deprecated of a package (spec workflows 5.6).
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::Builder;
@@ -9,6 +10,7 @@ use crate::index_image::change::{Changes, UnitChange};
 use crate::index_image::facts::{CatalogFile, UnitFiles, UnitPath};
 use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
+use crate::rebase;
 use crate::request::DeprecationsRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
@@ -24,10 +26,10 @@ impl Builder {
         reporter: &dyn Reporter,
         checkpoint: Checkpoint,
     ) -> Result<Built, Error> {
-        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let built = Box::pin(deprecate(&mut run, request)).await;
-        run.end().await;
-        built
+        rebase::run(self, &request.index, reporter, checkpoint, |run| {
+            Box::pin(deprecate(run, request))
+        })
+        .await
     }
 }
 
@@ -63,8 +65,9 @@ async fn deprecate(run: &mut Run<'_>, request: &DeprecationsRequest) -> Result<B
     let files = UnitFiles::from([(path, CatalogFile::Here(file))]);
     let changes = Changes::from([(unit, UnitChange::Put(files))]);
     let base_layers = prepared.most_base_layers();
+    let touched = BTreeSet::from([package.clone()]);
     let made = source
-        .change(changes, DatabaseChange::Keep, base_layers)
+        .change(changes, DatabaseChange::Keep, base_layers, touched)
         .await?;
     run.publish(&prepared, kind, made).await
 }

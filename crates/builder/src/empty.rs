@@ -7,11 +7,13 @@ use indexdb::IndexDb;
 
 use crate::Builder;
 use crate::blocking::blocking;
+use crate::catalog_change::Watched;
 use crate::error::{ContentError, Error};
 use crate::index_image::changed::Changed;
 use crate::index_image::database;
 use crate::index_image::source::CatalogSource;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
+use crate::rebase;
 use crate::request::EmptyRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
@@ -28,10 +30,10 @@ impl Builder {
         reporter: &dyn Reporter,
         checkpoint: Checkpoint,
     ) -> Result<Built, Error> {
-        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let built = Box::pin(empty(&mut run, request)).await;
-        run.end().await;
-        built
+        rebase::run(self, &request.index, reporter, checkpoint, |run| {
+            Box::pin(empty(run, request))
+        })
+        .await
     }
 }
 
@@ -51,13 +53,13 @@ async fn empty(run: &mut Run<'_>, request: &EmptyRequest) -> Result<Built, Error
     for phase in [Phase::CheckingPackages, Phase::RemovingPackages] {
         run.reporter.phase(&phase, &Facts::default()).await?;
     }
-    let database = emptied(run, index).await?;
+    let (database, watched) = emptied(run, index).await?;
     let (config, directory) = (&run.builder.config, run.directory());
     let changed = match kind {
-        IndexKind::Database => Changed::database(config, &database, directory).await?,
+        IndexKind::Database => Changed::database(config, &database, watched, directory).await?,
         IndexKind::FileBased => {
             let configs = directory.join("empty");
-            Changed::whole(run, &prepared, configs, database).await?
+            Changed::whole(run, &prepared, configs, database, watched).await?
         }
     };
     run.reporter
@@ -69,19 +71,21 @@ async fn empty(run: &mut Run<'_>, request: &EmptyRequest) -> Result<Built, Error
     Ok(built)
 }
 
-/// A copy of the index's database, hidden or not, without any package.
-async fn emptied(run: &Run<'_>, index: &FoundIndex) -> Result<PathBuf, Error> {
+/// A copy of the index's database, hidden or not, without any package, and the packages that the index had.
+async fn emptied(run: &Run<'_>, index: &FoundIndex) -> Result<(PathBuf, Watched), Error> {
     let (config, directory) = (&run.builder.config, run.directory());
-    let file = match index.kind {
+    let (file, packages) = match index.kind {
         FoundKind::Database(_) => {
             let file = directory.join("index.db");
             database::copy(&run.blobs, index, &file).await?;
-            file
+            let packages = database::packages(&index.image, file.clone(), config.epoch).await?;
+            (file, packages)
         }
         FoundKind::FileBased(_) => {
             let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
             let copy = source.database_copy().await?;
-            copy.ok_or_else(|| source.no_database())?
+            let file = copy.ok_or_else(|| source.no_database())?;
+            (file, source.list().await?.packages)
         }
     };
     // What other tools left half-made in a hidden database shall not keep it from being emptied.
@@ -99,5 +103,6 @@ async fn emptied(run: &Run<'_>, index: &FoundIndex) -> Result<PathBuf, Error> {
         })
     })
     .await?;
-    Ok(file)
+    let named = packages.into_iter().filter(|package| !package.is_empty());
+    Ok((file, Watched::leaving(named, epoch)))
 }

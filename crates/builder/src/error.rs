@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use oci::{Arch, Digest, EntryName, ImageName, MediaType, MergeError, PullSpec};
 
+use crate::gating::GatingError;
 use crate::progress::Stopped;
 use crate::scope::Scope;
 
@@ -155,9 +156,7 @@ pub enum Error {
         missing: BTreeSet<Arch>,
     },
     /// The binary image contradicts itself about its architecture.
-    #[error(
-        "the binary image `{image}` says `{found}` where it is listed for `{arch}`; rebuild the binary image"
-    )]
+    #[error("the image `{image}` says `{found}` where it is listed for `{arch}`; rebuild it")]
     WrongArch {
         /// The binary image.
         image: Box<ImageName>,
@@ -166,9 +165,9 @@ pub enum Error {
         /// What it says.
         found: String,
     },
-    /// The binary image's config and manifest do not belong together.
+    /// The config and the manifest of an image that is built upon do not belong together.
     #[error(
-        "the binary image `{image}` has {layers} layer(s) for `{arch}`, but its config knows {diff_ids}; rebuild the binary image"
+        "the image `{image}` has {layers} layer(s) for `{arch}`, but its config knows {diff_ids}; rebuild it"
     )]
     LayersMismatch {
         /// The binary image.
@@ -182,7 +181,7 @@ pub enum Error {
     },
     /// A layer's type has no name in the format to be written.
     #[error(
-        "the binary image `{image}` has a layer of type `{media_type}`, which Docker v2 schema 2 has no name for; publish in the OCI format or rebuild the binary image with gzip layers"
+        "the image `{image}` has a layer of type `{media_type}`, which Docker v2 schema 2 has no name for; publish in the OCI format or rebuild it with gzip layers"
     )]
     LayerType {
         /// The binary image.
@@ -198,7 +197,7 @@ pub enum Error {
     BlobCache(#[source] oci::CacheError),
     /// The image would have too many layers.
     #[error(
-        "the binary image `{image}` has {layers} layers, and {limit} is all that an index image can be built upon; squash it"
+        "the image `{image}` has {layers} layers, and {limit} is all that can be built upon; squash it"
     )]
     TooManyLayers {
         /// The binary image.
@@ -226,15 +225,16 @@ pub enum Error {
     },
     /// The from-index's tag was moved by somebody else while the request ran.
     #[error(
-        "the index image `{index}` was changed since this request started: it was `{expected}` and is `{found}` now; submit the request again to build on the new one"
+        "the index image `{index}` was changed since this request started: it was `{expected}` and is {} now; submit the request again to build on the new one",
+        place(current.as_ref())
     )]
     IndexChanged {
         /// The index image.
         index: Box<ImageName>,
         /// What the request started from.
         expected: Digest,
-        /// What the tag points to now.
-        found: String,
+        /// What the tag points to now; none when it is gone.
+        current: Option<Digest>,
     },
     /// The from-index is named by digest alone.
     #[error(
@@ -321,6 +321,9 @@ pub enum Error {
     /// A layer could not be written.
     #[error("the catalog layer could not be written; check the disk's space and permissions")]
     Layer(#[source] oci::LayerError),
+    /// A gating service does not let bundles through.
+    #[error(transparent)]
+    Gating(#[from] GatingError),
     /// What an image holds, or shall hold, cannot be used.
     #[error(transparent)]
     Content(#[from] ContentError),
@@ -330,6 +333,10 @@ pub enum Error {
     /// The request is not ours any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+fn place(digest: Option<&Digest>) -> String {
+    digest.map_or_else(|| "gone".to_owned(), |digest| format!("`{digest}`"))
 }
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {

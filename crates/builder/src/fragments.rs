@@ -19,6 +19,7 @@ use crate::index_image::migrate::is_safe_name;
 use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::labels;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
+use crate::rebase;
 use crate::request::FragmentsRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
@@ -56,10 +57,10 @@ impl Builder {
         reporter: &dyn Reporter,
         checkpoint: Checkpoint,
     ) -> Result<FragmentsAdded, Error> {
-        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let added = Box::pin(add_fragments(&mut run, &request.fragments)).await;
-        run.end().await;
-        added
+        rebase::run(self, &request.index, reporter, checkpoint, |run| {
+            Box::pin(add_fragments(run, &request.fragments))
+        })
+        .await
     }
 }
 
@@ -160,7 +161,9 @@ async fn edit(
         changes.extend(units.into_iter().map(put));
     }
     let base_layers = prepared.most_base_layers();
-    let made = source.change(changes, database, base_layers).await?;
+    let made = source
+        .change(changes, database, base_layers, packages.clone())
+        .await?;
     Ok((made, packages))
 }
 

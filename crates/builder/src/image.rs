@@ -77,7 +77,8 @@ impl FoundImage {
         Self::of(Some(blobs), name, role, repository, raw).await
     }
 
-    async fn of(
+    /// An image whose manifest was read already.
+    pub(crate) async fn of(
         blobs: Option<&BlobCache>,
         name: &ImageName,
         role: Role,
@@ -104,7 +105,7 @@ impl FoundImage {
             document,
             blobs: blobs.cloned(),
         };
-        if role != Role::Bundle {
+        if !matches!(role, Role::Bundle | Role::RelatedImage) {
             found.complete_platforms().await?;
         }
         Ok(found)

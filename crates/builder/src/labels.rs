@@ -8,6 +8,10 @@ pub const DATABASE: &str = "operators.operatorframework.io.index.database.v1";
 pub const VERSION: &str = "com.redhat.index.delivery.version";
 /// The distribution scope of an index image.
 pub const SCOPE: &str = "com.redhat.index.delivery.distribution_scope";
+/// Where a bundle image keeps its manifests.
+pub const MANIFESTS: &str = "operators.operatorframework.io.bundle.manifests.v1";
+/// Whether the pull specs in a bundle image are resolved already.
+pub const PINNED: &str = "com.redhat.iib.pinned";
 /// The package of a bundle image.
 pub const PACKAGE: &str = "operators.operatorframework.io.bundle.package.v1";
 /// The distribution's name of the architecture an image is for.

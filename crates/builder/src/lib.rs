@@ -1,6 +1,7 @@
 //! What does each kind of request do, step by step?
 //!
 //! [`Builder::add`] takes an [`AddRequest`] and publishes an index image; [`Builder::inspect`] looks into one;
+//! [`Builder::regenerate`] makes a bundle anew, [`Builder::related_bundles`] follows those that a bundle names;
 //! [`Builder::current`] is the first step of moving an index back;
 //! [`Builder::read_bundles`] reads bundle images, [`Builder::read_content`] what any image holds. While a request
 //! runs, a [`Reporter`] is told of each [`Phase`] and keeps a [`Checkpoint`], so that a run that was cut off is taken up again
@@ -13,7 +14,9 @@
 
 mod add;
 mod blocking;
+mod bundle_source;
 mod bundles;
+mod catalog_change;
 mod config;
 mod content;
 mod databases;
@@ -21,20 +24,26 @@ mod deprecations;
 mod empty;
 mod error;
 mod fragments;
+mod gating;
 mod image;
 mod index_image;
 mod inspect;
 pub mod labels;
 mod level;
 mod live;
+mod lookup;
 mod merge;
 mod progress;
+mod rebase;
+mod regenerate;
+mod related;
 mod remove;
 mod request;
 mod rollback;
 mod run;
 mod scope;
 mod stages;
+mod summary;
 mod work_dir;
 
 use std::sync::Arc;
@@ -43,10 +52,13 @@ use oci::{BlobCache, Client, Credentials};
 use tokio::sync::OnceCell;
 
 pub use add::Added;
+pub use bundle_source::{ParseAuthsError, RegistryAuths};
+pub use catalog_change::CatalogChange;
 pub use config::BuilderConfig;
 pub use content::{Content, Databases};
 pub use error::{ContentError, Error, Role};
 pub use fragments::FragmentsAdded;
+pub use gating::{Gating, GatingError, GatingPolicy};
 pub use index_image::stack::{LayerKind, Room};
 pub use inspect::{
     ArchImage, BundleEntry, CatalogSummary, ChannelEntry, ImageLayer, IndexImage, IndexSummary,
@@ -56,18 +68,21 @@ pub use level::{MigrateLevel, ParseOpmError};
 pub use live::LiveBuilder;
 pub use merge::Merged;
 pub use progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter, ResolvedInputs, Stopped};
+pub use regenerate::{BundleChanges, ChangedFile, RegenerateRequest, Regenerated};
+pub use related::{Related, RelatedRequest};
 pub use remove::Removed;
 pub use request::{
     AddRequest, BinaryImage, DeprecationsRequest, EmptyRequest, FragmentsRequest, GraphUpdateMode,
     IndexRequest, MergeRequest, Output, OutputRepository, Overwrite, OverwriteToken,
-    ParseTokenError, RemoveRequest,
+    ParseTokenError, RelatedImages, RemoveRequest,
 };
 pub use rollback::{CurrentIndex, Rollback};
 pub use run::{Built, BuiltLayer};
 pub use scope::{ParseScopeError, Scope};
 pub use stages::assemble::IndexKind;
+pub use stages::blobs::BlobCounts;
 pub use stages::guard::Kept;
-pub use stages::publish::BlobCounts;
+pub use summary::Summary;
 pub use work_dir::remove_leftovers;
 
 /// Does requests. Cheap to clone.

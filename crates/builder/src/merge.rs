@@ -11,11 +11,13 @@ use oci::{ImageName, PullSpec};
 
 use crate::Builder;
 use crate::bundles::read_bundles;
+use crate::catalog_change::Watched;
 use crate::databases;
 use crate::error::{ContentError, Error};
 use crate::index_image::changed::Changed;
 use crate::index_image::migrate;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
+use crate::rebase;
 use crate::request::MergeRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
@@ -54,10 +56,10 @@ impl Builder {
         index
             .from_index
             .get_or_insert_with(|| request.source.clone());
-        let mut run = Run::begin(self, &index, reporter, checkpoint).await?;
-        let merged = Box::pin(merge(&mut run, request, source)).await;
-        run.end().await;
-        merged
+        rebase::run(self, &index, reporter, checkpoint, |run| {
+            Box::pin(merge(run, request, source))
+        })
+        .await
     }
 }
 
@@ -130,11 +132,17 @@ async fn merge(
             .collect(),
     );
     let epoch = config.epoch;
+    // Deprecated are at most bundles of these packages and of those that are named.
+    let asked: BTreeSet<PullSpec> = deprecations.iter().map(FoundBundle::resolved).collect();
+    let there = in_source.members.iter();
+    let there = there.filter(|member| asked.contains(&member.image));
+    let touched = missing.iter().copied().chain(invalid.iter().copied());
+    let touched = touched.chain(there).map(|member| member.package.clone());
+    let watched = Watched::begin(&file, epoch, touched.collect()).await;
     databases::add(&file, read.await?, request.graph_update_mode, false, epoch).await?;
 
     phase(run, Phase::DeprecatingBundles).await?;
     let there = databases::bundles(&source.image.name, &file, epoch).await?;
-    let asked: BTreeSet<PullSpec> = deprecations.iter().map(FoundBundle::resolved).collect();
     let candidates = missing.iter().copied().chain(&in_source.members);
     let asked = candidates.filter(|member| asked.contains(&member.image));
     let deprecated = select::to_deprecate(&source.image.name, asked, &invalid, &there)?;
@@ -147,15 +155,10 @@ async fn merge(
         .union(&in_target.opted_in)
         .cloned()
         .collect();
-    if !lost.is_empty() && kind == IndexKind::FileBased {
-        let names = lost
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        tracing::warn!("packages that only fragments had changed are so no longer: {names}");
+    if kind == IndexKind::FileBased {
+        warn_of_lost(&lost);
     }
-    let changed = assembled(run, &prepared, kind, file).await?;
+    let changed = assembled(run, &prepared, kind, file, watched).await?;
     let mut built = run.publish(&prepared, kind, changed).await?;
     // The contract has no such fields for merges.
     built.facts = built.facts.only_index_image();
@@ -165,6 +168,14 @@ async fn merge(
         deprecated,
         no_longer_opted_in: lost,
     })
+}
+
+fn warn_of_lost(packages: &BTreeSet<String>) {
+    if !packages.is_empty() {
+        let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+        let names = names.join(", ");
+        tracing::warn!("packages that only fragments had changed are so no longer: {names}");
+    }
 }
 
 /// What the contract calls the indexes of a merge.
@@ -218,16 +229,17 @@ async fn assembled(
     prepared: &Prepared,
     kind: IndexKind,
     file: PathBuf,
+    watched: Watched,
 ) -> Result<Changed, Error> {
     let (config, directory) = (&run.builder.config, run.directory());
     match kind {
-        IndexKind::Database => Changed::database(config, &file, directory).await,
+        IndexKind::Database => Changed::database(config, &file, watched, directory).await,
         IndexKind::FileBased => {
             let name = &prepared.index()?.image.name;
             let level = config.migrate_level(&prepared.version);
             let configs = directory.join("merged");
             migrate::units(name, &file, config.epoch, None, level, configs.clone()).await?;
-            Changed::whole(run, prepared, configs, file).await
+            Changed::whole(run, prepared, configs, file, watched).await
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
-use oci::{Arch, Digest};
+use oci::{Arch, Digest, ImageName};
 use serde::{Deserialize, Serialize};
 
 use crate::scope::Scope;
@@ -14,6 +14,16 @@ use crate::scope::Scope;
 pub enum Phase {
     /// Bundles are looked up.
     ResolvingBundles,
+    /// The bundle to make anew is looked up.
+    ResolvingFromBundle,
+    /// The bundle is changed, and images are made of it for these architectures.
+    Regenerating(Vec<Arch>),
+    /// The bundle whose related bundles are looked for is looked up.
+    ResolvingParentBundle,
+    /// The related bundles of a bundle are looked for.
+    FindingRelatedBundles(String),
+    /// The related bundles are written to a file.
+    WritingRelatedBundles,
     /// Catalog fragments are looked up.
     ResolvingFragments,
     /// Indexes and the binary image are looked up.
@@ -51,6 +61,8 @@ pub enum Phase {
     CreatingManifestList,
     /// The from-index's tag is about to be moved.
     Overwriting,
+    /// The from-index's tag was moved by another request: the work begins anew upon what it is now.
+    Rebasing,
 }
 
 impl Phase {
@@ -58,6 +70,11 @@ impl Phase {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ResolvingBundles => "resolving-bundles",
+            Self::ResolvingFromBundle => "resolving-from-bundle",
+            Self::Regenerating(_) => "regenerating",
+            Self::ResolvingParentBundle => "resolving-parent-bundle",
+            Self::FindingRelatedBundles(_) => "finding-related-bundles",
+            Self::WritingRelatedBundles => "writing-related-bundles",
             Self::ResolvingFragments => "resolving-fragments",
             Self::ResolvingImages => "resolving-images",
             Self::Building(_) => "building",
@@ -74,6 +91,7 @@ impl Phase {
             Self::DeprecatingBundles => "deprecating-bundles",
             Self::CreatingManifestList => "publishing",
             Self::Overwriting => "overwriting",
+            Self::Rebasing => "rebasing",
         }
     }
 }
@@ -84,13 +102,22 @@ impl fmt::Display for Phase {
             Self::ResolvingBundles => f.write_str("Resolving the bundles"),
             Self::ResolvingFragments => f.write_str("Resolving the fbc fragments"),
             Self::ResolvingImages => f.write_str("Resolving the container images"),
+            Self::ResolvingFromBundle => f.write_str("Resolving from_bundle_image"),
+            Self::Regenerating(arches) => {
+                f.write_str("Regenerating the bundle image for the following arches: ")?;
+                write_arches(f, arches)
+            }
+            Self::ResolvingParentBundle => f.write_str("Resolving parent_bundle_image"),
+            Self::FindingRelatedBundles(bundle) => write!(
+                f,
+                "Finding recursive related bundles for the bundle: {bundle}"
+            ),
+            Self::WritingRelatedBundles => {
+                f.write_str("Writing recursive related bundles to a file")
+            }
             Self::Building(arches) => {
                 f.write_str("Building the index image for the following arches: ")?;
-                for (position, arch) in arches.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { ", " };
-                    write!(f, "{separator}{arch}")?;
-                }
-                Ok(())
+                write_arches(f, arches)
             }
             Self::CheckingPresentBundles => {
                 f.write_str("Checking if bundles are already present in the index image")
@@ -117,8 +144,19 @@ impl fmt::Display for Phase {
             Self::DeprecatingBundles => f.write_str("Deprecating bundles in the deprecation list"),
             Self::CreatingManifestList => f.write_str("Creating the manifest list"),
             Self::Overwriting => f.write_str("Overwriting the index image with the new one"),
+            Self::Rebasing => f.write_str(
+                "Another request changed the index image meanwhile: starting again from the new one",
+            ),
         }
     }
+}
+
+fn write_arches(f: &mut fmt::Formatter<'_>, arches: &[Arch]) -> fmt::Result {
+    for (position, arch) in arches.iter().enumerate() {
+        let separator = if position == 0 { "" } else { ", " };
+        write!(f, "{separator}{arch}")?;
+    }
+    Ok(())
 }
 
 /// Results of a request as they become known (spec workflows 1.2). `None` is "not known yet".
@@ -142,6 +180,12 @@ pub struct Facts {
     pub fbc_fragments_resolved: Option<Vec<String>>,
     /// The bundles of the request by package.
     pub bundle_mapping: Option<BTreeMap<String, Vec<String>>>,
+    /// The bundle to make anew by digest.
+    pub from_bundle_image_resolved: Option<String>,
+    /// The bundle whose related bundles are looked for by digest.
+    pub parent_bundle_image_resolved: Option<String>,
+    /// The bundle made anew, as clients shall name it.
+    pub bundle_image: Option<String>,
     /// The result as clients shall name it.
     pub index_image: Option<String>,
     /// The same by digest.
@@ -174,6 +218,16 @@ pub struct Checkpoint {
     /// The overwrite that was about to happen, once the result is pushed.
     #[serde(default)]
     pub overwriting: Option<PlannedOverwrite>,
+}
+
+impl Checkpoint {
+    /// Has the index to overwrite looked up anew; the other inputs stay.
+    pub(crate) fn forget_index(&mut self) {
+        self.overwriting = None;
+        if let Some(inputs) = &mut self.inputs {
+            inputs.from_index = None;
+        }
+    }
 }
 
 /// The digests a request was prepared with.
@@ -228,4 +282,20 @@ pub trait Reporter: Send + Sync {
     /// # Errors
     /// [`Stopped`] when it is not.
     async fn confirm(&self) -> Result<(), Stopped>;
+
+    /// Asks whether another of our requests has moved the tag `index` to `digest`. Where nobody keeps account of that, it was a stranger.
+    ///
+    /// # Errors
+    /// [`Stopped`] when that cannot be told.
+    async fn is_ours(&self, _index: &ImageName, _digest: &Digest) -> Result<bool, Stopped> {
+        Ok(false)
+    }
+
+    /// Asks whether another of our requests has moved the tag `index` on from `digest`, building upon what it was.
+    ///
+    /// # Errors
+    /// [`Stopped`] when that cannot be told.
+    async fn is_built_upon(&self, _index: &ImageName, _digest: &Digest) -> Result<bool, Stopped> {
+        Ok(false)
+    }
 }

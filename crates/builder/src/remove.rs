@@ -6,6 +6,7 @@ use indexdb::IndexDb;
 
 use crate::Builder;
 use crate::blocking::blocking;
+use crate::catalog_change::Watched;
 use crate::error::{ContentError, Error};
 use crate::index_image::change::{Changes, UnitChange};
 use crate::index_image::changed::Changed;
@@ -14,6 +15,7 @@ use crate::index_image::migrate::is_file_name;
 use crate::index_image::source::{CatalogSource, DatabaseChange};
 use crate::index_image::{database, hidden};
 use crate::progress::{Checkpoint, Reporter};
+use crate::rebase;
 use crate::request::RemoveRequest;
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
@@ -43,10 +45,10 @@ impl Builder {
         reporter: &dyn Reporter,
         checkpoint: Checkpoint,
     ) -> Result<Removed, Error> {
-        let mut run = Run::begin(self, &request.index, reporter, checkpoint).await?;
-        let removed = Box::pin(remove(&mut run, request)).await;
-        run.end().await;
-        removed
+        rebase::run(self, &request.index, reporter, checkpoint, |run| {
+            Box::pin(remove(run, request))
+        })
+        .await
     }
 }
 
@@ -78,6 +80,7 @@ async fn from_database(
     let (config, directory) = (&run.builder.config, run.directory());
     let file = directory.join("index.db");
     database::copy(&run.blobs, index, &file).await?;
+    let watched = Watched::begin(&file, config.epoch, packages.clone()).await;
     let (epoch, name) = (config.epoch, index.image.name.clone());
     let packages: Vec<String> = packages.iter().cloned().collect();
     let database = file.clone();
@@ -93,7 +96,7 @@ async fn from_database(
         })
     })
     .await?;
-    Changed::database(config, &file, directory).await
+    Changed::database(config, &file, watched, directory).await
 }
 
 /// A file-based index: the directories of the packages go, and what the hidden database has of them. Says which were there.
@@ -137,6 +140,8 @@ async fn from_files(
         }
     }
     let base_layers = prepared.most_base_layers();
-    let made = source.change(changes, database, base_layers).await?;
+    let made = source
+        .change(changes, database, base_layers, removed.clone())
+        .await?;
     Ok((made, removed))
 }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use oci::{Arch, ImageName, PullSpec, Reference, Repository, Tag};
 use secrecy::SecretString;
 
+use crate::gating::GatingPolicy;
 use crate::scope::Scope;
 
 /// What every request on an index image says: what to start from, what to build on, where the result goes.
@@ -27,6 +28,8 @@ pub struct IndexRequest {
     pub distribution_scope: Option<Scope>,
     /// Where the result goes.
     pub output: Output,
+    /// Whether everything is done but the publication: nothing is written to any registry or layout.
+    pub dry_run: bool,
 }
 
 /// Add bundles to an index image, or make a new SQLite index image.
@@ -38,8 +41,25 @@ pub struct AddRequest {
     pub deprecations: Vec<PullSpec>,
     /// How channels are computed.
     pub graph_update_mode: GraphUpdateMode,
+    /// What the configured gating service is asked about the bundles; none: nothing.
+    pub gating: Option<GatingPolicy>,
+    /// What is demanded of the images that the bundles name.
+    pub related_images: RelatedImages,
     /// The index.
     pub index: IndexRequest,
+}
+
+/// What is demanded of the images that new bundles name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RelatedImages {
+    /// Nothing.
+    #[default]
+    Any,
+    /// They can be read; some users have them at other registries, as the configuration says.
+    Readable {
+        /// Who asks.
+        user: Option<String>,
+    },
 }
 
 /// Put the packages of catalog fragments into a file-based index image (`fbc-operations` of the REST contract).

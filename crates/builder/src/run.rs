@@ -1,30 +1,36 @@
 //! One request's way through the stages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use oci::{Arch, BlobCache, BlobSource, Client, Digest, ImageName, Layer, Reference, Usage};
 
 use crate::Builder;
+use crate::catalog_change::CatalogChange;
 use crate::error::Error;
 use crate::index_image::changed::Changed;
 use crate::index_image::source::warn_unkept;
-use crate::index_image::stack::{LayerKind, Source};
+use crate::index_image::stack::{LayerKind, Source, Stack};
 use crate::level::MigrateLevel;
 use crate::progress::{Checkpoint, Facts, Reporter, ResolvedInputs};
 use crate::request::{IndexRequest, Overwrite};
 use crate::stages::assemble::{self, Assembled, IndexKind};
+use crate::stages::blobs::{BlobCounts, Sources};
 use crate::stages::guard::Kept;
 use crate::stages::prepare::{self, Prepared, Reader};
-use crate::stages::publish::{self, BlobCounts, Sources};
+use crate::stages::publish::{self, Published};
 use crate::work_dir::WorkDir;
 
-/// An index image that a request made.
+/// An index image that a request made, or would have made on a dry run.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// The result fields that became known with the publication.
     pub facts: Facts,
+    /// Whether nothing was published.
+    pub dry_run: bool,
+    /// Whether every layer was in the from-index already: the request changed nothing of the catalog.
+    pub is_same_catalog: bool,
     /// The digest of the manifest list.
     pub digest: Digest,
     /// The digest of each architecture's image.
@@ -35,6 +41,8 @@ pub struct Built {
     pub migrate_level: Option<MigrateLevel>,
     /// How long the serve cache took, where it was brought up to date: its indexes and its digest grow with the index.
     pub serve_cache: Option<Duration>,
+    /// What the request changed in the catalog, where that is known.
+    pub catalog: Option<CatalogChange>,
     /// What tags kept of the lists they pointed to, because the result lacks it.
     pub kept: Vec<Kept>,
     /// What became of the result's blobs.
@@ -90,9 +98,11 @@ impl<'run> Run<'run> {
         })
     }
 
-    /// Removes the private directory. To be called however the work ended; one that is dropped instead removes it on the spot.
-    pub(crate) async fn end(self) {
+    /// Removes the private directory, and gives what was kept last for a restart. To be called however the work ended; one that is dropped instead
+    /// removes it on the spot.
+    pub(crate) async fn end(self) -> Checkpoint {
         self.directory.remove().await;
+        self.checkpoint
     }
 
     /// The private directory.
@@ -143,60 +153,37 @@ impl<'run> Run<'run> {
     }
 
     /// Lays the layers of `changed` over the binary image, publishes the result, and moves the from-index's tag if that is asked for.
+    /// On a dry run, looks what that would take.
     pub(crate) async fn publish(
         &mut self,
         prepared: &Prepared,
         kind: IndexKind,
         changed: Changed,
     ) -> Result<Built, Error> {
-        let (client, config) = (&self.builder.client, &self.builder.config);
-        let output = &self.index.output;
-        let assembled = assemble::assemble(config, prepared, kind, changed.stack)?;
-        let from_index = prepared.from_index.as_ref();
-        let sources = Sources {
-            binary_image: prepared
-                .binary_image
-                .as_ref()
-                .map(|image| &image.repository),
-            from_index: from_index.map(|index| &index.image.repository),
+        let assembled = assemble::assemble(&self.builder.config, prepared, kind, changed.stack)?;
+        let (published, overwritten) = if self.index.dry_run {
+            self.plan(prepared, &assembled).await?
+        } else {
+            self.put(prepared, &assembled).await?
         };
-        // The layer of a large database is kept while it is uploaded. On the heap: every request would carry their size.
-        let publish = publish::publish(client, config, output, &sources, &assembled, self.reporter);
-        let (published, ()) = futures::join!(Box::pin(publish), Box::pin(self.keep(&assembled)));
-        let mut published = published?;
-        let name = overwritten_index(self.index);
-        let mut overwritten = None;
-        if let (Some(name), Some(index)) = (name, from_index) {
-            let moved = publish::overwrite(
-                client,
-                &self.client,
-                config,
-                output,
-                index,
-                &assembled,
-                self.reporter,
-                &mut self.checkpoint,
-            )
-            .await?;
-            published.kept.extend(moved.kept);
-            overwritten = Some((name, moved.digest));
-        }
         published.kept.iter().for_each(Kept::warn);
+        let stack = &assembled.stack;
         Ok(Built {
             facts: publish::result_facts(
-                config,
-                output,
-                overwritten.as_ref().map(|(name, digest)| (*name, digest)),
+                &self.builder.config,
+                &self.index.output,
+                overwritten.as_ref().map(|(name, digest)| (name, digest)),
                 &published.digest,
             ),
+            dry_run: self.index.dry_run,
+            is_same_catalog: has_all(prepared, stack),
             digest: published.digest,
             images: assembled
                 .images
                 .iter()
                 .map(|(arch, image)| (arch.clone(), image.manifest.digest.clone()))
                 .collect(),
-            layers: assembled
-                .stack
+            layers: stack
                 .0
                 .iter()
                 .map(|layer| BuiltLayer {
@@ -206,12 +193,79 @@ impl<'run> Run<'run> {
                     is_new: layer.is_new(),
                 })
                 .collect(),
-            migrate_level: assembled.stack.level(),
+            migrate_level: stack.level(),
             serve_cache: changed.serve_cache,
+            catalog: changed.catalog,
             kept: published.kept,
             blobs: published.blobs,
-            usage: client.usage() - self.before,
+            usage: self.builder.client.usage() - self.before,
         })
+    }
+
+    /// Publishes, and moves the from-index's tag if that is asked for; then tells its name and what it points to.
+    async fn put(
+        &mut self,
+        prepared: &Prepared,
+        assembled: &Assembled,
+    ) -> Result<(Published, Option<(ImageName, Digest)>), Error> {
+        let (client, config) = (&self.builder.client, &self.builder.config);
+        let (output, sources) = (&self.index.output, sources(prepared));
+        // The layer of a large database is kept while it is uploaded. On the heap: every request would carry their size.
+        let publish = publish::publish(client, config, output, &sources, assembled, self.reporter);
+        let (published, ()) = futures::join!(Box::pin(publish), Box::pin(self.keep(assembled)));
+        let mut published = published?;
+        let name = overwritten_index(self.index);
+        let mut overwritten = None;
+        if let (Some(name), Some(index)) = (name, &prepared.from_index) {
+            let moved = publish::overwrite(
+                client,
+                &self.client,
+                config,
+                output,
+                index,
+                assembled,
+                self.reporter,
+                &mut self.checkpoint,
+            )
+            .await?;
+            published.kept.extend(moved.kept);
+            overwritten = Some((name.clone(), moved.digest));
+        }
+        Ok((published, overwritten))
+    }
+
+    /// What publishing would take.
+    async fn plan(
+        &self,
+        prepared: &Prepared,
+        assembled: &Assembled,
+    ) -> Result<(Published, Option<(ImageName, Digest)>), Error> {
+        let (client, config) = (&self.builder.client, &self.builder.config);
+        let (output, sources) = (&self.index.output, sources(prepared));
+        let name = overwritten_index(self.index);
+        let index = prepared.from_index.as_ref().filter(|_| name.is_some());
+        let planned = publish::plan(client, config, output, &sources, index, assembled).await?;
+        let overwritten = name.map(|name| (name.clone(), planned.digest.clone()));
+        Ok((planned, overwritten))
+    }
+}
+
+/// Whether the from-index has all of these layers.
+fn has_all(prepared: &Prepared, stack: &Stack) -> bool {
+    prepared.from_index.as_ref().is_some_and(|index| {
+        let layers = &index.platform.manifest.layers;
+        let known: BTreeSet<&Digest> = layers.iter().map(|layer| &layer.digest).collect();
+        let mut layers = stack.0.iter();
+        layers.all(|layer| known.contains(&layer.descriptor.digest))
+    })
+}
+
+fn sources(prepared: &Prepared) -> Sources<'_> {
+    let binary_image = prepared.binary_image.as_ref();
+    let from_index = prepared.from_index.as_ref();
+    Sources {
+        binary_image: binary_image.map(|image| &image.repository),
+        from_index: from_index.map(|index| &index.image.repository),
     }
 }
 

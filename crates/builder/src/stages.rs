@@ -2,6 +2,7 @@
 
 pub(crate) mod assemble;
 pub(crate) mod base;
+pub(crate) mod blobs;
 pub(crate) mod bundles;
 pub(crate) mod guard;
 pub(crate) mod prepare;

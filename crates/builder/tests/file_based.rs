@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use builder::{
     AddRequest, Built, Checkpoint, ContentError, Error, FragmentsAdded, FragmentsRequest,
-    GraphUpdateMode, LayerKind,
+    GraphUpdateMode, LayerKind, RelatedImages,
 };
 use catalog::cache::{self, Integrity};
 use catalog::fbc::Catalog;
@@ -484,9 +484,11 @@ async fn push_with_database(index: &Index, database: &Path, tag: &str) {
 
 fn add_request(index: &Index, from: &str, bundle: PullSpec, tag: &str) -> AddRequest {
     AddRequest {
+        gating: None,
         bundles: vec![bundle],
         deprecations: Vec::new(),
         graph_update_mode: GraphUpdateMode::Replaces,
+        related_images: RelatedImages::Any,
         index: index.request(from, &[], tag).index,
     }
 }

@@ -28,6 +28,8 @@
 //! assert_eq!(bundle.channels(), ["stable", "fast"]);
 //! ```
 //!
+//! [`source`] works on the text of a bundle instead: which images it names and where, and changes of single values.
+//!
 //! [`Bundle::to_blob`] gives a bundle as the blob of a file-based catalog; [`ocp_versions::allows`] says into which indexes a bundle belongs.
 //!
 //! Bytes in, values out: it reads no image and no file system. It deliberately knows nothing of indexes, upgrade graphs or SQL.
@@ -44,6 +46,7 @@ mod metadata;
 pub mod ocp_versions;
 mod properties;
 mod shape;
+pub mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 

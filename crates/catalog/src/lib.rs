@@ -8,6 +8,7 @@
 //! - [`Document`]: the first document of a manifest file, read as YAML or JSON just as the reference tools decide;
 //! - [`json::Value`]: what it says; printed with [`json::to_text`] it is canonical JSON;
 //! - [`ordered::Node`]: a document in its own order, for JSON as the replaced service writes it;
+//! - [`placed::Node`]: a document with the place of every value in the text, for those who change single values;
 //! - [`Version`]: a strict semantic version in the order that decides channel heads;
 //! - [`fbc::Catalog`]: a file-based catalog, read from a directory, validated and written;
 //! - [`graph::select`]: the upgrade graph of a package, drawn as Mermaid, DOT or SVG;
@@ -35,6 +36,7 @@ pub mod fbc;
 pub mod graph;
 pub mod json;
 pub mod ordered;
+pub mod placed;
 mod profile;
 mod version;
 pub mod yaml;

@@ -18,7 +18,7 @@ use granit_parser::ScanError;
 
 use crate::json::Value;
 
-pub(crate) use compose::Tree;
+pub(crate) use compose::{Style, Tree, Written};
 pub use expansion::Expansion;
 pub(crate) use normal::normal;
 pub(crate) use scalar::{PREFIX, days_in};
@@ -26,6 +26,9 @@ pub use write::write;
 
 use breaks::Breaks;
 use compose::{Composer, Stop};
+
+/// What a text may begin with, and no reader sees.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Why a text is not YAML that the reference tools would read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +99,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, YamlError> {
 /// # Errors
 /// Those of [`parse`].
 pub(crate) fn parse_within(bytes: &[u8], expansion: &Expansion) -> Result<Value, YamlError> {
-    let first = compose(bytes, expansion, 1)?.pop();
+    let first = compose(bytes, expansion, 1)?.documents.pop();
     Ok(first.unwrap_or(Value::Null))
 }
 
@@ -105,36 +108,50 @@ pub(crate) fn parse_within(bytes: &[u8], expansion: &Expansion) -> Result<Value,
 /// # Errors
 /// Those of [`parse`], for any of the documents.
 pub(crate) fn documents<T: Tree>(bytes: &[u8], expansion: &Expansion) -> Result<Vec<T>, YamlError> {
-    compose(bytes, expansion, usize::MAX)
+    Ok(compose(bytes, expansion, usize::MAX)?.documents)
+}
+
+/// Documents of a text.
+pub(crate) struct Composed<T> {
+    pub(crate) documents: Vec<T>,
+    /// The text as the parser was given it, where that is not the text itself.
+    pub(crate) prepared: Option<String>,
 }
 
 /// Composes up to so many documents of a text, with what the parser of a later standard does not read made readable to it.
-fn compose<T: Tree>(
+pub(crate) fn compose<T: Tree>(
     bytes: &[u8],
     expansion: &Expansion,
     limit: usize,
-) -> Result<Vec<T>, YamlError> {
+) -> Result<Composed<T>, YamlError> {
     let text = std::str::from_utf8(bytes).map_err(|error| YamlError::Encoding {
         line: bytes[..error.valid_up_to()]
             .split(|byte| *byte == b'\n')
             .count(),
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let marked = Breaks::mark(text);
-    let (text, breaks) = match &marked {
-        Some((text, breaks)) => (text.as_str(), Some(breaks)),
-        None => (text, None),
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let (marked, breaks) = match Breaks::mark(text) {
+        Some((marked, breaks)) => (Some(marked), Some(breaks)),
+        None => (None, None),
     };
+    let (text, breaks) = (marked.as_deref().unwrap_or(text), breaks.as_ref());
     match Composer::new(text, breaks, &BTreeSet::new(), expansion).documents(limit) {
-        Ok(documents) => Ok(documents),
+        Ok(documents) => Ok(Composed {
+            documents,
+            prepared: marked,
+        }),
         Err(Stop::Refused(error)) => Err(error),
         Err(Stop::Indentation(error)) => {
             let Some(indented) = indent::indent(text) else {
                 return Err(error);
             };
             let composer = Composer::new(&indented.text, breaks, &indented.lines, expansion);
-            composer.documents(limit).map_err(|stop| match stop {
+            let documents = composer.documents(limit).map_err(|stop| match stop {
                 Stop::Refused(error) | Stop::Indentation(error) => error,
+            })?;
+            Ok(Composed {
+                documents,
+                prepared: Some(indented.text),
             })
         }
     }

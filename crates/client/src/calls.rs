@@ -1,6 +1,7 @@
 //! The calls, one by one.
 
 use api::batch::BatchKind;
+use api::report::Report;
 use api::{RequestType, State};
 use reqwest::Method;
 use serde::Serialize;
@@ -120,6 +121,22 @@ impl Client {
         let url = self.config.server.join(&format!("builds/{id}/logs"));
         let (_, bytes) = self.bytes(Call::get(url)).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// What a finished request changed and took; none where the service has no report on it.
+    ///
+    /// # Errors
+    /// As for [`Client::show`].
+    pub async fn report(&self, id: i64) -> Result<Option<Report>, Error> {
+        let url = self.config.server.join(&format!("builds/{id}/report"));
+        match self.json(Call::get(url)).await {
+            Ok(report) => Ok(Some(report)),
+            // Not finished, expired, of another service, or a service without reports.
+            Err(Error::Refused(complaint)) if matches!(complaint.status, 400 | 404 | 405 | 410) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Cancels a request that has not ended; services that cannot do so answer 404 or 405.

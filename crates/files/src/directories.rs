@@ -26,6 +26,8 @@ pub struct Directories {
     pub related_bundles: Option<PathBuf>,
     /// Nested bundles (`IIB_REQUEST_RECURSIVE_RELATED_BUNDLES_DIR`).
     pub nested_bundles: Option<PathBuf>,
+    /// Reports; the service that this one replaces has none.
+    pub reports: Option<PathBuf>,
 }
 
 impl Directories {
@@ -35,6 +37,7 @@ impl Directories {
             Kind::Log => self.log.as_deref(),
             Kind::RelatedBundles => self.related_bundles.as_deref(),
             Kind::NestedBundles => self.nested_bundles.as_deref(),
+            Kind::Report => self.reports.as_deref(),
         }
     }
 

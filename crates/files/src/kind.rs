@@ -9,11 +9,18 @@ pub enum Kind {
     RelatedBundles,
     /// The bundles that a bundle refers to, directly or through others; JSON.
     NestedBundles,
+    /// What a finished request changed and took; JSON.
+    Report,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Log, Self::RelatedBundles, Self::NestedBundles];
+    pub const ALL: [Self; 4] = [
+        Self::Log,
+        Self::RelatedBundles,
+        Self::NestedBundles,
+        Self::Report,
+    ];
 
     /// What comes after the request's number in the name of a file.
     const fn suffix(self) -> &'static str {
@@ -21,6 +28,7 @@ impl Kind {
             Self::Log => ".log",
             Self::RelatedBundles => "_related_bundles.json",
             Self::NestedBundles => "_recursive_related_bundles.json",
+            Self::Report => "_report.json",
         }
     }
 
@@ -30,6 +38,7 @@ impl Kind {
             Self::Log => "request_logs",
             Self::RelatedBundles => "related_bundles",
             Self::NestedBundles => "recursive_related_bundles",
+            Self::Report => "request_reports",
         }
     }
 
@@ -59,6 +68,7 @@ mod tests {
                 "request_logs/7.log",
                 "related_bundles/7_related_bundles.json",
                 "recursive_related_bundles/7_recursive_related_bundles.json",
+                "request_reports/7_report.json",
             ]
         );
         for kind in Kind::ALL {

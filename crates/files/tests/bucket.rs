@@ -25,7 +25,7 @@ async fn what_a_worker_delivers_is_read_from_the_bucket_by_hosts_without_the_fil
     worker.deliver(Kind::Log, 7).await.unwrap();
     let found = read(elsewhere.open(Kind::Log, 7).await.unwrap()).await;
     assert_eq!(found.as_deref(), Some("begun\n"));
-    for kind in [Kind::RelatedBundles, Kind::NestedBundles] {
+    for kind in [Kind::RelatedBundles, Kind::NestedBundles, Kind::Report] {
         worker
             .write(kind, 7, Bytes::from_static(b"[ ]\n"))
             .await
@@ -39,6 +39,7 @@ async fn what_a_worker_delivers_is_read_from_the_bucket_by_hosts_without_the_fil
             "recursive_related_bundles/7_recursive_related_bundles.json",
             "related_bundles/7_related_bundles.json",
             "request_logs/7.log",
+            "request_reports/7_report.json",
         ]
     );
     worker.forget_copy(Kind::Log, 7).await.unwrap();

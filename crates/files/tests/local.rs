@@ -26,6 +26,7 @@ async fn what_is_written_is_read_unchanged_under_the_names_of_the_contract() {
             Kind::NestedBundles,
             "nested/7_recursive_related_bundles.json",
         ),
+        (Kind::Report, "reports/7_report.json"),
     ] {
         assert_eq!(read(files.open(kind, 7).await.unwrap()).await, None);
         files.write(kind, 7, text("[ \"a\"]\n")).await.unwrap();

@@ -11,6 +11,7 @@
 //! everything is as it was before. Where later steps rest on the debris, or on a result that is random in the reference tool and
 //! was not recorded whole, a scenario is judged up to there, and its [`Verdict`] says so.
 
+mod bundles;
 mod cache;
 mod corpus;
 mod database;
@@ -25,6 +26,7 @@ mod scenario;
 mod shared;
 mod suite;
 
+pub use bundles::{Judged, canonical, files_below, judge_bundles};
 pub use cache::check_cache;
 pub use corpus::{Bundles, Corpus, Folder, Folders, PLACEHOLDER, ReadOnce, check_pull_spec};
 pub use database::digest;
@@ -33,7 +35,7 @@ pub use meaning::{Said, of_change};
 pub use recorded::{archived_files, tree_digest, unpacked_file};
 pub use replay::{Outcome, Verdict, replay};
 pub use scenario::{Scenario, Step};
-pub use shared::{assert_as_recorded, recorded_bundles, recordings};
+pub use shared::{assert_as_recorded, recorded_bundles, recordings, shared_directory};
 pub use suite::{Report, replay_all};
 
 /// An error and its causes in one line.

@@ -7,18 +7,26 @@ use crate::replay::Verdict;
 use crate::scenario::Scenario;
 use crate::suite::{Report, replay_all};
 
-/// The recordings that lie beside the project; nothing if they are missing.
+/// The recordings of opm that lie beside the project; nothing if they are missing.
 ///
 /// # Panics
 /// If they are missing where they must be there: the environment says `CI=true`.
+pub fn recordings() -> Option<PathBuf> {
+    shared_directory("conformance/opm")
+}
+
+/// A directory of what lies beside the project; nothing if it is missing.
+///
+/// # Panics
+/// If it is missing where it must be there: the environment says `CI=true`.
 #[expect(
     clippy::print_stderr,
     reason = "a test that is skipped says so where people look"
 )]
-pub fn recordings() -> Option<PathBuf> {
-    let recordings = shared().join("conformance/opm");
-    if recordings.is_dir() {
-        return Some(recordings);
+pub fn shared_directory(name: &str) -> Option<PathBuf> {
+    let directory = shared().join(name);
+    if directory.is_dir() {
+        return Some(directory);
     }
     #[expect(
         clippy::disallowed_methods,
@@ -28,11 +36,11 @@ pub fn recordings() -> Option<PathBuf> {
     assert!(
         !required,
         "the recordings are missing: {}",
-        recordings.display()
+        directory.display()
     );
     eprintln!(
         "SKIPPED: the recordings are missing ({})",
-        recordings.display()
+        directory.display()
     );
     None
 }

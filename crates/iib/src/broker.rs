@@ -1,6 +1,7 @@
 //! The broker of a service, and what listens to it and feeds it.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -9,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use store::{Choice, Store};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use worker::Gate;
 
 use crate::config::{Config, OnUnreachable, QueuesSection, WorkerSection};
 
@@ -80,6 +82,7 @@ pub(crate) fn start(
     broker: &Broker,
     config: &Config,
     store: &Store,
+    gate: &Gate,
     tasks: &mut JoinSet<anyhow::Result<()>>,
     shutdown: &CancellationToken,
 ) -> Option<Inbox> {
@@ -105,8 +108,21 @@ pub(crate) fn start(
     };
     let inbox = Inbox::new();
     let (listening, broker, stop) = (inbox.clone(), broker.clone(), shutdown.clone());
+    let gate = gate.clone();
     tasks.spawn(async move {
-        listening.listen(broker, queues, slots, stop).await;
+        // What a paused process was told of would be kept from others.
+        while gate.opens(&stop).await {
+            let until = stop.child_token();
+            let listen = listening.listen(broker.clone(), queues.clone(), slots, until.clone());
+            let mut listen = pin!(listen);
+            tokio::select! {
+                () = &mut listen => {}
+                () = gate.shuts() => {
+                    until.cancel();
+                    listen.await;
+                }
+            }
+        }
         Ok(())
     });
     Some(inbox)

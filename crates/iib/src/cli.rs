@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod auth;
+pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod config;
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Work on index images without a service
     #[command(subcommand)]
     Index(IndexCommand),
+    /// Work on bundles without a service
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Work on catalogs in files, without images
     #[command(subcommand)]
     Catalog(catalog::CatalogCommand),
@@ -88,7 +92,7 @@ pub(crate) enum Command {
     /// Work on manifest lists in registries and OCI layouts
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
-    /// Messages about requests that the broker does not deliver any more
+    /// Queues of requests: messages that the broker does not deliver any more, and what is paused
     #[command(subcommand)]
     Queue(queue::QueueCommand),
     /// Ask a service for work, and follow it
@@ -256,6 +260,10 @@ pub(crate) struct BuildArgs {
     /// Write OCI manifests in place of Docker v2 schema 2
     #[arg(long)]
     pub(crate) oci: bool,
+    /// Do everything but the publication: show what would be published, what it would take, and what would change in the
+    /// catalog, with the graphs of the packages in question. Nothing is written to any registry or layout
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// How the result is printed
     #[arg(long, short, default_value = "text", value_name = "FORMAT")]
     pub(crate) output: OutputFormat,

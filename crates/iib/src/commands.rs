@@ -1,6 +1,7 @@
 //! One file per verb.
 
 pub(crate) mod auth_new_token;
+pub(crate) mod bundle;
 pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod config;
@@ -17,6 +18,7 @@ pub(crate) mod index_rm;
 pub(crate) mod index_rollback;
 pub(crate) mod manifest;
 pub(crate) mod queue;
+pub(crate) mod queue_pause;
 pub(crate) mod quickstart;
 pub(crate) mod registry_serve;
 pub(crate) mod request;

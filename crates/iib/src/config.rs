@@ -2,7 +2,9 @@
 
 mod auth;
 mod build;
+mod bundles;
 mod files;
+mod gating;
 mod limits;
 mod mistakes;
 mod places;
@@ -24,7 +26,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::auth::AuthSection;
 pub(crate) use self::build::BuildSection;
+pub(crate) use self::bundles::BundlesSection;
 pub(crate) use self::files::FilesSection;
+pub(crate) use self::gating::GatingSection;
 pub(crate) use self::mistakes::{Mistake, Mistakes};
 pub(crate) use self::queues::{OnUnreachable, QueuesSection};
 pub(crate) use self::registries::RegistriesSection;
@@ -44,6 +48,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) auth: AuthSection,
     pub(crate) build: BuildSection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gating: Option<GatingSection>,
+    pub(crate) bundles: BundlesSection,
     pub(crate) queues: QueuesSection,
     pub(crate) store: StoreSection,
     pub(crate) files: FilesSection,

@@ -6,6 +6,7 @@ mod broker;
 mod cli;
 mod commands;
 mod config;
+mod death;
 mod ledger;
 mod logging;
 mod measuring;
@@ -17,6 +18,7 @@ mod submit_keys;
 mod terminal;
 mod traces;
 mod user_dirs;
+mod workers;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -87,6 +89,10 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Index(IndexCommand::Rollback(args)) => {
             logging::for_commands(&cli.log)?;
             Box::pin(commands::index_rollback::run(*args)).await
+        }
+        Command::Bundle(command) => {
+            logging::for_commands(&cli.log)?;
+            Box::pin(commands::bundle::run(command)).await
         }
         Command::Catalog(command) => {
             logging::for_commands(&cli.log)?;

@@ -28,11 +28,13 @@ pub(crate) fn open(section: &FilesSection, data: &DataDir) -> anyhow::Result<Fil
             .related_bundles
             .then(|| place(&section.related_bundles_dir, data.related_bundles())),
         nested_bundles: Some(place(&section.nested_bundles_dir, data.nested_bundles())),
+        reports: Some(place(&section.reports_dir, data.reports())),
     };
     for directory in [
         &section.logs_dir,
         &section.related_bundles_dir,
         &section.nested_bundles_dir,
+        &section.reports_dir,
     ]
     .into_iter()
     .flatten()

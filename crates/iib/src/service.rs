@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -13,18 +12,18 @@ use files::Files;
 use oci::{CacheConfig, RegistryHost};
 use secrecy::ExposeSecret as _;
 use server::{LiveConfig, ServerConfig};
-use store::{Database, SealingKey, Store, StoreConfig, WorkerId};
+use store::{Database, SealingKey, Store, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use worker::{PushTemplate, RequestLogs, Worker, WorkerConfig};
+use worker::{PushTemplate, RequestLogs};
 
 use crate::broker;
 use crate::cli::RegistryArgs;
 use crate::config::{BuildSection, Config, RegistryHostText, TlsSection};
 use crate::measuring::Measuring;
-use crate::{registries, request_files, submit_keys};
+use crate::{registries, request_files, submit_keys, workers};
 
 /// The files of a service, all below one directory, which belongs to this process for as long as the value lives.
 #[derive(Debug)]
@@ -45,16 +44,13 @@ impl DataDir {
             data.logs(),
             data.related_bundles(),
             data.nested_bundles(),
+            data.reports(),
             data.work(),
         ] {
             std::fs::create_dir_all(&path)
                 .with_context(|| format!("the directory `{}` could not be made", path.display()))?;
         }
         Ok(data)
-    }
-
-    fn database(&self) -> PathBuf {
-        self.root.join("iib.db")
     }
 
     fn sealing_key(&self) -> PathBuf {
@@ -71,6 +67,10 @@ impl DataDir {
 
     pub(crate) fn nested_bundles(&self) -> PathBuf {
         self.root.join("recursive_related_bundles")
+    }
+
+    pub(crate) fn reports(&self) -> PathBuf {
+        self.root.join("reports")
     }
 
     fn cache(&self) -> PathBuf {
@@ -136,7 +136,7 @@ impl Service {
         measuring: Option<Measuring>,
     ) -> anyhow::Result<Self> {
         // Everything that can be wrong with the configuration comes before anything is started.
-        let worker_config = worker_config(config)?;
+        let workers = workers::configured(config)?;
         let broker = broker::configured(&config.queues)?;
         let server_config = LiveConfig::new(ServerConfig {
             hand_over: broker::hand_over(&config.queues, broker.as_ref()),
@@ -153,7 +153,7 @@ impl Service {
             .context("the key that seals requests' secrets could not be read or made")?;
         let database = database(config, data)?;
         let place = database.to_string();
-        let store = Store::open(&store_config(database, sealing_key))
+        let store = Store::open(&store_config(config, database, sealing_key))
             .await
             .with_context(|| format!("the state in `{place}` could not be opened"))?;
 
@@ -167,30 +167,17 @@ impl Service {
         };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let inbox = broker
-            .as_ref()
-            .and_then(|broker| broker::start(broker, config, &store, &mut tasks, &shutdown));
-        let logs = logs.map(Arc::new);
-        for _ in 0..config.worker.jobs {
-            let worker = Worker::new(
-                WorkerConfig {
-                    id: WorkerId::random(),
-                    ..worker_config.clone()
-                },
-                store.clone(),
-                live.builder.clone(),
-                logs.clone(),
-            );
-            let worker = match &inbox {
-                Some(inbox) => worker.hearing(inbox.clone()),
-                None => worker,
-            };
-            let stop = shutdown.clone();
-            tasks.spawn(async move {
-                worker.run(stop).await;
-                Ok(())
-            });
-        }
+        workers::start(
+            &workers,
+            config,
+            broker.as_ref(),
+            &store,
+            &live.builder,
+            logs,
+            &files,
+            &mut tasks,
+            &shutdown,
+        );
         let hours = u64::from(config.files.sweep_hours);
         let tidy_up = request_files::tidy_up(
             files,
@@ -283,13 +270,36 @@ pub(crate) fn termination() -> anyhow::Result<impl Future<Output = ()>> {
 
 /// Where the state is kept: the configured database, or a file in the data directory.
 fn database(config: &Config, data: &DataDir) -> anyhow::Result<Database> {
+    database_in(config, &data.root)
+}
+
+fn database_in(config: &Config, root: &Path) -> anyhow::Result<Database> {
     match &config.store.database {
-        None => Ok(Database::Sqlite(data.database())),
+        None => Ok(Database::Sqlite(root.join("iib.db"))),
         Some(address) => address
             .expose_secret()
             .parse()
             .context("`store.database` is wrong"),
     }
+}
+
+/// Opens the state beside the service that uses it, for those who open no secret.
+pub(crate) async fn open_state(config: &Config, root: &Path) -> anyhow::Result<Store> {
+    let database = match database_in(config, root)? {
+        Database::Sqlite(path) if !path.exists() => bail!(
+            "there is no state in `{}`; name the service's directory with `--data-dir`, or its configuration with `--config`",
+            path.display()
+        ),
+        database => database,
+    };
+    let place = database.to_string();
+    let settings = StoreConfig {
+        migrate: false,
+        ..store_config(config, database, SealingKey::of_its_own()?)
+    };
+    Store::open(&settings)
+        .await
+        .with_context(|| format!("the state in `{place}` could not be opened"))
 }
 
 /// Makes the schema of the configured database, or brings it up to date. Says where that is, and how many changes it took.
@@ -298,25 +308,30 @@ pub(crate) async fn migrate(config: &Config, data: &DataDir) -> anyhow::Result<(
         .context("the key that seals requests' secrets could not be read or made")?;
     let database = database(config, data)?;
     let place = database.to_string();
-    let migrated = store::migrate_database(&store_config(database, sealing_key))
+    let migrated = store::migrate_database(&store_config(config, database, sealing_key))
         .await
         .with_context(|| format!("the schema in `{place}` could not be brought up to date"))?;
     Ok((place, migrated.changes))
 }
 
 /// A file is this process's own and brought up to date by it; a server may be in use by others, so `iib db migrate` does that.
-fn store_config(database: Database, sealing_key: SealingKey) -> StoreConfig {
+fn store_config(config: &Config, database: Database, sealing_key: SealingKey) -> StoreConfig {
     StoreConfig {
         migrate: matches!(database, Database::Sqlite(_)),
+        serial_queues: config.queues.serial(),
         ..StoreConfig::new(database, sealing_key)
     }
 }
 
 pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<BuilderConfig> {
     let shown = config.build.index_image_output_registry.clone();
+    let gating = config.gating.as_ref();
     Ok(BuilderConfig {
         shown_registry: shown.map(|RegistryHostText(host)| host),
         binary_images: binary_images(&config.build)?,
+        gating: gating
+            .map(|section| section.gating(&config.queues))
+            .transpose()?,
         required_labels: config.build.required_labels.clone(),
         migrate_levels: config
             .build
@@ -330,6 +345,9 @@ pub(crate) fn builder_config(config: &Config, data: &DataDir) -> anyhow::Result<
             .as_ref()
             .map_or_else(MigrateLevel::default, |opm| opm.level),
         no_ocp_label_allow_list: config.build.no_ocp_label_allow_list.clone(),
+        organizations: config.bundles.organizations.clone(),
+        max_related_bundles: config.bundles.max_recursive_related_bundles,
+        related_image_registries: config.bundles.related_image_registries.clone(),
         epoch: registries::source_date_epoch()?,
         on_lost_arch: config.build.on_lost_arch.0,
         concurrency: config.build.concurrency,
@@ -360,24 +378,6 @@ fn binary_images(
         }
     }
     Ok(images)
-}
-
-fn worker_config(config: &Config) -> anyhow::Result<WorkerConfig> {
-    let Some(RegistryHostText(registry)) = &config.build.registry else {
-        bail!("the configuration names no registry to push to; set `build.registry`");
-    };
-    let seconds = Duration::from_secs;
-    Ok(WorkerConfig {
-        lease: seconds(config.worker.lease_seconds.get()),
-        poll: seconds(config.worker.poll_seconds.get()),
-        drain: seconds(config.worker.drain_seconds),
-        max_attempts: config.worker.max_attempts,
-        choice: broker::choice(config)?,
-        ..WorkerConfig::new(
-            WorkerId::random(),
-            push_template(&config.build.image_push_template, registry)?,
-        )
-    })
 }
 
 pub(crate) fn push_template(text: &str, registry: &RegistryHost) -> anyhow::Result<PushTemplate> {

@@ -90,14 +90,21 @@ async fn a_request_that_cannot_be_done_fails_with_the_reason() {
     assert_names(request["state_reason"].as_str().unwrap(), &[&missing]);
     assert_eq!(request["index_image"], Value::Null);
 
-    let payload = json!({"bundles": [missing], "binary_image": binary, "add_arches": ["amd64"],
+    let image = format!("{}/images/absent:1", world.host);
+    let csv = format!(
+        "kind: ClusterServiceVersion\nmetadata: {{name: gamma.v1.0.0}}\nspec:\n  version: 1.0.0\n  install: {{}}\n  relatedImages: [{{name: absent, image: '{image}'}}]\n"
+    );
+    let bundle =
+        Bundle::simple("gamma", "1.0.0", "stable", None).with_file("manifests/csv.yaml", &csv);
+    let bundle = world.bundle(&bundle).await;
+    let payload = json!({"bundles": [bundle.to_string()], "binary_image": binary, "add_arches": ["amd64"],
         "check_related_images": true});
     let request = service.add(&payload).await;
     let request = service.ended(request).await;
     assert_eq!(request["state"], "failed");
     assert_names(
         request["state_reason"].as_str().unwrap(),
-        &["check_related_images", "not supported"],
+        &["related images cannot be read", &image],
     );
 }
 

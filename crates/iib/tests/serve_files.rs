@@ -44,9 +44,15 @@ async fn a_log_is_in_the_bucket_when_its_request_has_ended() {
     let (status, log) = service.get(&format!("builds/{id}/logs")).await;
     assert_eq!(status, StatusCode::OK, "{log}");
     assert_names(&log, &["works on request 1", "bundles/alpha:v1"]);
-    assert_eq!(storage.keys().await, [format!("request_logs/{id}.log")]);
+    let report = format!("request_reports/{id}_report.json");
+    assert_eq!(
+        storage.keys().await,
+        [format!("request_logs/{id}.log"), report]
+    );
     let copy = setup.data.join(format!("logs/{id}.log"));
     until("the copy is gone", async || (!copy.exists()).then_some(())).await;
+    let copy = setup.data.join(format!("reports/{id}_report.json"));
+    assert!(!copy.exists());
     assert_eq!(service.terminate().await, Some(0));
     storage.end().await;
 }

@@ -205,6 +205,14 @@ impl Credentials {
         self
     }
 
+    /// The same with the entries of `other` over its own. The helper programs that `other` names are left out.
+    #[must_use]
+    pub fn with_entries_of(mut self, other: &Self) -> Self {
+        self.entries.extend(other.entries.clone());
+        self.searched.extend(other.searched.iter().cloned());
+        self
+    }
+
     /// The credential for `repository`: the most precise entry that covers it, else what the registry's helper
     /// program says, else what the general one says.
     ///

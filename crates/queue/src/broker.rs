@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{Channel, Confirmation, PublisherConfirm};
@@ -17,7 +19,7 @@ use crate::message::Message;
 use crate::topology::Topology;
 use crate::url::BrokerUrl;
 
-/// How long a hand-over may take, connecting included.
+/// How long a hand-over may take, waiting for the connection included.
 const TIME: Duration = Duration::from_secs(5);
 
 /// How many hand-overs go on at once; more wait, within their time.
@@ -37,13 +39,14 @@ struct Inner {
     topology: Topology,
     time: Duration,
     room: Semaphore,
-    /// Held while connecting, so that one caller connects and the others wait for the outcome.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     open: Option<Open>,
+    /// One connects and the others wait for the outcome; nobody's losing patience stops it.
+    connecting: Option<Connecting>,
     backoff: Backoff,
     /// Until when nobody tries to connect, and what went wrong.
     resting: Option<(Instant, Error)>,
@@ -58,6 +61,8 @@ struct Open {
     channel: Channel,
     generation: u64,
 }
+
+type Connecting = Shared<BoxFuture<'static, Result<Open, Error>>>;
 
 /// How far a hand-over got.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +85,7 @@ impl Broker {
         Self::with_time(url, topology, TIME)
     }
 
-    /// The same, with another time for connecting and for each hand-over than 5 seconds.
+    /// The same, with another time for each hand-over than 5 seconds.
     pub fn with_time(url: BrokerUrl, topology: Topology, time: Duration) -> Self {
         Self(Arc::new(Inner {
             url,
@@ -101,17 +106,23 @@ impl Broker {
         &self.0.topology
     }
 
-    pub(crate) fn time(&self) -> Duration {
-        self.0.time
-    }
-
-    /// Connects and declares the queues, now.
+    /// Connects and declares the queues, now, within [`Broker::with_time`]'s time.
     ///
     /// # Errors
     /// [`Error::Refused`] and [`Error::OtherQueue`] when the configuration is wrong, others when the broker is away.
     pub async fn prepare(&self) -> Result<(), Error> {
         self.0.state.lock().await.resting = None;
-        self.open().await.map(drop)
+        match tokio::time::timeout(self.0.time, self.open()).await {
+            Ok(opened) => opened.map(drop),
+            Err(_) => Err(self.silent()),
+        }
+    }
+
+    fn silent(&self) -> Error {
+        Error::Silent {
+            broker: self.0.url.to_string(),
+            time: self.0.time,
+        }
     }
 
     /// Tells the broker of jobs, in order, and waits until it has the messages for good. Takes [`Broker::with_time`]'s time at most. What it
@@ -121,10 +132,7 @@ impl Broker {
         let Ok(error) =
             tokio::time::timeout(self.0.time, self.publish_all(jobs, &mut handed.taken)).await
         else {
-            let error = Error::Silent {
-                broker: self.0.url.to_string(),
-                time: self.0.time,
-            };
+            let error = self.silent();
             // Whoever it was that did not answer: confirms that are still to come must not be taken for those of others.
             self.forget(None, &error).await;
             handed.error = Some(error);
@@ -205,47 +213,77 @@ impl Broker {
 
     /// The connection, made if there is none.
     async fn open(&self) -> Result<Open, Error> {
-        let mut state = self.0.state.lock().await;
-        if let Some(open) = &state.open
-            && open.link.is_up()
-            && open.channel.status().connected()
-        {
-            return Ok(open.clone());
-        }
-        state.open = None;
-        if let Some((until, reason)) = &state.resting
-            && Instant::now() < *until
-        {
-            return Err(Error::Resting {
-                broker: self.0.url.to_string(),
-                reason: chain(reason),
-            });
-        }
-        let generation = state.generation + 1;
-        match self.connect(generation).await {
-            Ok(open) => {
-                state.generation = generation;
-                state.backoff.reset();
-                state.resting = None;
-                state.open = Some(open.clone());
-                tracing::info!("connected to the broker {}", self.0.url);
-                Ok(open)
+        let connecting = {
+            let mut state = self.0.state.lock().await;
+            if let Some(open) = &state.open
+                && open.link.is_up()
+                && open.channel.status().connected()
+            {
+                return Ok(open.clone());
             }
-            Err(error) => {
-                state.rest(&error);
-                Err(error)
+            state.open = None;
+            // Also while it is being connected to: nobody who comes now waits for what another gave up a moment ago.
+            if let Some((until, reason)) = &state.resting
+                && Instant::now() < *until
+            {
+                return Err(Error::Resting {
+                    broker: self.0.url.to_string(),
+                    reason: chain(reason),
+                });
             }
-        }
+            if let Some(connecting) = &state.connecting {
+                connecting.clone()
+            } else {
+                state.generation += 1;
+                let connecting = self.clone().connecting(state.generation);
+                state.connecting = Some(connecting.clone());
+                connecting
+            }
+        };
+        connecting.await
+    }
+
+    /// Connects in a task of its own, and keeps what comes of it.
+    fn connecting(self, generation: u64) -> Connecting {
+        let broker = self.0.url.to_string();
+        let task = tokio::spawn(async move {
+            let connected = self.connect(generation).await;
+            let mut state = self.0.state.lock().await;
+            state.connecting = None;
+            match &connected {
+                Ok(open) => {
+                    state.backoff.reset();
+                    state.resting = None;
+                    state.open = Some(open.clone());
+                    tracing::info!("connected to the broker {}", self.0.url);
+                }
+                Err(error) => state.rest(error),
+            }
+            connected
+        });
+        let connected = async {
+            match task.await {
+                Ok(connected) => connected,
+                // A task that panics, or whose runtime ends, is a connection that was not made.
+                Err(ended) => Err(Error::Away {
+                    broker,
+                    source: std::io::Error::other(ended).into(),
+                }),
+            }
+        };
+        connected.boxed().shared()
     }
 
     async fn connect(&self, generation: u64) -> Result<Open, Error> {
-        let link = Link::connect(&self.0.url, "iib: hands jobs over", self.0.time).await?;
-        link.declare_all(&self.0.topology).await?;
-        let channel = link.channel().await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(|source| link.meaning(source))?;
+        let prepare = async |link: &Link| {
+            link.declare_all(&self.0.topology).await?;
+            let channel = link.channel().await?;
+            let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+            confirms.await.map_err(|source| link.meaning(source))?;
+            Ok(channel)
+        };
+        let connected = Link::connect(&self.0.url, "iib: hands jobs over", prepare).await;
+        let (link, channel) = connected?;
         Ok(Open {
             link,
             channel,

@@ -51,9 +51,11 @@ impl DeadLetters {
     /// # Errors
     /// [`Error`] when the broker is away or configured otherwise.
     pub async fn open(broker: &Broker) -> Result<Self, Error> {
-        let link = Link::connect(broker.url(), "iib queue", broker.time()).await?;
-        link.declare_all(broker.topology()).await?;
-        let channel = link.channel().await?;
+        let prepare = async |link: &Link| {
+            link.declare_all(broker.topology()).await?;
+            link.channel().await
+        };
+        let (link, channel) = Link::connect(broker.url(), "iib queue", prepare).await?;
         let name = broker.topology().dead_letters();
         let mut held = Vec::new();
         while held.len() < LIMIT {

@@ -177,16 +177,8 @@ impl Inbox {
         slots: u16,
         shutdown: &CancellationToken,
     ) -> Result<(), Error> {
-        let connecting = async {
-            let link = Link::connect(broker.url(), "iib: works on jobs", broker.time()).await?;
-            let consuming = consume_all(&link, broker.topology(), queues, slots);
-            let consumers = tokio::time::timeout(broker.time(), consuming).await;
-            let consumers = consumers.map_err(|_| Error::Silent {
-                broker: broker.url().to_string(),
-                time: broker.time(),
-            })??;
-            Ok((link, consumers))
-        };
+        let consume = async |link: &Link| consume_all(link, broker.topology(), queues, slots).await;
+        let connecting = Link::connect(broker.url(), "iib: works on jobs", consume);
         let (link, consumers) = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             connected = connecting => connected?,

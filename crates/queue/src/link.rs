@@ -16,6 +16,10 @@ const ACCESS_REFUSED: u16 = 403;
 const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 
+/// How long a connection may take until it is of use, with everything declared. A broker that has just been started loads its program piece
+/// by piece and takes its time over the first queues; giving it up and asking again would only give it more to do.
+pub(crate) const CONNECTING: Duration = Duration::from_mins(1);
+
 /// A connection that ends when its last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Link {
@@ -24,29 +28,38 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects within `time`; `role` is what the broker shows it as.
-    pub(crate) async fn connect(
+    /// Connects and makes it of use with `prepare`, within [`CONNECTING`]; `role` is what the broker shows it as.
+    pub(crate) async fn connect<T>(
         url: &BrokerUrl,
         role: &str,
-        time: Duration,
-    ) -> Result<Self, Error> {
+        prepare: impl AsyncFnOnce(&Self) -> Result<T, Error>,
+    ) -> Result<(Self, T), Error> {
+        let connected = async {
+            let link = Self::open(url, role).await?;
+            let prepared = prepare(&link).await?;
+            Ok((link, prepared))
+        };
+        let silent = |_| Error::Silent {
+            broker: url.to_string(),
+            time: CONNECTING,
+        };
+        tokio::time::timeout(CONNECTING, connected)
+            .await
+            .map_err(silent)?
+    }
+
+    async fn open(url: &BrokerUrl, role: &str) -> Result<Self, Error> {
         // Recovery is ours: what was published before a break is known from its confirms, and nothing is sent twice unasked.
         let properties = ConnectionProperties::default().with_connection_name(role.into());
         let parsed = url.parsed().map_err(|error| Error::Away {
             broker: url.to_string(),
             source: std::io::Error::other(error).into(),
         })?;
-        match tokio::time::timeout(time, Connection::connect_uri(parsed, properties)).await {
-            Ok(Ok(connection)) => Ok(Self {
-                connection: Arc::new(connection),
-                url: url.clone(),
-            }),
-            Ok(Err(source)) => Err(meaning(url, source)),
-            Err(_) => Err(Error::Silent {
-                broker: url.to_string(),
-                time,
-            }),
-        }
+        let connection = Connection::connect_uri(parsed, properties).await;
+        Ok(Self {
+            connection: Arc::new(connection.map_err(|source| meaning(url, source))?),
+            url: url.clone(),
+        })
     }
 
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {

@@ -11,7 +11,9 @@ mod link;
 mod push;
 
 pub use link::link_tree;
-pub use push::{Error, push_binary_image, push_bundle, push_files, push_index, push_layers};
+pub use push::{
+    Error, push_binary_image, push_bundle, push_files, push_index, push_layers, push_package,
+};
 
 /// The architectures that index images are usually built for.
 pub const ARCHES: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];

@@ -52,6 +52,20 @@ pub async fn push_bundle(
     Ok(repository.with_digest(manifest.digest).into())
 }
 
+/// Pushes version 1.0.0 of `package`, in the channel `stable`, to a repository of its own below `place`.
+///
+/// # Errors
+/// [`Error`] when the image cannot be made or pushed.
+pub async fn push_package(
+    client: &Client,
+    place: &Repository,
+    package: &str,
+) -> Result<PullSpec, Error> {
+    let bundle = Bundle::simple(package, "1.0.0", "stable", None);
+    let repository: Repository = format!("{place}/{package}").parse()?;
+    push_bundle(client, &repository, &bundle).await
+}
+
 /// Pushes a stand-in binary image for `arches` to `repository:latest`; each architecture's layer holds `padding` bytes that
 /// compress badly beside its program, so that tests can see whether they travel.
 ///

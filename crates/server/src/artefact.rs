@@ -17,6 +17,8 @@ pub(crate) struct Artefact {
     /// The only type of requests that has it; none is all.
     pub(crate) of_type: Option<RequestType>,
     pub(crate) content_type: &'static str,
+    /// Whether every request that ended has it, if it is kept at all. Otherwise one that is missing is no mishap.
+    pub(crate) is_always_there: bool,
 }
 
 impl Artefact {
@@ -37,6 +39,11 @@ impl Artefact {
         if timestamp::expiration(view.updated, config.request_data_days_to_live) < app.store.now() {
             let text = format!("the {name} of request {id} have expired and are gone");
             return Err(ApiError::of(ProblemCode::Expired, text));
+        }
+        if !self.is_always_there {
+            let text =
+                format!("request {id} left no {name}: this service did not do the work on it");
+            return Err(ApiError::not_found(text));
         }
         // A bucket may be out of reach for a while, and takes files some time after they were written.
         if config.files.bucket().is_some() {

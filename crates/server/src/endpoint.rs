@@ -15,5 +15,6 @@ pub(crate) mod openapi;
 pub(crate) mod patch;
 pub(crate) mod queue;
 pub(crate) mod related_bundles;
+pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod submit;

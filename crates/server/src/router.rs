@@ -113,6 +113,10 @@ pub(crate) fn routes() -> Router<App> {
             "/api/v1/builds/{id}/nested-bundles",
             of_request(get(endpoint::nested_bundles::show)),
         )
+        .route(
+            "/api/v1/builds/{id}/report",
+            of_request(get(endpoint::report::show)),
+        )
         .method_not_allowed_fallback(async || method_not_allowed())
         .fallback(async || unknown_path())
 }

@@ -6,24 +6,27 @@ use api::Secret;
 use jiff::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
 };
 
 use crate::choice::Choice;
 use crate::entity::{job, request, secret};
 use crate::error::{During as _, Error};
+use crate::fair;
 use crate::job::{Job, Lease, Secrets, WorkerId};
 use crate::open::Store;
 use crate::read;
+use crate::ready::{free, on_tag, unhindered};
 use crate::report;
-use crate::writer::{Operation, Scope};
+use crate::writer::{Context, Operation, Scope};
 
-const CLAIMING: &str = "claiming a job";
+pub(crate) const CLAIMING: &str = "claiming a job";
 
 impl Store {
-    /// Gives the oldest job that nobody works on, or whose lease has run out, to `worker` for the time of `lease`; none when
-    /// there is none. A clock that is set back does not prolong leases: one that began further ahead than it lasts counts as run out.
+    /// Gives a job that nobody works on, or whose lease has run out, to `worker` for the time of `lease`; none when
+    /// there is none. It is the oldest of the user whose turn it is: who has fewest in work, and of those who was served longest ago. Jobs
+    /// that are put off or whose queue is paused, and those that have to wait for an older one (of a serial queue, or that overwrites the same tag),
+    /// are passed over. A clock that is set back does not prolong leases: one that began further ahead than it lasts counts as run out.
     ///
     /// A job that cannot be read (its secrets were sealed with another key, or a later release wrote it) is failed with that reason
     /// instead of being claimed, so that it does not stand in the way of others.
@@ -45,7 +48,8 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<Job>, Error> {
         // Idle workers poll; they must not keep the writer from its work to find nothing.
-        let found = claimable(self.now(), choice).one(self.readers()).await;
+        let found = oldest(self.now(), &self.0.context, choice);
+        let found = found.one(self.readers()).await;
         if found.during(CLAIMING)?.is_none() {
             return Ok(None);
         }
@@ -90,13 +94,7 @@ impl Operation for Claim {
 
     async fn run(&self, scope: &Scope<'_>) -> Result<Option<Job>, Error> {
         loop {
-            // Other processes claim at the same time: the row is locked, and those they have locked are passed over.
-            let found = claimable(scope.now, &self.choice)
-                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-                .one(scope.transaction)
-                .await
-                .during(CLAIMING)?;
-            let Some(row) = found else {
+            let Some(row) = self.find(scope).await? else {
                 return Ok(None);
             };
             let row = self.take(scope, row).await?;
@@ -120,6 +118,40 @@ impl Operation for Claim {
 }
 
 impl Claim {
+    /// Finds the job whose turn it is, and locks it.
+    async fn find(&self, scope: &Scope<'_>) -> Result<Option<job::Model>, Error> {
+        let candidates = claimable(scope.now, scope.context, &self.choice);
+        for id in fair::in_turn(scope, candidates).await? {
+            if let Some(row) = self.lock(scope, &Choice::Request(id)).await? {
+                return Ok(Some(row));
+            }
+        }
+        // Others were faster everywhere: whatever is left.
+        self.lock(scope, &self.choice).await
+    }
+
+    /// Locks the oldest job of `choice`. Other processes claim at the same time: those they have locked are passed over.
+    async fn lock(&self, scope: &Scope<'_>, choice: &Choice) -> Result<Option<job::Model>, Error> {
+        let found = oldest(scope.now, scope.context, choice)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .one(scope.transaction)
+            .await
+            .during(CLAIMING)?;
+        let Some(row) = found else {
+            return Ok(None);
+        };
+        let Some(serial_key) = &row.serial_key else {
+            return Ok(Some(row));
+        };
+        // Somebody may just be beginning another one of the same tag: that is waited for, and then looked at again.
+        let others = on_tag(serial_key).lock_exclusive();
+        others.all(scope.transaction).await.during(CLAIMING)?;
+        oldest(scope.now, scope.context, &Choice::Request(row.request_id))
+            .one(scope.transaction)
+            .await
+            .during(CLAIMING)
+    }
+
     async fn take(&self, scope: &Scope<'_>, mut row: job::Model) -> Result<job::Model, Error> {
         row.fence += 1;
         row.attempt = row.attempt.saturating_add(1);
@@ -133,10 +165,12 @@ impl Claim {
                 Expr::value(scope.now.as_microsecond()),
             )
             .col_expr(job::Column::LeaseExpires, Expr::value(ends))
+            .col_expr(job::Column::HeldUntil, Expr::value(Option::<i64>::None))
             .filter(job::Column::RequestId.eq(row.request_id))
             .exec(scope.transaction)
             .await
             .during(CLAIMING)?;
+        fair::served(scope, row.user_name.as_deref()).await?;
         Ok(row)
     }
 }
@@ -177,6 +211,7 @@ async fn load(scope: &Scope<'_>, row: &job::Model, lease: Lease) -> Result<Job, 
         queue: row.queue.clone(),
         trace_context: row.trace_context.clone(),
         attempt: u32::try_from(row.attempt).unwrap_or(u32::MAX),
+        retries: u32::try_from(row.retries).unwrap_or(u32::MAX),
         checkpoint: row
             .checkpoint
             .as_deref()
@@ -243,21 +278,17 @@ pub(crate) fn end_of(now: Timestamp, lease: Duration) -> i64 {
         .saturating_add(i64::try_from(lease.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// The oldest job of the choice that can be claimed.
-fn claimable(now: Timestamp, choice: &Choice) -> sea_orm::Select<job::Entity> {
-    let free = Condition::any()
-        .add(job::Column::LeaseExpires.is_null())
-        .add(job::Column::LeaseExpires.lte(now.as_microsecond()))
-        // Began later than now by more than its length: the clock was set back, and nobody shall wait for it to catch up. Hosts whose
-        // clocks differ by less than a lease do not take each other's jobs.
-        .add(
-            Expr::col(job::Column::LeaseBegan)
-                .sub(now.as_microsecond())
-                .gt(Expr::col(job::Column::LeaseExpires).sub(Expr::col(job::Column::LeaseBegan))),
-        );
+/// The jobs of the choice that can be claimed.
+fn claimable(now: Timestamp, context: &Context, choice: &Choice) -> Select<job::Entity> {
     job::Entity::find()
-        .filter(free)
+        .filter(free(now))
+        .filter(unhindered(now, context))
         .filter(choice.condition())
+}
+
+/// The oldest of them.
+fn oldest(now: Timestamp, context: &Context, choice: &Choice) -> Select<job::Entity> {
+    claimable(now, context, choice)
         .order_by_asc(job::Column::RequestId)
         .limit(1)
 }

@@ -1,5 +1,6 @@
 //! What a store needs to know before it opens.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -37,6 +38,8 @@ pub struct StoreConfig {
     pub acquire_timeout: Duration,
     /// Words the messages about changes; default nobody, and no messages.
     pub announcer: Option<Arc<dyn Announcer>>,
+    /// Queues of which one request is worked on at a time, in the order of their numbers; default none. The same in every process.
+    pub serial_queues: BTreeSet<String>,
     /// Is told of every statement; default nobody.
     pub observer: Option<StatementObserver>,
 }
@@ -53,6 +56,7 @@ impl StoreConfig {
             clock: Clock::system(),
             acquire_timeout: Duration::from_secs(10),
             announcer: None,
+            serial_queues: BTreeSet::new(),
             observer: None,
         }
     }
@@ -67,6 +71,7 @@ impl fmt::Debug for StoreConfig {
             .field("readers", &self.readers)
             .field("busy_timeout", &self.busy_timeout)
             .field("acquire_timeout", &self.acquire_timeout)
+            .field("serial_queues", &self.serial_queues)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@ use crate::entity::{job, request};
 use crate::error::{During as _, Error};
 use crate::known;
 use crate::open::Store;
+use crate::ready::{is_serial, unhindered};
 use crate::report;
 use crate::writer::{Operation, Scope};
 
@@ -32,6 +33,7 @@ pub struct WaitingJob {
 
 impl Store {
     /// The oldest jobs that wait and that no broker was told of within the last hour, at most `limit`; only those submitted at least `age` ago.
+    /// Jobs of queues that are not serial are left out as long as they could not be claimed.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -46,7 +48,13 @@ impl Store {
                     .add(job::Column::Dispatched.is_null())
                     .add(job::Column::Dispatched.lte(ago(AGAIN_AFTER))),
             )
-            .filter(job::Column::LeaseExpires.is_null());
+            .filter(job::Column::LeaseExpires.is_null())
+            // One that has to wait would be taken from its queue for nothing; of a serial queue, all come in their order.
+            .filter(
+                Condition::any()
+                    .add(is_serial(&self.0.context))
+                    .add(unhindered(self.now(), &self.0.context)),
+            );
         if !age.is_zero() {
             let old_enough = Query::select()
                 .column(request::Column::Id)
@@ -90,6 +98,17 @@ impl Store {
         self.write(Dispatched(ids.to_vec())).await
     }
 
+    /// Has a broker told again of a job that nobody has begun, once it can be: the message about it came when it could not be claimed.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn undispatch(&self, id: i64) -> Result<(), Error> {
+        if self.has_job(id).await? {
+            self.write(Undispatched(id)).await?;
+        }
+        Ok(())
+    }
+
     /// Fails those of the requests that no broker was told of and that no worker has begun: job and secrets are gone then, and so is the key of
     /// a submission of which all have failed. Says which those are.
     ///
@@ -126,6 +145,24 @@ impl Operation for Dispatched {
                 .during("noting that jobs were dispatched")?;
         }
         Ok(())
+    }
+}
+
+struct Undispatched(i64);
+
+#[async_trait::async_trait]
+impl Operation for Undispatched {
+    type Output = ();
+
+    async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
+        job::Entity::update_many()
+            .col_expr(job::Column::Dispatched, Expr::value(Option::<i64>::None))
+            .filter(job::Column::RequestId.eq(self.0))
+            .filter(job::Column::LeaseExpires.is_null())
+            .exec(scope.transaction)
+            .await
+            .during("putting a message off")
+            .map(drop)
     }
 }
 

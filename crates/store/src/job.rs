@@ -74,6 +74,8 @@ pub struct Job {
     pub queue: Option<String>,
     /// How many times it was claimed, from 1. Jobs that were released do not count.
     pub attempt: u32,
+    /// How many of those ended with a cause that passes; see [`crate::Store::put_off`].
+    pub retries: u32,
     /// What an earlier attempt left with [`crate::Store::checkpoint`].
     pub checkpoint: Option<serde_json::Value>,
     /// Where in a trace it was submitted (a W3C `traceparent`).

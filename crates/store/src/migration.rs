@@ -3,6 +3,7 @@
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m0001_requests;
+mod m0002_workers;
 
 /// Knows every schema change, oldest first. Changes that were released are never edited.
 pub(crate) struct Migrator;
@@ -10,6 +11,9 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_requests::Migration)]
+        vec![
+            Box::new(m0001_requests::Migration),
+            Box::new(m0002_workers::Migration),
+        ]
     }
 }

@@ -68,6 +68,7 @@ impl Store {
             clock: config.clock.clone(),
             announcer: config.announcer.clone(),
             known_images: KnownImages::default(),
+            serial_queues: config.serial_queues.clone(),
             submitted: Arc::new(Notify::new()),
             to_send: Arc::new(Notify::new()),
             watched: Arc::default(),

@@ -87,13 +87,18 @@ impl Operation for Report {
     type Output = ();
 
     async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
-        let row = require_held(scope, &self.lease).await?;
-        let result = read::parse(row.id, "its result", &row.result)?;
-        let state = (self.update.state, self.update.state_reason.as_str());
-        apply(scope, row, result, Some(state), &self.update.fields)
-            .await
-            .map(drop)
+        record(scope, &self.lease, &self.update).await
     }
+}
+
+/// Writes `update` for the holder of the lease.
+pub(crate) async fn record(scope: &Scope<'_>, lease: &Lease, update: &Update) -> Result<(), Error> {
+    let row = require_held(scope, lease).await?;
+    let result = read::parse(row.id, "its result", &row.result)?;
+    let state = (update.state, update.state_reason.as_str());
+    apply(scope, row, result, Some(state), &update.fields)
+        .await
+        .map(drop)
 }
 
 struct Patched {
@@ -141,14 +146,19 @@ impl Operation for Checkpoint {
 
     async fn run(&self, scope: &Scope<'_>) -> Result<(), Error> {
         require_held(scope, &self.lease).await?;
-        job::Entity::update_many()
-            .col_expr(job::Column::Checkpoint, Expr::value(self.data.as_str()))
-            .filter(job::Column::RequestId.eq(self.lease.request_id))
-            .exec(scope.transaction)
-            .await
-            .during(ACTION)
-            .map(drop)
+        keep(scope, self.lease.request_id, &self.data).await
     }
+}
+
+/// Keeps `data` with the job of a request.
+pub(crate) async fn keep(scope: &Scope<'_>, request_id: i64, data: &str) -> Result<(), Error> {
+    job::Entity::update_many()
+        .col_expr(job::Column::Checkpoint, Expr::value(data))
+        .filter(job::Column::RequestId.eq(request_id))
+        .exec(scope.transaction)
+        .await
+        .during(ACTION)
+        .map(drop)
 }
 
 /// The row of a request, which nobody else changes until the transaction ends.
@@ -252,6 +262,8 @@ async fn apply(
         .during(ACTION)?;
     if state.is_some_and(|(state, _)| state.is_final()) {
         remove_job(scope.transaction, row.id).await?;
+        // One that had to wait for it may be begun.
+        scope.will_wake(1);
     }
     if is_new {
         announce::changed(scope, &row).await?;

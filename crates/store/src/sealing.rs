@@ -84,15 +84,33 @@ impl SealingKey {
         file.take(FILE_LIMIT)
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
-        let seals = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| {
+        Self::of(&bytes).ok_or_else(|| {
             file_error(
                 path,
                 "it does not hold 32 bytes; restore it, or remove it to lose the sealed secrets",
                 None,
             )
-        })?;
-        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), FINGERPRINTS);
-        Ok(Self(Arc::new(Keys {
+        })
+    }
+
+    /// A key that seals nothing of anybody's: for those who look at the state and open no secret.
+    ///
+    /// # Errors
+    /// [`Error::KeyFile`] when the system gives no random numbers.
+    pub fn of_its_own() -> Result<Self, Error> {
+        let mut bytes = [0; KEY_LEN];
+        let without = || {
+            let problem = "the system gives no random numbers for a key";
+            file_error(Path::new("(none)"), problem, None)
+        };
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| without())?;
+        Self::of(&bytes).ok_or_else(without)
+    }
+
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let seals = RandomizedNonceKey::new(&AES_256_GCM, bytes).ok()?;
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), FINGERPRINTS);
+        Some(Self(Arc::new(Keys {
             seals,
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
         })))

@@ -20,6 +20,7 @@ use crate::known::{self, Span, Verdict};
 use crate::open::Store;
 use crate::recognition::{Marks, Recognition};
 use crate::sealing::Fingerprint;
+use crate::tag::full_name;
 use crate::text::{key, storable};
 use crate::writer::Scope;
 
@@ -435,7 +436,7 @@ fn waiting(
     job::ActiveModel {
         request_id: Set(request_id),
         queue: Set(new.queue.as_ref().map(|queue| storable(queue).into_owned())),
-        serial_key: Set(overwritten.map(|index| key(index).into_owned())),
+        serial_key: Set(overwritten.map(|index| key(&full_name(index)).into_owned())),
         fence: Set(0),
         attempt: Set(0),
         lease_owner: Set(None),
@@ -444,6 +445,9 @@ fn waiting(
         checkpoint: Set(None),
         submission: Set(mark),
         dispatched: Set(None),
+        user_name: Set(submission.user.as_ref().map(|user| key(user).into_owned())),
+        retries: Set(0),
+        held_until: Set(None),
         trace_context: Set(submission.trace_context.clone()),
     }
 }

@@ -1,6 +1,7 @@
 //! The one task that writes. Whatever waits when it is free is written together, in one transaction with one sync to disk; each part has
 //! its own outcome. A part that the database refuses is written again on its own, with its neighbours, so it cannot spoil them.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     pub(crate) announcer: Option<Arc<dyn Announcer>>,
     pub(crate) known_images: KnownImages,
+    /// Queues of which one request is worked on at a time.
+    pub(crate) serial_queues: BTreeSet<String>,
     /// Told of every job that can be claimed.
     pub(crate) submitted: Arc<Notify>,
     /// Told when there are messages to send.
@@ -173,6 +176,14 @@ enum Task {
 }
 
 impl Task {
+    /// What is changed, for tests that have the process die there.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Submit(_) => "store::submit",
+            Self::Other(work) => work.name(),
+        }
+    }
+
     fn is_abandoned(&self) -> bool {
         match self {
             Self::Submit(part) => part.answer.is_closed(),
@@ -193,6 +204,7 @@ impl Task {
 trait Work: Send {
     /// Makes the change and keeps the outcome, unless the transaction cannot be finished with it.
     async fn attempt(&mut self, scope: &Scope<'_>) -> Result<(), Error>;
+    fn name(&self) -> &'static str;
     fn is_abandoned(&self) -> bool;
     fn answer_with(self: Box<Self>, failed: Option<Error>);
 }
@@ -208,6 +220,10 @@ impl<O: Operation> Work for Part<O, O::Output> {
                 Ok(())
             }
         }
+    }
+
+    fn name(&self) -> &'static str {
+        std::any::type_name::<O>()
     }
 
     fn is_abandoned(&self) -> bool {
@@ -296,6 +312,9 @@ impl Writing {
     }
 
     async fn transact(&self, group: &mut [Task]) -> Result<(), Failure> {
+        for task in &*group {
+            crash::before(task.name());
+        }
         // Taking `SQLite`'s write lock later than at once fails when somebody else wrote in between.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -329,6 +348,9 @@ impl Writing {
             .await
             .during(ACTION)
             .map_err(Failure::Final)?;
+        for task in &*group {
+            crash::after(task.name());
+        }
         let effects = effects.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.context.known_images.remember(effects.images);
         for _ in 0..effects.jobs {

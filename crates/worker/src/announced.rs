@@ -1,5 +1,6 @@
 //! The loop of a worker that is told of jobs by a broker.
 
+use std::collections::VecDeque;
 use std::future::pending;
 
 use queue::{Hint, Inbox, Pace};
@@ -13,33 +14,57 @@ use crate::run::{Worker, report, wait};
 /// queues would lose its order otherwise.
 const RARELY: u32 = 5;
 
+/// What a look at a message's job says.
+enum Attended {
+    /// The message has served.
+    Served,
+    /// The next message of its queue is to come when this job has ended, which cannot be done or helped now.
+    NotYet,
+}
+
+/// Messages that hold up their serial queues until a job has ended that this worker cannot do now, soonest to be looked at first. The worker does
+/// other jobs meanwhile: one of those may be what is waited for.
+type Parked = VecDeque<(Instant, Hint)>;
+
 impl Worker {
     /// Works until `shutdown`, as [`Worker::run`] does.
     pub(crate) async fn run_announced(&self, inbox: &Inbox, shutdown: &CancellationToken) {
         let mut next_look = Instant::now();
-        loop {
+        let mut parked = Parked::new();
+        while self.gate.opens(shutdown).await {
+            let next_parked = parked.front().map(|(when, _)| *when);
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 // Before the messages, which may never end: nobody else does what a dead worker left.
                 () = sleep_until(next_look) => {
                     if !self.look(shutdown).await {
                         next_look = Instant::now() + self.config.poll.saturating_mul(RARELY);
                     }
                 }
-                hint = inbox.next() => self.follow(hint, shutdown).await,
+                () = until(next_parked) => {
+                    if let Some((_, hint)) = parked.pop_front() {
+                        self.follow(hint, &mut parked, shutdown).await;
+                    }
+                }
+                hint = inbox.next() => self.follow(hint, &mut parked, shutdown).await,
             }
+        }
+        for (_, hint) in parked {
+            hint.give_back().await;
         }
     }
 
-    /// Does what a message is about, and then acknowledges it.
-    async fn follow(&self, hint: Hint, shutdown: &CancellationToken) {
+    /// Does what a message is about, and then acknowledges it, or parks it.
+    async fn follow(&self, hint: Hint, parked: &mut Parked, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             match self.attend(&hint, shutdown).await {
                 // Stopped meanwhile, the job may have been given back. If it has ended, whoever hears of it next finds that out.
-                Ok(true) if shutdown.is_cancelled() => break,
-                Ok(true) => return hint.done().await,
-                Ok(false) => wait(self.config.poll, pending(), shutdown).await,
+                Ok(_) if shutdown.is_cancelled() => break,
+                Ok(Attended::Served) => return hint.done().await,
+                Ok(Attended::NotYet) => {
+                    return parked.push_back((Instant::now() + self.config.poll, hint));
+                }
                 // The message is kept: given back, it would come again at once, and too often.
                 Err(error) => self.cannot_claim(&error, shutdown).await,
             }
@@ -47,26 +72,42 @@ impl Worker {
         hint.give_back().await;
     }
 
-    /// Does the job of a message, if it is to be had. Says whether the message has served.
+    /// Does the job of a message, if it is to be had.
     async fn attend(
         &self,
         hint: &Hint,
         shutdown: &CancellationToken,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<Attended, store::Error> {
         let id = hint.request_id();
-        if let Some(job) = self.claim(&Choice::Request(id)).await? {
-            self.work_on(job, shutdown).await;
-        } else {
-            tracing::debug!(
-                request.id = id,
-                "a message is about a job that has ended or is in other hands"
-            );
-        }
         match hint.pace() {
-            // A job in other hands that are dead is found by looking.
-            Pace::Parallel => Ok(true),
-            // The next message comes with the acknowledgement of this one. A job whose worker died, or hears no broker any more, is still to end before it.
-            Pace::Serial => Ok(!self.store.has_job(id).await?),
+            Pace::Parallel => {
+                if let Some(job) = self.claim(&Choice::Request(id)).await? {
+                    self.work_on(job, shutdown).await;
+                } else {
+                    tracing::debug!(
+                        request.id = id,
+                        "a message is about a job that has ended, is in other hands, or has to wait"
+                    );
+                    // Announced again when it need not wait any more. One in other hands that are dead is found by looking.
+                    self.store.undispatch(id).await?;
+                }
+                Ok(Attended::Served)
+            }
+            Pace::Serial => {
+                // Messages of several who accept requests may come in another order than the requests' own.
+                while let Some(job) = self.claim(&Choice::UpTo(id)).await? {
+                    self.work_on(job, shutdown).await;
+                    if shutdown.is_cancelled() {
+                        break;
+                    }
+                }
+                // The next message comes with the acknowledgement of this one. A job whose worker died, or hears no broker any more, is still to end before it.
+                Ok(if self.store.has_job(id).await? {
+                    Attended::NotYet
+                } else {
+                    Attended::Served
+                })
+            }
         }
     }
 
@@ -89,5 +130,12 @@ impl Worker {
     async fn cannot_claim(&self, error: &store::Error, shutdown: &CancellationToken) {
         tracing::error!(error = %report(error), "no job could be claimed; trying again");
         wait(self.config.poll, pending(), shutdown).await;
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => pending().await,
     }
 }

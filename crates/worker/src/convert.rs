@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use api::{
     AddDeprecationsPayload, AddPayload, CreateEmptyIndexPayload, FbcOperationsPayload, Fragments,
-    IndexParameters, MergeIndexImagePayload, RmPayload,
+    IndexParameters, MergeIndexImagePayload, RecursiveRelatedBundlesPayload,
+    RegenerateBundlePayload, RmPayload,
 };
 use builder::{
     AddRequest, BinaryImage, DeprecationsRequest, EmptyRequest, FragmentsRequest, GraphUpdateMode,
-    IndexRequest, MergeRequest, Output, Overwrite, OverwriteToken, RemoveRequest, Scope,
+    IndexRequest, MergeRequest, Output, Overwrite, OverwriteToken, RegenerateRequest,
+    RegistryAuths, RelatedImages, RelatedRequest, RemoveRequest, Scope,
 };
 use oci::{Arch, PullSpec};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -29,39 +31,28 @@ pub enum ConvertError {
         /// What is wrong and how to mend it.
         problem: String,
     },
-    /// The whole type of request is one that this version does not do.
-    #[error("requests of type `{kind}` are not worked on by this version of iib yet")]
-    UnsupportedType {
-        /// The type.
-        kind: &'static str,
-    },
-    /// A parameter asks for what this version does not do.
-    #[error(
-        "the parameter `{parameter}` is not supported by this version of iib yet; submit the request without it"
-    )]
-    Unsupported {
-        /// The parameter.
-        parameter: &'static str,
-    },
 }
 
-/// Makes the builder's request of `payload`, published as `template` says for `id`.
+/// Makes the builder's request of `payload`, asked for by `user`, published as `template` says for `id`.
 pub(crate) fn add(
     id: i64,
     payload: &AddPayload,
     token: Option<&SecretString>,
+    user: Option<&str>,
     template: &PushTemplate,
 ) -> Result<AddRequest, ConvertError> {
-    // Refused rather than ignored: an index without the check it was asked for is a wrong index.
-    if payload.check_related_images == Some(true) {
-        return Err(ConvertError::Unsupported {
-            parameter: "check_related_images",
-        });
-    }
     Ok(AddRequest {
+        gating: None,
         bundles: images("bundles", &payload.bundles)?,
         deprecations: images(DEPRECATION_LIST, &payload.deprecation_list)?,
         graph_update_mode: graph_update_mode(payload.graph_update_mode.as_deref())?,
+        related_images: if payload.check_related_images == Some(true) {
+            RelatedImages::Readable {
+                user: user.map(str::to_owned),
+            }
+        } else {
+            RelatedImages::Any
+        },
         index: index_request(id, &payload.index, token, template)?,
     })
 }
@@ -118,6 +109,7 @@ pub(crate) fn merge(
             overwrite: overwrite("overwrite_target_index_token", overwrites, token)?,
             distribution_scope: scope(payload.distribution_scope)?,
             output: output(id, &payload.build_tags, template)?,
+            dry_run: false,
         },
     })
 }
@@ -138,6 +130,7 @@ pub(crate) fn empty(
             overwrite: Overwrite::No,
             distribution_scope: scope(payload.distribution_scope)?,
             output: output(id, &BTreeSet::new(), template)?,
+            dry_run: false,
         },
     })
 }
@@ -154,6 +147,45 @@ pub(crate) fn deprecations(
         schema: payload.deprecation_schema.clone(),
         index: index_request(id, &payload.index, token, template)?,
     })
+}
+
+/// Makes the builder's request of `payload` with credentials of its own, published as `template` says for `id`.
+pub(crate) fn regenerate(
+    id: i64,
+    payload: &RegenerateBundlePayload,
+    auths: Option<&SecretString>,
+    template: &PushTemplate,
+) -> Result<RegenerateRequest, ConvertError> {
+    let parameter = "bundle_replacements";
+    let replacements = payload.bundle_replacements.iter();
+    let replacements = replacements
+        .map(|(old, new)| Ok((parse(parameter, old)?, parse(parameter, new)?)))
+        .collect::<Result<_, ConvertError>>()?;
+    Ok(RegenerateRequest {
+        from_bundle: registry_image("from_bundle_image", &payload.from_bundle_image)?,
+        organization: payload.organization.clone(),
+        replacements,
+        auths: registry_auths(auths)?,
+        output: output(id, &BTreeSet::new(), template)?,
+    })
+}
+
+/// Makes the builder's request of `payload` with credentials of its own.
+pub(crate) fn related(
+    payload: &RecursiveRelatedBundlesPayload,
+    auths: Option<&SecretString>,
+) -> Result<RelatedRequest, ConvertError> {
+    Ok(RelatedRequest {
+        parent: registry_image("parent_bundle_image", &payload.parent_bundle_image)?,
+        organization: payload.organization.clone(),
+        direct_only: false,
+        auths: registry_auths(auths)?,
+    })
+}
+
+fn registry_auths(text: Option<&SecretString>) -> Result<Option<RegistryAuths>, ConvertError> {
+    let auths = text.map(RegistryAuths::parse).transpose();
+    auths.map_err(|error| problem("registry_auths", &error))
 }
 
 fn index_request(
@@ -177,6 +209,7 @@ fn index_request(
         )?,
         distribution_scope: scope(index.distribution_scope)?,
         output: output(id, &index.build_tags, template)?,
+        dry_run: false,
     })
 }
 

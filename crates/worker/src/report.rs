@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use api::{RequestType, State};
+use api::State;
+use api::report::StageTime;
 use async_trait::async_trait;
 use builder::{Checkpoint, Facts, Phase, Reporter, Stopped};
-use store::{Lease, ResultFields, Store, Update};
+use oci::{Digest, ImageName};
+use store::{Job, Lease, Push, ResultFields, Store, Update};
 
 use crate::measure::Stages;
 
@@ -14,18 +16,26 @@ pub(crate) struct StoreReporter {
     store: Store,
     lease: Lease,
     duration: Duration,
+    /// The index whose tag it moves.
+    overwrites: Option<String>,
     stages: Stages,
 }
 
 impl StoreReporter {
-    /// Reports under `lease`, which is renewed for `duration` whenever it is confirmed, on a request of the type `kind`.
-    pub(crate) fn new(store: Store, lease: Lease, duration: Duration, kind: RequestType) -> Self {
+    /// Reports on `job` under its lease, which is renewed for `duration` whenever it is confirmed.
+    pub(crate) fn new(store: Store, job: &Job, duration: Duration) -> Self {
         Self {
             store,
-            lease,
+            lease: job.lease.clone(),
             duration,
-            stages: Stages::of(kind),
+            overwrites: job.payload.overwritten_index().map(str::to_owned),
+            stages: Stages::of(job.payload.request_type()),
         }
+    }
+
+    /// How long the stages took; the last one ends now.
+    pub(crate) fn stage_times(&self) -> Vec<StageTime> {
+        self.stages.end()
     }
 }
 
@@ -48,15 +58,37 @@ impl Reporter for StoreReporter {
 
     async fn checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), Stopped> {
         let data = serde_json::to_value(checkpoint).map_err(stopped)?;
-        self.store
-            .checkpoint(&self.lease, &data)
-            .await
-            .map_err(stopped)
+        let kept = match (&self.overwrites, &checkpoint.overwriting) {
+            // Before the tag moves: who finds it there has to know that it was one of ours.
+            (Some(index), Some(planned)) if planned.from != planned.to => {
+                let push = Push {
+                    tag: index.clone(),
+                    from: planned.from.to_string(),
+                    to: planned.to.to_string(),
+                };
+                self.store.checkpoint_push(&self.lease, &data, &push).await
+            }
+            _ => self.store.checkpoint(&self.lease, &data).await,
+        };
+        kept.map_err(stopped)
     }
 
     async fn confirm(&self) -> Result<(), Stopped> {
         self.store
             .renew(&self.lease, self.duration)
+            .await
+            .map_err(stopped)
+    }
+
+    async fn is_ours(&self, index: &ImageName, digest: &Digest) -> Result<bool, Stopped> {
+        let (tag, digest) = (index.to_string(), digest.to_string());
+        self.store.was_pushed(&tag, &digest).await.map_err(stopped)
+    }
+
+    async fn is_built_upon(&self, index: &ImageName, digest: &Digest) -> Result<bool, Stopped> {
+        let (tag, digest) = (index.to_string(), digest.to_string());
+        self.store
+            .was_built_upon(&tag, &digest)
             .await
             .map_err(stopped)
     }
@@ -73,6 +105,9 @@ pub(crate) fn fields(facts: &Facts) -> ResultFields {
         from_index_resolved: facts.from_index_resolved.clone(),
         source_from_index_resolved: facts.source_from_index_resolved.clone(),
         target_index_resolved: facts.target_index_resolved.clone(),
+        from_bundle_image_resolved: facts.from_bundle_image_resolved.clone(),
+        parent_bundle_image_resolved: facts.parent_bundle_image_resolved.clone(),
+        bundle_image: facts.bundle_image.clone(),
         index_image: facts.index_image.clone(),
         index_image_resolved: facts.index_image_resolved.clone(),
         internal_index_image_copy: facts.internal_index_image_copy.clone(),

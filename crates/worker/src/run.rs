@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::State;
+use api::report::StageTime;
 use builder::{Built, Checkpoint, LiveBuilder};
+use files::Files;
 use futures::FutureExt as _;
 use queue::Inbox;
 use store::{Choice, Job, ResultFields, Store, Update, WorkerId};
@@ -14,9 +16,12 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::gate::Gate;
 use crate::measure::{self, InHand};
 use crate::report::{StoreReporter, fields};
 use crate::request_log::RequestLogs;
+use crate::request_report;
+use crate::retry::RetryPolicy;
 use crate::template::PushTemplate;
 use crate::work::{WorkError, work};
 
@@ -35,12 +40,14 @@ pub struct WorkerConfig {
     pub drain: Duration,
     /// After how many interrupted attempts a job fails.
     pub max_attempts: u32,
+    /// How often and when a job is tried again that failed for a cause that passes.
+    pub retry: RetryPolicy,
     /// Which jobs it takes.
     pub choice: Choice,
 }
 
 impl WorkerConfig {
-    /// The usual times: a lease of 30 s, a look for work every 2 s, 20 s to drain, 5 attempts.
+    /// The usual times: a lease of 30 s, a look for work every 2 s, 20 s to drain, 5 attempts, and 4 retries.
     pub fn new(id: WorkerId, template: PushTemplate) -> Self {
         Self {
             id,
@@ -49,6 +56,7 @@ impl WorkerConfig {
             poll: Duration::from_secs(2),
             drain: Duration::from_secs(20),
             max_attempts: 5,
+            retry: RetryPolicy::default(),
             choice: Choice::Any,
         }
     }
@@ -61,17 +69,28 @@ pub struct Worker {
     pub(crate) store: Store,
     builder: LiveBuilder,
     logs: Option<Arc<RequestLogs>>,
+    files: Files,
     inbox: Option<Inbox>,
+    pub(crate) gate: Gate,
 }
 
 /// How a job ended.
 enum Outcome {
-    /// With a final state to record.
-    Final(Box<Update>),
+    /// With a final state to record, and what the report says.
+    Final(Box<Update>, Told),
     /// The request is not ours any more; nothing to record.
     NotOurs(String),
     /// Shutdown: somebody else shall do it.
     GiveBack,
+    /// What stopped it passes: it is tried again after the time.
+    Later(String, Duration),
+}
+
+/// What a report says beside the final state.
+#[derive(Default)]
+struct Told {
+    stages: Vec<StageTime>,
+    result: Option<serde_json::Value>,
 }
 
 impl Worker {
@@ -87,8 +106,24 @@ impl Worker {
             store,
             builder: builder.into(),
             logs,
+            files: Files::default(),
             inbox: None,
+            gate: Gate::default(),
         }
+    }
+
+    /// The same, which leaves the lists that requests make in `files`.
+    #[must_use]
+    pub fn leaving(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// The same, taking jobs while `gate` is open.
+    #[must_use]
+    pub fn behind(mut self, gate: Gate) -> Self {
+        self.gate = gate;
+        self
     }
 
     /// The same, told of jobs through `inbox`; it looks into the store only for those that were begun and left.
@@ -103,7 +138,7 @@ impl Worker {
         if let Some(inbox) = &self.inbox {
             return self.run_announced(inbox, &shutdown).await;
         }
-        while !shutdown.is_cancelled() {
+        while self.gate.opens(&shutdown).await {
             // Subscribed before the look, so that a submit in between is not missed.
             let woken = self.store.wake();
             match self.claim(&self.config.choice).await {
@@ -145,14 +180,15 @@ impl Worker {
 
     /// Does `job` and records how it ended. Says whether that is recorded and its log where it is read.
     async fn do_job(&self, job: Job, shutdown: &CancellationToken) -> bool {
-        let (began, _in_hand) = (Instant::now(), InHand::begin());
+        let (began, _in_hand, _entered) = (Instant::now(), InHand::begin(), self.gate.enter());
         tracing::info!(
             "iib {} works on request {}, attempt {}",
             env!("CARGO_PKG_VERSION"),
             job.request_id,
             job.attempt
         );
-        let outcome = if job.attempt > self.config.max_attempts {
+        // Attempts that ended for a cause that passes have a limit of their own.
+        let outcome = if job.attempt.saturating_sub(job.retries) > self.config.max_attempts {
             let attempts = self.config.max_attempts;
             failed(format!(
                 "the work on the request was interrupted {attempts} times; see the service's log"
@@ -169,11 +205,15 @@ impl Worker {
         };
         let mut log_delivered = false;
         let recorded = match outcome {
-            Outcome::Final(update) => {
+            Outcome::Final(update, told) => {
                 match update.state {
                     State::Complete => tracing::info!("{}", update.state_reason),
                     State::Failed | State::InProgress => tracing::error!("{}", update.state_reason),
                 }
+                let (elapsed, Told { stages, result }) = (began.elapsed(), told);
+                let write =
+                    request_report::write(&self.files, &job, &update, elapsed, stages, result);
+                self.while_ours(&job, write).await;
                 log_delivered = self.deliver_log(&job).await;
                 let finished = self.store.finish(&job.lease, &update).await;
                 if finished.is_ok() {
@@ -185,6 +225,16 @@ impl Worker {
             Outcome::NotOurs(reason) => {
                 tracing::warn!("stopped working on the request: {reason}");
                 Ok(())
+            }
+            Outcome::Later(reason, pause) => {
+                tracing::warn!("{reason}");
+                self.deliver_log(&job).await;
+                let update = Update {
+                    state: State::InProgress,
+                    state_reason: reason,
+                    fields: ResultFields::default(),
+                };
+                self.store.put_off(&job.lease, &update, pause).await
             }
             Outcome::GiveBack => {
                 tracing::info!("the service shuts down; the request continues at the next start");
@@ -206,42 +256,80 @@ impl Worker {
         let Some(logs) = &self.logs else {
             return false;
         };
+        // Safe to drop: readers then see what was delivered before, and the next look for leftovers delivers the rest.
+        let delivered = self.while_ours(job, logs.deliver(job.request_id)).await;
+        delivered.unwrap_or(false)
+    }
+
+    /// Does `work` unless the lease is lost meanwhile; recording the end says what that means.
+    async fn while_ours<T>(&self, job: &Job, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
-            // Safe to drop: readers then see what was delivered before, and the next look for leftovers delivers the rest.
-            delivered = logs.deliver(job.request_id) => delivered,
-            // Recording the end says what that means.
-            _ = self.keep_lease(job) => false,
+            done = work => Some(done),
+            _ = self.keep_lease(job) => None,
         }
     }
 
     async fn build(&self, job: &Job) -> Outcome {
         let checkpoint = checkpoint_of(job);
-        let reporter = StoreReporter::new(
-            self.store.clone(),
-            job.lease.clone(),
-            self.config.lease,
-            job.payload.request_type(),
-        );
+        let reporter = StoreReporter::new(self.store.clone(), job, self.config.lease);
         let (template, builder) = (&self.config.template, self.builder.current());
         // On the heap: the work of each type of request would count for all.
-        match work(&builder, job, template, &reporter, checkpoint)
+        match work(&builder, job, template, &self.files, &reporter, checkpoint)
             .boxed()
             .await
         {
             Ok(done) => {
-                log_usage(&done.built);
-                Outcome::Final(Box::new(Update {
+                let stages = reporter.stage_times();
+                let update = Update {
                     state: State::Complete,
                     state_reason: done.reason,
-                    fields: fields(&done.built.facts),
-                }))
+                    fields: fields(&done.facts),
+                };
+                let result = match done.built {
+                    Some(built) => {
+                        log_usage(&built);
+                        request_report::result_of(built).await
+                    }
+                    None => None,
+                };
+                Outcome::Final(Box::new(update), Told { stages, result })
             }
             Err(WorkError::Build(builder::Error::Stopped(stopped))) => {
                 Outcome::NotOurs(stopped.reason)
             }
-            Err(WorkError::Build(error)) => failed(error.report()),
-            Err(WorkError::Convert(error)) => failed(error.to_string()),
+            Err(error) => {
+                let told = Told {
+                    stages: reporter.stage_times(),
+                    result: None,
+                };
+                match error {
+                    WorkError::Build(error) if error.is_transient() => {
+                        self.later(job, &error, told)
+                    }
+                    WorkError::Build(error) => failed_as(error.report(), told),
+                    WorkError::Convert(error) => failed_as(error.to_string(), told),
+                    WorkError::File(error) => failed_as(report(&error), told),
+                }
+            }
         }
+    }
+
+    /// Has a request tried again that failed for a cause that passes, unless that was the last time.
+    fn later(&self, job: &Job, error: &builder::Error, told: Told) -> Outcome {
+        let policy = &self.config.retry;
+        let (cause, tries) = (error.report(), policy.retries.saturating_add(1));
+        let Some(pause) = policy.pause(job.retries) else {
+            let reason = match policy.retries {
+                0 => cause,
+                _ => format!("{cause} (tried {tries} times)"),
+            };
+            return failed_as(reason, told);
+        };
+        let (this, next) = (job.retries.saturating_add(1), self.store.now() + pause);
+        Outcome::Later(
+            format!("Try {this} of {tries} failed, the next is at {next:.0}: {cause}"),
+            pause,
+        )
     }
 
     /// Renews the lease until it is lost, and says why it is.
@@ -329,11 +417,16 @@ pub(crate) async fn wait(
 }
 
 fn failed(reason: String) -> Outcome {
-    Outcome::Final(Box::new(Update {
+    failed_as(reason, Told::default())
+}
+
+fn failed_as(reason: String, told: Told) -> Outcome {
+    let update = Update {
         state: State::Failed,
         state_reason: reason,
         fields: ResultFields::default(),
-    }))
+    };
+    Outcome::Final(Box::new(update), told)
 }
 
 /// An error and its causes in one line.
@@ -355,7 +448,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_fails_the_request_and_nothing_else() {
         let outcome = unless_it_panics(async { panic!("the test says so") }).await;
-        let Outcome::Final(update) = outcome else {
+        let Outcome::Final(update, _) = outcome else {
             panic!("the request has ended")
         };
         assert_eq!(update.state, State::Failed);

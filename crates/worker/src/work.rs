@@ -1,7 +1,10 @@
 //! What is done for each type of request.
 
 use api::Secret;
-use builder::{Builder, Built, Checkpoint};
+use builder::{Builder, Built, Checkpoint, Facts, GatingPolicy, Regenerated};
+use files::{Files, Kind};
+use queue::DEFAULT_QUEUE;
+use serde_json::{Value, json};
 use store::{Job, Payload};
 
 use crate::convert::{self, ConvertError};
@@ -12,8 +15,10 @@ use crate::template::PushTemplate;
 pub(crate) struct Done {
     /// What its caller is told.
     pub(crate) reason: String,
-    /// The image.
-    pub(crate) built: Built,
+    /// Its results.
+    pub(crate) facts: Facts,
+    /// The index image, if that is what was made.
+    pub(crate) built: Option<Built>,
 }
 
 /// Why a request was not done.
@@ -22,6 +27,14 @@ pub(crate) enum WorkError {
     Convert(ConvertError),
     /// The builder says.
     Build(builder::Error),
+    /// What the request leaves could not be written.
+    File(files::Error),
+}
+
+impl From<files::Error> for WorkError {
+    fn from(error: files::Error) -> Self {
+        Self::File(error)
+    }
 }
 
 impl From<ConvertError> for WorkError {
@@ -36,11 +49,25 @@ impl From<builder::Error> for WorkError {
     }
 }
 
+/// The policy that the bundles of `job` have to satisfy, chosen by its queue.
+fn gating_of(builder: &Builder, job: &Job) -> Option<GatingPolicy> {
+    let gating = builder.config().gating.as_ref()?;
+    let queue = job.queue.as_deref().unwrap_or(DEFAULT_QUEUE);
+    let policy = gating.policy(queue).cloned();
+    if policy.is_none() {
+        tracing::warn!(
+            "no gating is configured for the queue `{queue}`; the bundles are not asked about"
+        );
+    }
+    policy
+}
+
 /// Does what `job` asks for.
 pub(crate) async fn work(
     builder: &Builder,
     job: &Job,
     template: &PushTemplate,
+    files: &Files,
     reporter: &StoreReporter,
     checkpoint: Checkpoint,
 ) -> Result<Done, WorkError> {
@@ -49,7 +76,9 @@ pub(crate) async fn work(
     let from_index_token = token(Secret::OverwriteFromIndexToken);
     let (reason, built) = match &job.payload {
         Payload::Add(payload) => {
-            let request = convert::add(id, payload, from_index_token, template)?;
+            let mut request =
+                convert::add(id, payload, from_index_token, job.user.as_deref(), template)?;
+            request.gating = gating_of(builder, job);
             let done = builder.add(&request, reporter, checkpoint).await?;
             let (new, present) = (done.bundles_added.len(), done.bundles_present.len());
             tracing::info!("{new} bundle(s) added, {present} present before");
@@ -98,10 +127,67 @@ pub(crate) async fn work(
             let reason = "The deprecation schema was successfully added to the index image";
             (reason.to_owned(), built)
         }
-        other @ (Payload::RegenerateBundle(_) | Payload::RecursiveRelatedBundles(_)) => {
-            let kind = other.request_type().name();
-            return Err(ConvertError::UnsupportedType { kind }.into());
+        Payload::RegenerateBundle(payload) => {
+            let auths = token(Secret::RegistryAuths);
+            let request = convert::regenerate(id, payload, auths, template)?;
+            let done = builder.regenerate(&request, reporter, checkpoint).await?;
+            log_regenerated(&done);
+            if let Some(bundles) = &done.changes.related_bundles {
+                leave(files, Kind::RelatedBundles, id, &json!(bundles)).await?;
+            }
+            return Ok(Done::of_bundle(done.facts));
+        }
+        Payload::RecursiveRelatedBundles(payload) => {
+            let request = convert::related(payload, token(Secret::RegistryAuths))?;
+            let done = builder
+                .related_bundles(&request, reporter, checkpoint)
+                .await?;
+            tracing::info!(
+                requests = done.usage.requests,
+                bytes_read = done.usage.bytes_read,
+                "found {} bundle(s), the parent among them",
+                done.bundles.len()
+            );
+            leave(files, Kind::NestedBundles, id, &json!(done.bundles)).await?;
+            return Ok(Done::of_bundle(done.facts));
         }
     };
-    Ok(Done { reason, built })
+    Ok(Done {
+        reason,
+        facts: built.facts.clone(),
+        built: Some(built),
+    })
+}
+
+impl Done {
+    fn of_bundle(facts: Facts) -> Self {
+        Self {
+            reason: "The request completed successfully".to_owned(),
+            facts,
+            built: None,
+        }
+    }
+}
+
+/// Leaves a list where those who ask for it look; nowhere if such files are not kept.
+async fn leave(files: &Files, kind: Kind, id: i64, list: &Value) -> Result<(), WorkError> {
+    if !files.keeps(kind) {
+        return Ok(());
+    }
+    Ok(files.write(kind, id, list.to_string().into()).await?)
+}
+
+fn log_regenerated(done: &Regenerated) {
+    let files: Vec<&str> = done.changes.files.keys().map(String::as_str).collect();
+    tracing::info!(
+        requests = done.usage.requests,
+        bytes_read = done.usage.bytes_read,
+        bytes_written = done.usage.bytes_written,
+        "published `{}`, {}: {} file(s) changed ({}), {} label(s) set",
+        done.facts.bundle_image.as_deref().unwrap_or_default(),
+        done.digest,
+        files.len(),
+        files.join(", "),
+        done.changes.labels.len(),
+    );
 }

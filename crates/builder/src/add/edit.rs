@@ -7,6 +7,7 @@ use bundle::Bundle;
 use oci::{ImageName, PullSpec};
 
 use crate::bundles::read_bundles;
+use crate::catalog_change::Watched;
 use crate::databases;
 use crate::error::{ContentError, Error};
 use crate::image::label;
@@ -88,11 +89,14 @@ async fn sqlite(
     };
     let (candidates, present) = split_present(&asked.bundles, &there);
     let (added, read) = read_candidates(run, candidates).await?;
-    add(run, asked, &file, read).await?;
     let deprecated = deprecated(asked.deprecations, &there, &added);
+    let named = deprecated.iter().filter_map(|bundle| package_of(bundle));
+    let touched = packages_in(&read).chain(named).collect();
+    let watched = Watched::begin(&file, config.epoch, touched).await;
+    add(run, asked, &file, read).await?;
     deprecate(run, &file, &deprecated).await?;
     Ok(Edited {
-        changed: Changed::database(config, &file, directory).await?,
+        changed: Changed::database(config, &file, watched, directory).await?,
         added,
         present,
     })
@@ -131,11 +135,7 @@ async fn file_based(
         let known = images_in(name, &file, config.epoch).await?;
         check_in_database(name, &deprecated, &known, &added)?;
     }
-    let touched: BTreeSet<String> = read
-        .iter()
-        .map(|bundle| bundle.package().to_owned())
-        .chain(leaving.iter().cloned())
-        .collect();
+    let touched: BTreeSet<String> = packages_in(&read).chain(leaving.iter().cloned()).collect();
     let is_changed = !(read.is_empty() && deprecated.is_empty() && source.holds_database());
     add(run, asked, &file, read).await?;
     deprecate(run, &file, &deprecated).await?;
@@ -145,7 +145,7 @@ async fn file_based(
         name,
         &file,
         config.epoch,
-        is_local.then_some(touched),
+        is_local.then(|| touched.clone()),
         source.level(),
         directory.join("rendered"),
     )
@@ -164,7 +164,9 @@ async fn file_based(
     };
     let base_layers = prepared.most_base_layers();
     Ok(Edited {
-        changed: source.change(changes, database, base_layers).await?,
+        changed: source
+            .change(changes, database, base_layers, touched)
+            .await?,
         added,
         present,
     })
@@ -223,12 +225,21 @@ fn deprecated<'bundles>(
     found
 }
 
+/// The package of a bundle, as its labels say.
+fn package_of(bundle: &FoundBundle) -> Option<String> {
+    let labels = bundle.platform.config.labels();
+    label(&labels, labels::PACKAGE).map(str::to_owned)
+}
+
+/// The packages of bundles, as these say themselves.
+fn packages_in(bundles: &[Bundle]) -> impl Iterator<Item = String> {
+    bundles.iter().map(|bundle| bundle.package().to_owned())
+}
+
 /// The packages of bundles, as their labels say.
 fn packages_of(bundles: &[&FoundBundle]) -> Result<BTreeSet<String>, Error> {
     let package = |bundle: &&FoundBundle| {
-        let labels = bundle.platform.config.labels();
-        let package = label(&labels, labels::PACKAGE).map(str::to_owned);
-        package.ok_or_else(|| {
+        package_of(bundle).ok_or_else(|| {
             let bundle = Box::new(bundle.written.clone());
             ContentError::NoPackageLabel { bundle }.into()
         })

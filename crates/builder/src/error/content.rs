@@ -29,6 +29,50 @@ pub enum ContentError {
         /// The index image.
         index: Box<ImageName>,
     },
+    /// A bundle's text cannot be read, or not be changed as asked for.
+    #[error("the bundle `{bundle}` cannot be worked on")]
+    BundleSource {
+        /// The bundle.
+        bundle: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<bundle::source::SourceError>,
+    },
+    /// A bundle names an image by what is no pull spec.
+    #[error(
+        "a bundle names the image `{image}`, which cannot be looked up; correct it in the bundle"
+    )]
+    NamedImage {
+        /// The image.
+        image: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<oci::ParseError>,
+    },
+    /// Images that bundles name cannot be read.
+    #[error("related images cannot be read: {}", reasons(.images))]
+    RelatedImages {
+        /// Each image, and why.
+        images: Vec<(String, String)>,
+    },
+    /// A bundle is related to itself.
+    #[error("bundles are related in a circle: {}; remove one of them from another's related images", .path.join(" -> "))]
+    RelatedCycle {
+        /// The bundles of the circle, the first of them at both ends.
+        path: Vec<String>,
+    },
+    /// A bundle has too many related bundles.
+    #[error(
+        "the bundle `{bundle}` has {found} related bundles or more, of which fewer than {limit} are accepted"
+    )]
+    TooManyRelated {
+        /// The bundle.
+        bundle: String,
+        /// How many were found.
+        found: usize,
+        /// How many are too many.
+        limit: usize,
+    },
     /// A fragment holds no package.
     #[error(
         "the fragment `{fragment}` has no package directory in `{}`; build it with one",
@@ -314,4 +358,11 @@ pub enum ContentError {
         #[source]
         source: Box<indexdb::Error>,
     },
+}
+
+fn reasons(images: &[(String, String)]) -> String {
+    let reasons = images
+        .iter()
+        .map(|(image, reason)| format!("`{image}` ({reason})"));
+    reasons.collect::<Vec<_>>().join(", ")
 }

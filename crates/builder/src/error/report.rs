@@ -1,12 +1,15 @@
 //! What is done about an error: it is told, or the request is tried again.
 
-use super::Error;
+use super::{ContentError, Error};
 
 impl Error {
     /// Whether the same request may succeed when tried again later: the network or the registry, not the request, is at fault.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Read { source, .. } | Self::Publish { source, .. } => source.is_transient(),
+            Self::Read { source, .. }
+            | Self::Publish { source, .. }
+            | Self::Content(ContentError::StoredLayer { source, .. }) => source.is_transient(),
+            Self::BlobCache(source) => source.is_transient(),
             _ => false,
         }
     }

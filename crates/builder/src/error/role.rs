@@ -15,6 +15,12 @@ pub enum Role {
     SourceIndex,
     /// The image to build on.
     BinaryImage,
+    /// A bundle to make anew.
+    FromBundle,
+    /// A bundle whose related bundles are looked for.
+    ParentBundle,
+    /// An image that a bundle names.
+    RelatedImage,
     /// An image to look into, whatever it holds.
     Image,
     /// The result.
@@ -29,6 +35,9 @@ impl Display for Role {
             Self::FromIndex => "from-index",
             Self::SourceIndex => "source index",
             Self::BinaryImage => "binary image",
+            Self::FromBundle => "bundle to start from",
+            Self::ParentBundle => "parent bundle",
+            Self::RelatedImage => "related image",
             Self::Image => "image",
             Self::Result => "published image",
         })

@@ -34,6 +34,27 @@ pub(crate) fn units_of(root: &Path) -> Result<BTreeMap<UnitPath, UnitFiles>, Err
     Ok(units)
 }
 
+/// The files of one unit of a catalog on disk; none if there is no such unit. Blocking.
+pub(crate) fn unit_of(root: &Path, unit: &UnitPath) -> Result<UnitFiles, Error> {
+    let place = root.join(unit.as_str());
+    if place.is_file() {
+        return Ok(UnitFiles::from([(
+            unit.as_str().to_owned(),
+            CatalogFile::Here(place),
+        )]));
+    }
+    if !place.is_dir() {
+        return Ok(UnitFiles::new());
+    }
+    let files = files_of(&place)?.into_iter();
+    Ok(files
+        .map(|(path, file)| {
+            let path = format!("{}/{path}", unit.as_str());
+            (path, CatalogFile::Here(file))
+        })
+        .collect())
+}
+
 /// All files below a directory by their paths from there. Blocking.
 pub(crate) fn files_of(root: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
     Ok(walk(root)?.0)

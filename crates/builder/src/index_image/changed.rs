@@ -10,6 +10,7 @@ use super::source::{origin_of, warn_unkept};
 use super::stack::{LayerKind, Stack, StackLayer};
 use super::whole::{self, Whole};
 use crate::blocking::blocking;
+use crate::catalog_change::{CatalogChange, Watched};
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::labels;
@@ -23,31 +24,37 @@ pub(crate) struct Changed {
     pub(crate) stack: Stack,
     /// How long the serve cache took to be brought up to date, if it was.
     pub(crate) serve_cache: Option<Duration>,
+    /// What changed in the catalog, where that is known.
+    pub(crate) catalog: Option<CatalogChange>,
 }
 
 impl Changed {
-    /// The one layer of ours in an SQLite index: the database `file`.
+    /// The one layer of ours in an SQLite index: the database `file`, in which the packages `watched` may have changed.
     pub(crate) async fn database(
         config: &BuilderConfig,
         file: &Path,
+        watched: Watched,
         directory: &Path,
     ) -> Result<Self, Error> {
-        let layer = database::layer(config, labels::DATABASE_PATH, file, directory).await?;
+        let layer = database::layer(config, labels::DATABASE_PATH, file, directory);
+        let (layer, catalog) = futures::join!(layer, watched.end(file));
         Ok(Self {
-            stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer)]),
+            stack: Stack(vec![StackLayer::new(LayerKind::Database, &layer?)]),
             serve_cache: None,
+            catalog,
         })
     }
 }
 
 impl Changed {
     /// The layers of a new file-based index: the catalog in `configs`, which is made if it is not there, and the hidden
-    /// database `database`.
+    /// database `database`, in which the packages `watched` may have changed.
     pub(crate) async fn whole(
         run: &Run<'_>,
         prepared: &Prepared,
         configs: PathBuf,
         database: PathBuf,
+        watched: Watched,
     ) -> Result<Self, Error> {
         let (config, directory) = (&run.builder.config, run.directory());
         let (settings, place) = (config.clone(), directory.to_owned());
@@ -64,9 +71,11 @@ impl Changed {
         let level = config.migrate_level(&prepared.version);
         let mut made = Self::kept(&run.blobs, level, &whole).await;
         let path = labels::HIDDEN_DATABASE_PATH;
-        let layer = database::layer(config, path, &database, directory).await?;
-        let layer = StackLayer::new(LayerKind::Database, &layer);
+        let layer = database::layer(config, path, &database, directory);
+        let (layer, catalog) = futures::join!(layer, watched.end(&database));
+        let layer = StackLayer::new(LayerKind::Database, &layer?);
         made.stack.set_database(layer);
+        made.catalog = catalog;
         Ok(made)
     }
 
@@ -80,6 +89,7 @@ impl Changed {
                 StackLayer::new(LayerKind::Cache, &whole.cache),
             ]),
             serve_cache: None,
+            catalog: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::stack::{LayerKind, Stack, StackLayer};
 use super::view::{self, CatalogView};
 use super::whole;
 use crate::blocking::blocking;
+use crate::catalog_change::{self, CatalogChange};
 use crate::config::BuilderConfig;
 use crate::error::{ContentError, Error};
 use crate::labels;
@@ -319,14 +320,18 @@ impl<'run> CatalogSource<'run> {
         }
     }
 
-    /// The layers of ours in the new image, which has `base_layers` layers below them.
+    /// The layers of ours in the new image, which has `base_layers` layers below them. The request is about the packages
+    /// `touched`; others may be written in another form.
     pub(crate) async fn change(
         self,
         changes: Changes,
         database: DatabaseChange,
         base_layers: usize,
+        touched: BTreeSet<String>,
     ) -> Result<Changed, Error> {
         let changes = Arc::new(changes);
+        // Before anything is written over.
+        let catalog = self.change_of(Arc::clone(&changes), touched).await?;
         let level = match &self.state {
             // The packages of the database are as they were.
             State::Ours { stack, .. } if matches!(database, DatabaseChange::Keep) => {
@@ -349,7 +354,40 @@ impl<'run> CatalogSource<'run> {
             let layer = StackLayer::new(LayerKind::Database, &layer);
             made.stack.set_database(layer);
         }
+        made.catalog = Some(catalog);
         Ok(made)
+    }
+
+    /// What `changes` make of the packages `touched`.
+    async fn change_of(
+        &self,
+        changes: Arc<Changes>,
+        touched: BTreeSet<String>,
+    ) -> Result<CatalogChange, Error> {
+        let origin = self.origin.clone();
+        match &self.state {
+            State::Ours { view, .. } => {
+                let view = Arc::clone(view);
+                blocking(move || {
+                    let of_touched = view
+                        .units()
+                        .filter(|(_, facts)| !facts.packages.is_disjoint(&touched));
+                    let units = of_touched.map(|(unit, _)| unit.clone()).collect();
+                    let there = |unit: &UnitPath| Ok(view.files(unit));
+                    catalog_change::of_units(&origin, &changes, &touched, units, there)
+                })
+                .await
+            }
+            State::Foreign { configs, .. } => {
+                let configs = configs.clone();
+                blocking(move || {
+                    let units = BTreeSet::new();
+                    let there = |unit: &UnitPath| change::unit_of(&configs, unit);
+                    catalog_change::of_units(&origin, &changes, &touched, units, there)
+                })
+                .await
+            }
+        }
     }
 
     /// The layers there are with one more on top that does `changes`; `None` if everything has to be written anew.
@@ -379,6 +417,7 @@ impl<'run> CatalogSource<'run> {
         let mut made = Changed {
             stack: stack.clone(),
             serve_cache: None,
+            catalog: None,
         };
         match outcome.await? {
             Outcome::Nothing => {}

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use oci::{
-    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, ManifestList, MediaType,
-    Platform, RawManifest, RunConfig,
+    Arch, BlobSource, Descriptor, Digest, Format, History, ImageManifest, Layer, ManifestList,
+    MediaType, Platform, RawManifest, RunConfig,
 };
 use serde_json::json;
 
@@ -35,8 +35,10 @@ pub enum IndexKind {
 
 /// The finished images, not yet anywhere.
 pub(crate) struct Assembled {
-    /// The layers of ours, the same for every architecture.
+    /// The layers of ours in an index, the same for every architecture.
     pub(crate) stack: Stack,
+    /// Layers of ours in anything else.
+    pub(crate) others: Vec<Layer>,
     pub(crate) images: BTreeMap<Arch, AssembledImage>,
     pub(crate) list: RawManifest,
 }
@@ -72,6 +74,7 @@ pub(crate) fn assemble(
     let list = ManifestList::new(config.format, entries).to_raw();
     Ok(Assembled {
         stack,
+        others: Vec::new(),
         images,
         list,
     })
@@ -121,14 +124,7 @@ fn image_config(
     let created = timestamp(config.epoch);
     let mut image = base.config.clone();
     image.created = Some(created.clone());
-    // Some binary images tell no history. A layer of ours is known by its place among the others.
-    let untold = base
-        .layers
-        .len()
-        .saturating_sub(layer_history(&image).count());
-    image
-        .history
-        .extend(std::iter::repeat_n(History::default(), untold));
+    tell_untold(&mut image, base.layers.len());
     for layer in &stack.0 {
         image.rootfs.diff_ids.push(layer.diff_id.clone());
         image.history.push(History {
@@ -168,6 +164,14 @@ fn image_config(
     image
 }
 
+/// Gives each of so many layers an entry in the history. Some images tell none, and a layer of ours is known by its place among the
+/// others.
+pub(crate) fn tell_untold(image: &mut oci::ImageConfig, layers: usize) {
+    let untold = layers.saturating_sub(layer_history(image).count());
+    let entries = std::iter::repeat_n(History::default(), untold);
+    image.history.extend(entries);
+}
+
 /// What the result is built on, as errors call it.
 fn base_name(prepared: &Prepared) -> String {
     let image = prepared.binary_image.as_ref();
@@ -178,7 +182,11 @@ fn base_name(prepared: &Prepared) -> String {
 }
 
 /// The same layer under the name that the family of manifests has for it. The bytes stay.
-fn retyped(image: &str, layer: &Descriptor, format: Format) -> Result<Descriptor, Error> {
+pub(crate) fn retyped(
+    image: &str,
+    layer: &Descriptor,
+    format: Format,
+) -> Result<Descriptor, Error> {
     let media_type = match (&layer.media_type, format) {
         (MediaType::OciLayerGzip, Format::Docker) => MediaType::DockerLayer,
         (MediaType::OciLayerTar, Format::Docker) => MediaType::from(DOCKER_LAYER_TAR),
@@ -198,7 +206,7 @@ fn retyped(image: &str, layer: &Descriptor, format: Format) -> Result<Descriptor
     })
 }
 
-fn timestamp(epoch: i64) -> String {
+pub(crate) fn timestamp(epoch: i64) -> String {
     // An epoch outside the calendar is as good as none.
     jiff::Timestamp::from_second(epoch)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)

@@ -31,11 +31,10 @@ impl Kept {
 
     /// Tells whoever reads the request's log.
     pub(crate) fn warn(&self) {
-        let entries: Vec<String> = self.entries.iter().map(ToString::to_string).collect();
         tracing::warn!(
             "`{}` keeps its former images for {}, with the former catalog",
             self.target,
-            entries.join(", ")
+            self.entry_names().join(", ")
         );
     }
 }
@@ -90,11 +89,21 @@ impl<'target> GuardedTag<'target> {
         self.write().await
     }
 
+    /// What the tag would keep.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        Kept::of(&self.name, &self.decided)
+    }
+
     async fn write(self) -> Result<(ImageName, NewList), Error> {
-        self.repository
-            .put_manifest(&Reference::Tag(self.tag), &self.decided.manifest)
-            .await
-            .map_err(|source| failed(&self.name, source))?;
+        let list = &self.decided.manifest;
+        // A tag that points there already is not written again: nobody who watches it shall wake up for nothing.
+        let seen = self.seen.manifest().map(|manifest| &manifest.digest);
+        if seen != Some(&list.digest) {
+            self.repository
+                .put_manifest(&Reference::Tag(self.tag), list)
+                .await
+                .map_err(|source| failed(&self.name, source))?;
+        }
         Ok((self.name, self.decided))
     }
 }

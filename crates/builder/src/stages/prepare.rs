@@ -323,7 +323,7 @@ fn choose_binary_image(
     }
 }
 
-async fn platforms(
+pub(crate) async fn platforms(
     binary_image: &FoundImage,
     wanted: &BTreeSet<Arch>,
     config: &BuilderConfig,
@@ -409,6 +409,7 @@ mod tests {
                 tag_is_private: true,
                 build_tags: Vec::new(),
             },
+            dry_run: false,
         }
     }
 

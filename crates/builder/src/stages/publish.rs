@@ -1,52 +1,20 @@
 //! Last stage: blobs, then the images of each architecture, then the list, then tags; the from-index's tag last of all.
 
-use std::collections::BTreeMap;
-
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{
-    Arch, BlobPlacement, BlobSource, Client, Descriptor, Digest, ImageName, ImageRepository,
-    Listing, RawManifest, Reference, Tag, copy_manifests,
+    Arch, Client, Digest, ImageName, ImageRepository, LayoutError, Listing, RawManifest, Reference,
+    Tag, copy_manifests,
 };
 
 use crate::config::BuilderConfig;
 use crate::error::Error;
 use crate::image::pinned_name;
-use crate::index_image::stack::{Source, StackLayer};
 use crate::progress::{Checkpoint, Facts, Phase, PlannedOverwrite, Reporter};
 use crate::request::Output;
-use crate::stages::assemble::{Assembled, AssembledImage};
+use crate::stages::assemble::Assembled;
+use crate::stages::blobs::{BlobCounts, Blobs, Sources};
 use crate::stages::guard::{GuardedTag, Kept, decide_overwrite, failed};
 use crate::stages::prepare::FoundIndex;
-
-/// What became of the blobs of a result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BlobCounts {
-    /// Blobs that were uploaded: the catalog layer and the configs.
-    pub pushed: u64,
-    /// Their bytes.
-    pub pushed_bytes: u64,
-    /// Blobs the repository had already.
-    pub present: u64,
-    /// Blobs mounted from another repository of the same registry.
-    pub mounted: u64,
-    /// Blobs streamed from another registry.
-    pub copied: u64,
-    /// Their bytes.
-    pub copied_bytes: u64,
-}
-
-impl BlobCounts {
-    fn count(&mut self, placement: &BlobPlacement) {
-        match placement {
-            BlobPlacement::Present => self.present += 1,
-            BlobPlacement::Mounted => self.mounted += 1,
-            BlobPlacement::Copied { bytes } => {
-                self.copied += 1;
-                self.copied_bytes += bytes;
-            }
-        }
-    }
-}
 
 /// The result under the request's own tags.
 pub(crate) struct Published {
@@ -63,12 +31,6 @@ pub(crate) struct Overwritten {
     pub(crate) digest: Digest,
     /// What it kept of its former list.
     pub(crate) kept: Option<Kept>,
-}
-
-/// Where layers are that the result refers to.
-pub(crate) struct Sources<'run> {
-    pub(crate) binary_image: Option<&'run ImageRepository>,
-    pub(crate) from_index: Option<&'run ImageRepository>,
 }
 
 /// Pushes the result under the request's own tags.
@@ -98,7 +60,9 @@ pub(crate) async fn publish(
         guarded.push(GuardedTag::decide(&target, name, tag, &assembled.list, policy).await?);
     }
     reporter.confirm().await?;
-    let counts = push_blobs(config, &name, &target, sources, assembled).await?;
+    let counts = Blobs::of(sources, assembled)
+        .push(config, &name, &target)
+        .await?;
     // An architecture's image counts with its blobs: an interrupted request pushes only what is missing.
     let target_ref = &target;
     stream::iter(arch_tags)
@@ -132,88 +96,43 @@ pub(crate) async fn publish(
     Ok(published)
 }
 
-async fn push_blobs(
+/// What publishing the result would take and keep: looks and refuses as [`publish`] does, and writes nothing, not even a directory.
+pub(crate) async fn plan(
+    client: &Client,
     config: &BuilderConfig,
-    name: &ImageName,
-    target: &ImageRepository,
+    output: &Output,
     sources: &Sources<'_>,
+    overwritten: Option<&FoundIndex>,
     assembled: &Assembled,
-) -> Result<BlobCounts, Error> {
-    let mut ours: BTreeMap<Digest, (Descriptor, BlobSource)> = BTreeMap::new();
-    let mut elsewhere: BTreeMap<Digest, (Descriptor, ImageRepository)> = BTreeMap::new();
-    for StackLayer {
-        descriptor, source, ..
-    } in &assembled.stack.0
-    {
-        match (source, sources.from_index) {
-            (Source::New(source), _) => {
-                ours.insert(
-                    descriptor.digest.clone(),
-                    (descriptor.clone(), source.clone()),
-                );
-            }
-            (Source::Kept, Some(from_index)) => {
-                elsewhere.insert(
-                    descriptor.digest.clone(),
-                    (descriptor.clone(), from_index.clone()),
-                );
-            }
-            (Source::Kept, None) => {}
+) -> Result<Published, Error> {
+    let (list, policy) = (&assembled.list, config.on_lost_arch);
+    let name = output.name(&output.tag);
+    let target = match name.open(client).await {
+        Ok(target) => Some(target),
+        Err(oci::Error::Layout(LayoutError::NotALayout { .. })) => None,
+        Err(source) => return Err(failed(&name, source)),
+    };
+    let mut kept = Vec::new();
+    if let Some(target) = &target {
+        let own = (!output.tag_is_private).then_some(&output.tag);
+        for tag in own.into_iter().chain(&output.build_tags) {
+            let name = output.name(tag);
+            let guarded = GuardedTag::decide(target, name, tag.clone(), list, policy).await?;
+            kept.extend(guarded.kept());
         }
     }
-    for AssembledImage {
-        config: (descriptor, source),
-        base_layers,
-        ..
-    } in assembled.images.values()
-    {
-        ours.insert(
-            descriptor.digest.clone(),
-            (descriptor.clone(), source.clone()),
-        );
-        if let Some(binary_image) = sources.binary_image {
-            let layers = base_layers.iter();
-            elsewhere.extend(
-                layers.map(|layer| (layer.digest.clone(), (layer.clone(), binary_image.clone()))),
-            );
-        }
+    if let Some(index) = overwritten {
+        let built = Listing::parse(list).map_err(|source| failed(&name, source.into()))?;
+        let (name, image) = (&index.image.name, &index.image);
+        let list = decide_overwrite(&image.repository, name, &image.raw, &built, policy).await?;
+        kept.extend(Kept::of(name, &list));
     }
-
-    let pushed: Vec<Option<u64>> = stream::iter(ours.into_values())
-        .map(|(descriptor, source)| async move {
-            if target.has_blob(&descriptor.digest).await?.is_some() {
-                return Ok(None);
-            }
-            target.put_blob(&descriptor, &source).await?;
-            Ok(Some(descriptor.size))
-        })
-        .buffer_unordered(config.concurrency.get())
-        .try_collect()
-        .await
-        .map_err(|source| failed(name, source))?;
-    let placed: Vec<BlobPlacement> = stream::iter(elsewhere.into_values())
-        .map(
-            |(descriptor, source)| async move { target.copy_blob_from(&source, &descriptor).await },
-        )
-        .buffer_unordered(config.concurrency.get())
-        .try_collect()
-        .await
-        .map_err(|source| failed(name, source))?;
-
-    let mut counts = BlobCounts::default();
-    for size in pushed {
-        match size {
-            Some(bytes) => {
-                counts.pushed += 1;
-                counts.pushed_bytes += bytes;
-            }
-            None => counts.present += 1,
-        }
-    }
-    for placement in &placed {
-        counts.count(placement);
-    }
-    Ok(counts)
+    let blobs = Blobs::of(sources, assembled);
+    Ok(Published {
+        digest: list.digest.clone(),
+        kept,
+        blobs: blobs.plan(config, &name, target.as_ref()).await?,
+    })
 }
 
 /// Moves the from-index's tag to the result, unless somebody else moved it first (spec workflows 4.5).
@@ -253,7 +172,18 @@ pub(crate) async fn overwrite(
         tracing::info!("`{name}` already points to the result: it was moved before a restart");
         return Ok(overwritten);
     }
+    if done_before_restart
+        && current.as_ref() != Some(expected)
+        && reporter.is_built_upon(name, result).await?
+    {
+        tracing::info!("`{name}` was moved before a restart, and by another request since");
+        return Ok(overwritten);
+    }
     check_unchanged(name, expected, current)?;
+    if expected == result {
+        tracing::info!("`{name}` points to the result already: nothing changes");
+        return Ok(overwritten);
+    }
     reporter
         .phase(&Phase::Overwriting, &Facts::default())
         .await?;
@@ -288,7 +218,7 @@ pub(crate) async fn move_tag(
     reporter.confirm().await?;
     put(target, name, name.reference(), manifest).await?;
     let read_back = current_digest(name, target).await?;
-    if read_back.as_ref() == Some(&planned.to) {
+    if read_back.as_ref() == Some(&planned.to) || reporter.is_built_upon(name, &planned.to).await? {
         Ok(())
     } else {
         Err(changed(name, &planned.to, read_back))
@@ -311,7 +241,7 @@ fn changed(name: &ImageName, expected: &Digest, current: Option<Digest>) -> Erro
     Error::IndexChanged {
         index: Box::new(name.clone()),
         expected: expected.clone(),
-        found: current.map_or_else(|| "gone".to_owned(), |digest| format!("`{digest}`")),
+        current,
     }
 }
 

@@ -12,7 +12,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use builder::{
     AddRequest, Added, BinaryImage, Builder, BuilderConfig, Checkpoint, Error, Facts,
-    GraphUpdateMode, IndexRequest, Output, OutputRepository, Overwrite, Phase, Reporter, Stopped,
+    GraphUpdateMode, IndexRequest, Output, OutputRepository, Overwrite, Phase, RelatedImages,
+    Reporter, Stopped,
 };
 use oci::{
     BlobSource, Client, ClientConfig, Credentials, Descriptor, Digest, Document, ImageConfig,
@@ -88,9 +89,11 @@ impl World {
 
     pub(crate) fn request(&self, bundle: PullSpec, tag: &str) -> AddRequest {
         AddRequest {
+            gating: None,
             bundles: vec![bundle],
             deprecations: Vec::new(),
             graph_update_mode: GraphUpdateMode::Replaces,
+            related_images: RelatedImages::Any,
             index: IndexRequest {
                 from_index: None,
                 binary_image: Some(BinaryImage::Image(ImageName::Registry(
@@ -105,6 +108,7 @@ impl World {
                     tag_is_private: true,
                     build_tags: Vec::new(),
                 },
+                dry_run: false,
             },
         }
     }

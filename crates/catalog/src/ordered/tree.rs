@@ -15,6 +15,8 @@ pub(crate) struct Members {
 impl Tree for Node {
     type Members = Members;
 
+    type Key = String;
+
     const REFUSES_SLASH_ESCAPE: bool = false;
 
     fn scalar(text: &str, plain: bool, tag: Option<&str>) -> Result<Self, String> {

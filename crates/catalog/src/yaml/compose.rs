@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{
+    ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag,
+};
 
 use super::breaks::Breaks;
 use super::{Expansion, YamlError, scalar};
@@ -15,6 +17,8 @@ use crate::json::MAX_DEPTH;
 pub(crate) trait Tree: Clone {
     /// A mapping that is still being read.
     type Members: Default;
+    /// What a value becomes where it is a key.
+    type Key;
 
     /// Whether the escape `\/`, which came with later versions of YAML, is refused.
     const REFUSES_SLASH_ESCAPE: bool;
@@ -29,14 +33,31 @@ pub(crate) trait Tree: Clone {
     fn sequence(elements: Vec<Self>) -> Self;
     /// The value of a mapping that is complete.
     fn mapping(members: Self::Members) -> Self;
-    /// The text a value becomes where it is a key.
-    fn key(self) -> Result<String, String>;
+    /// What a value becomes where it is a key.
+    fn key(self) -> Result<Self::Key, String>;
     /// Adds a member.
-    fn insert(members: &mut Self::Members, key: String, value: Self) -> Result<(), String>;
+    fn insert(members: &mut Self::Members, key: Self::Key, value: Self) -> Result<(), String>;
     /// Adds what stands under a merge key.
     fn merge(members: &mut Self::Members, value: Self) -> Result<(), String>;
     /// Adds the number of values in this one, itself included, and the bytes of its texts.
     fn measure(&self, values: &mut usize, bytes: &mut usize);
+    /// Takes note of where the value was written, as the parser was given the text.
+    fn written(&mut self, _: Written) {}
+}
+
+/// How a value was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Scalar(ScalarStyle),
+    Collection(StructureStyle),
+}
+
+/// Where a value was written, and how; a block scalar begins behind its header and the indentation of its first line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) start: Marker,
+    pub(crate) end: Marker,
+    pub(crate) style: Style,
 }
 
 /// Why composing ended early.
@@ -64,8 +85,8 @@ impl From<ScanError> for Stop {
 }
 
 /// A mapping key waiting for its value.
-enum Key {
-    Plain(String),
+enum Key<K> {
+    Plain(K),
     /// `<<`, whose value is merged into the mapping.
     Merge,
 }
@@ -73,7 +94,15 @@ enum Key {
 /// A collection that is still being read.
 enum Open<T: Tree> {
     Sequence(Vec<T>),
-    Mapping(T::Members, Option<Key>),
+    Mapping(T::Members, Option<Key<T::Key>>),
+}
+
+/// A collection that is still being read, with its anchor and its beginning.
+struct Level<T: Tree> {
+    open: Open<T>,
+    anchor: usize,
+    start: Marker,
+    style: StructureStyle,
 }
 
 struct Anchored<T> {
@@ -87,7 +116,7 @@ pub(super) struct Composer<'a, T: Tree> {
     breaks: Option<&'a Breaks>,
     /// Lines indented before parsing, which must not lie in block scalars.
     indented: &'a BTreeSet<usize>,
-    open: Vec<(Open<T>, usize)>,
+    open: Vec<Level<T>>,
     anchors: HashMap<usize, Anchored<T>>,
     expansion: &'a Expansion,
     slash_escapes: bool,
@@ -167,30 +196,41 @@ impl<'a, T: Tree> Composer<'a, T> {
                     Some(breaks) if block => Cow::Owned(breaks.restore(&text, span.start.col())),
                     Some(breaks) => Cow::Owned(breaks.fold(&text)),
                 };
-                let value = T::scalar(&text, plain, tag.as_deref()).map_err(refused(line))?;
+                let mut value = T::scalar(&text, plain, tag.as_deref()).map_err(refused(line))?;
+                value.written(Written {
+                    start: span.start,
+                    end: span.end,
+                    style: Style::Scalar(style),
+                });
                 self.complete(value, anchor, merge, line)
             }
-            Event::SequenceStart(_, anchor, tag) => {
+            Event::SequenceStart(style, anchor, tag) => {
                 if let Some(tag) = tag {
                     T::check_sequence_tag(&full_tag(&tag)).map_err(refused(line))?;
                 }
-                self.descend(Open::Sequence(Vec::new()), anchor, line)
+                self.descend(Open::Sequence(Vec::new()), anchor, span.start, style)
             }
-            Event::MappingStart(_, anchor, tag) => {
+            Event::MappingStart(style, anchor, tag) => {
                 if let Some(tag) = tag {
                     T::check_mapping_tag(&full_tag(&tag)).map_err(refused(line))?;
                 }
-                self.descend(Open::Mapping(T::Members::default(), None), anchor, line)
+                let open = Open::Mapping(T::Members::default(), None);
+                self.descend(open, anchor, span.start, style)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some((open, anchor)) = self.open.pop() else {
+                let Some(level) = self.open.pop() else {
                     return Ok(None);
                 };
-                let value = match open {
+                let mut value = match level.open {
                     Open::Sequence(elements) => T::sequence(elements),
                     Open::Mapping(members, _) => T::mapping(members),
                 };
-                self.complete(value, anchor, false, line)
+                value.written(Written {
+                    start: level.start,
+                    end: span.end,
+                    style: Style::Collection(level.style),
+                });
+                self.complete(value, level.anchor, false, line)
             }
             // Boundaries and presentation: the root value itself ends a document.
             _ => Ok(None),
@@ -201,13 +241,20 @@ impl<'a, T: Tree> Composer<'a, T> {
         &mut self,
         open: Open<T>,
         anchor: usize,
-        line: usize,
+        start: Marker,
+        style: StructureStyle,
     ) -> Result<Option<T>, YamlError> {
         if self.open.len() >= MAX_DEPTH {
+            let line = start.line();
             let reason = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(YamlError::NotJson { line, reason });
         }
-        self.open.push((open, anchor));
+        self.open.push(Level {
+            open,
+            anchor,
+            start,
+            style,
+        });
         Ok(None)
     }
 
@@ -222,10 +269,10 @@ impl<'a, T: Tree> Composer<'a, T> {
         if anchor != 0 {
             self.define(anchor, &value, line)?;
         }
-        match self.open.last_mut() {
+        match self.open.last_mut().map(|level| &mut level.open) {
             None => return Ok(Some(value)),
-            Some((Open::Sequence(elements), _)) => elements.push(value),
-            Some((Open::Mapping(members, pending), _)) => match pending.take() {
+            Some(Open::Sequence(elements)) => elements.push(value),
+            Some(Open::Mapping(members, pending)) => match pending.take() {
                 None if merge => *pending = Some(Key::Merge),
                 None => *pending = Some(Key::Plain(value.key().map_err(refused(line))?)),
                 Some(Key::Plain(key)) => T::insert(members, key, value).map_err(refused(line))?,

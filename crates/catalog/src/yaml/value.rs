@@ -9,6 +9,8 @@ use crate::json::Value;
 impl Tree for Value {
     type Members = BTreeMap<String, Self>;
 
+    type Key = String;
+
     const REFUSES_SLASH_ESCAPE: bool = true;
 
     fn scalar(text: &str, plain: bool, tag: Option<&str>) -> Result<Self, String> {

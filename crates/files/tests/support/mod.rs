@@ -22,6 +22,7 @@ pub fn directories(root: &TempDir) -> Directories {
         log: directory("logs"),
         related_bundles: directory("related"),
         nested_bundles: directory("nested"),
+        reports: directory("reports"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `iib index add`: the add request without a service.
 
 use anyhow::bail;
-use builder::{AddRequest, Checkpoint};
+use builder::{AddRequest, Checkpoint, RelatedImages};
 use oci::PullSpec;
 use serde_json::json;
 
@@ -49,9 +49,11 @@ fn request(args: IndexAddArgs) -> anyhow::Result<AddRequest> {
         bail!("a new index needs architectures: name them with `--arch`");
     }
     Ok(AddRequest {
+        gating: None,
         index,
         bundles,
         deprecations: args.deprecate,
         graph_update_mode: args.mode.into(),
+        related_images: RelatedImages::Any,
     })
 }

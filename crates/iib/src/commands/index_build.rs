@@ -1,18 +1,18 @@
 //! What the commands have in common that make an index image.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use builder::{
-    Builder, BuilderConfig, Built, Checkpoint, Facts, IndexRequest, Kept, MigrateLevel, Output,
+    Builder, BuilderConfig, Built, CatalogChange, Checkpoint, Facts, IndexRequest, Output,
     OutputRepository, Overwrite, OverwriteToken, Phase, Reporter, Stopped,
 };
 use indicatif::ProgressBar;
 use oci::{Format, ImageName, Reference, Tag};
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::{BuildArgs, OutputFormat};
@@ -47,7 +47,8 @@ impl Workshop {
             ..BuilderConfig::new(work_dir.path())
         };
         // An overwrite that cannot be recorded shall fail before anything is built.
-        let record = match from_index.filter(|_| args.overwrite_from_index) {
+        let overwrites = args.overwrite_from_index && !args.dry_run;
+        let record = match from_index.filter(|_| overwrites) {
             Some(index) => Some(Ledger::at(&args.state)?.record(index).await?),
             None => None,
         };
@@ -110,10 +111,11 @@ pub(crate) fn index_request(
         overwrite,
         distribution_scope: args.distribution_scope,
         output: output(args.to, args.build_tags)?,
+        dry_run: args.dry_run,
     })
 }
 
-fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
+pub(crate) fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
     let Reference::Tag(tag) = to.reference() else {
         bail!("`--to {to}` names a digest; name a tag to publish under");
     };
@@ -131,10 +133,13 @@ fn output(to: ImageName, build_tags: Vec<Tag>) -> anyhow::Result<Output> {
 
 /// An image for a person; `what` are lines on what the request changed.
 fn describe(built: &Built, what: Vec<String>) -> String {
-    let mut lines = vec![format!(
-        "published  {}",
-        built.facts.index_image.as_deref().unwrap_or_default()
-    )];
+    let done = if built.dry_run {
+        "dry run   "
+    } else {
+        "published "
+    };
+    let name = built.facts.index_image.as_deref().unwrap_or_default();
+    let mut lines = vec![format!("{done} {name}")];
     lines.push(format!("digest     {}", built.digest));
     for (arch, digest) in &built.images {
         lines.push(format!("  {arch:<8} {digest}"));
@@ -142,7 +147,7 @@ fn describe(built: &Built, what: Vec<String>) -> String {
     for kept in &built.kept {
         lines.push(format!(
             "kept       {} of {}",
-            entry_names(kept).join(", "),
+            kept.entry_names().join(", "),
             kept.target
         ));
     }
@@ -173,7 +178,23 @@ fn describe(built: &Built, what: Vec<String>) -> String {
         terminal::bytes(built.usage.bytes_read),
         terminal::bytes(built.usage.bytes_written),
     ));
+    if let (true, Some(change)) = (built.dry_run, &built.catalog) {
+        lines.push(format!("\n{}", change.diff().to_text()));
+        lines.extend(graph(change));
+    }
     lines.join("\n")
+}
+
+/// The upgrade graphs of the touched packages that are left, as one Mermaid chart.
+fn graph(change: &CatalogChange) -> Option<String> {
+    let after = change.after();
+    let names: BTreeSet<&str> = after.packages.iter().map(|it| it.name.as_str()).collect();
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let graphs = catalog::graph::select(after, &names, &[]).ok()?;
+    Some(catalog::graph::mermaid(&graphs))
 }
 
 /// Prints what was made: the image, and what the request changed, for people by `lines`, for programs by `fields`.
@@ -186,95 +207,14 @@ pub(crate) fn print(
     terminal::print(&match output {
         OutputFormat::Text => describe(built, lines),
         OutputFormat::Json => {
-            let mut all = to_json(built);
-            all.extend(
-                fields
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value)),
-            );
-            Value::Object(all).to_string()
+            let mut all = json!(built.summary());
+            all["graph"] = json!(built.catalog.as_ref().and_then(graph));
+            for (name, value) in fields {
+                all[name] = value;
+            }
+            all.to_string()
         }
     });
-}
-
-/// The same for programs.
-fn to_json(built: &Built) -> Map<String, Value> {
-    let images: BTreeMap<String, String> = built
-        .images
-        .iter()
-        .map(|(arch, digest)| (arch.to_string(), digest.to_string()))
-        .collect();
-    let kept: BTreeMap<String, Vec<String>> = built
-        .kept
-        .iter()
-        .map(|kept| (kept.target.to_string(), entry_names(kept)))
-        .collect();
-    let layers: Vec<Value> = built
-        .layers
-        .iter()
-        .map(|layer| {
-            json!({
-                "kind": layer.kind.to_string(),
-                "digest": layer.digest,
-                "bytes": layer.bytes,
-                "new": layer.is_new,
-            })
-        })
-        .collect();
-    let fields = [
-        ("index_image", json!(built.facts.index_image)),
-        (
-            "index_image_resolved",
-            json!(built.facts.index_image_resolved),
-        ),
-        (
-            "internal_index_image_copy",
-            json!(built.facts.internal_index_image_copy),
-        ),
-        (
-            "internal_index_image_copy_resolved",
-            json!(built.facts.internal_index_image_copy_resolved),
-        ),
-        ("digest", json!(built.digest)),
-        ("images", json!(images)),
-        ("kept", json!(kept)),
-        ("layers", json!(layers)),
-        (
-            "migrate_level",
-            json!(built.migrate_level.map(MigrateLevel::as_str)),
-        ),
-        (
-            "serve_cache_seconds",
-            json!(built.serve_cache.map(|time| time.as_secs_f64())),
-        ),
-        (
-            "blobs",
-            json!({
-                "pushed": built.blobs.pushed,
-                "pushed_bytes": built.blobs.pushed_bytes,
-                "present": built.blobs.present,
-                "mounted": built.blobs.mounted,
-                "copied": built.blobs.copied,
-                "copied_bytes": built.blobs.copied_bytes,
-            }),
-        ),
-        (
-            "network",
-            json!({
-                "requests": built.usage.requests,
-                "bytes_read": built.usage.bytes_read,
-                "bytes_written": built.usage.bytes_written,
-            }),
-        ),
-    ];
-    fields
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
-}
-
-fn entry_names(kept: &Kept) -> Vec<String> {
-    kept.entries.iter().map(ToString::to_string).collect()
 }
 
 /// Phases for a person: a spinner on a terminal, plain lines elsewhere.
@@ -297,7 +237,7 @@ impl Progress {
         }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -1,4 +1,4 @@
-//! `iib queue`: dead letters of the broker.
+//! `iib queue`: dead letters of the broker, and what is paused.
 
 use anyhow::{Context as _, bail};
 use queue::{Broker, DeadLetter, DeadLetters};
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::OutputFormat;
 use crate::cli::queue::{ChosenArgs, ConfigArgs, LsArgs, QueueCommand, Which};
+use crate::commands::queue_pause;
 use crate::config::Config;
 use crate::{broker, terminal};
 
@@ -15,6 +16,9 @@ pub(crate) async fn run(command: QueueCommand) -> anyhow::Result<()> {
         QueueCommand::Ls(args) => ls(&args).await,
         QueueCommand::Retry(args) => retry(&args).await,
         QueueCommand::Drop(args) => remove(&args).await,
+        QueueCommand::Pause(args) => queue_pause::pause(&args).await,
+        QueueCommand::Resume(args) => queue_pause::resume(&args).await,
+        QueueCommand::Pauses(args) => queue_pause::list(&args).await,
     }
 }
 

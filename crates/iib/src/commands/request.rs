@@ -2,10 +2,12 @@
 
 mod connect;
 mod print;
+mod report;
 mod submit;
 mod wait;
 
 use anyhow::bail;
+use api::State;
 use api::batch::BatchKind;
 use client::ListQuery;
 
@@ -49,7 +51,27 @@ async fn dispatch(command: RequestCommand) -> anyhow::Result<()> {
 
 async fn get(args: OneArgs) -> anyhow::Result<()> {
     let client = connect::client(&args.service).await?;
-    print::request(&client.show(args.id).await?, args.output)
+    let mut request = client.show(args.id).await?;
+    let report = match request.state {
+        State::InProgress => None,
+        State::Complete | State::Failed => client.report(args.id).await?,
+    };
+    match args.output {
+        OutputFormat::Json => {
+            if let Some(report) = report {
+                let report = serde_json::to_value(report)?;
+                request.json.insert("report".to_owned(), report);
+            }
+            print::request(&request, args.output)
+        }
+        OutputFormat::Text => {
+            print::request(&request, args.output)?;
+            if let Some(report) = report {
+                terminal::print(&report::describe(&report));
+            }
+            Ok(())
+        }
+    }
 }
 
 async fn cancel(args: OneArgs) -> anyhow::Result<()> {

@@ -11,10 +11,11 @@ use crate::config::Config;
 use crate::measuring::Measuring;
 use crate::reload::{self, Reload};
 use crate::service::{DataDir, Service, listen, termination};
-use crate::{logging, request_files, terminal, traces};
+use crate::{death, logging, request_files, terminal, traces};
 
 /// Runs until asked to end.
 pub(crate) async fn run(args: ServeArgs, log: &LogArgs) -> anyhow::Result<()> {
+    death::prepare()?;
     let asked_to_end = termination()?;
     let hangups = reload::hangups()?;
     let config = Config::read(args.config.as_deref())?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The files of requests: logs, related bundles, nested bundles.
+/// The files of requests: logs, related bundles, nested bundles, reports.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FilesSection {
@@ -12,12 +12,14 @@ pub(crate) struct FilesSection {
     pub(crate) logs: bool,
     /// Whether the related bundles of regenerated bundles are offered.
     pub(crate) related_bundles: bool,
-    /// Where logs are written. None: below the data directory; so for the next two.
+    /// Where logs are written. None: below the data directory; so for the next three.
     pub(crate) logs_dir: Option<PathBuf>,
     /// Where related bundles are written.
     pub(crate) related_bundles_dir: Option<PathBuf>,
     /// Where nested bundles are written, which are always offered.
     pub(crate) nested_bundles_dir: Option<PathBuf>,
+    /// Where reports are written, which are always offered.
+    pub(crate) reports_dir: Option<PathBuf>,
     /// The S3-compatible bucket that files are read from. None: below the data directory.
     pub(crate) bucket: Option<String>,
     /// The address of the storage. None: Amazon's.
@@ -38,6 +40,7 @@ impl Default for FilesSection {
             logs_dir: None,
             related_bundles_dir: None,
             nested_bundles_dir: None,
+            reports_dir: None,
             bucket: None,
             endpoint: None,
             region: None,

@@ -1,6 +1,6 @@
 //! `[queues]`: which queue a request goes to, and the broker that spreads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use queue::{Pace, Topology, TopologyError};
 use secrecy::SecretString;
@@ -47,12 +47,24 @@ impl Default for QueuesSection {
 impl QueuesSection {
     /// The queues at the broker. Those that requests of a serial label go to are serial.
     pub(crate) fn topology(&self) -> Result<Topology, TopologyError> {
-        let queues = self.users.iter().flat_map(|(user, target)| {
+        Topology::new(self.prefix.clone(), self.paces())
+    }
+
+    /// Every queue of a user.
+    fn paces(&self) -> impl Iterator<Item = (String, Pace)> {
+        self.users.iter().flat_map(|(user, target)| {
             let serial = user.0.as_str().starts_with("SERIAL:");
             let pace = if serial { Pace::Serial } else { Pace::Parallel };
             target.0.names().map(move |name| (name.to_owned(), pace))
-        });
-        Topology::new(self.prefix.clone(), queues)
+        })
+    }
+
+    /// The queues of which one request is worked on at a time.
+    pub(crate) fn serial(&self) -> BTreeSet<String> {
+        self.paces()
+            .filter(|(_, pace)| *pace == Pace::Serial)
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// The queues of the API.

@@ -34,6 +34,8 @@ impl Config {
                 cache_bytes: running.build.cache_bytes,
                 ..new.build
             },
+            gating: new.gating,
+            bundles: new.bundles,
             // Who proves callers to be users is asked at the start; the lists of users and tokens are looked at each time.
             auth: AuthSection {
                 oidc: running.auth.oidc,

@@ -16,8 +16,11 @@ use super::service::until;
 
 const USUAL: &str = "amqp://guest:guest@127.0.0.1:5672";
 
-/// How long a broker may take to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a broker may take to start: on a busy machine with a cold disk, minutes.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// How long one try to connect may take.
+const TRY: Duration = Duration::from_secs(20);
 
 /// Leaves a test out, and says why; in CI nothing is left out.
 #[expect(
@@ -181,7 +184,8 @@ impl PrivateBroker {
         let up = async {
             loop {
                 let connected = Connection::connect(&address, ConnectionProperties::default());
-                if connected.await.is_ok() {
+                let connected = tokio::time::timeout(TRY, connected).await;
+                if matches!(connected, Ok(Ok(_))) {
                     return;
                 }
                 let output = || std::fs::read_to_string(at("output")).unwrap_or_default();

@@ -13,8 +13,8 @@ use tokio::process::Child;
 
 use super::{World, command};
 
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long anything may take before a test gives up; machines that run tests may be slow and busy.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A running `iib serve`.
 pub(crate) struct Service {
@@ -32,7 +32,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly.
+    /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly, and nothing is tried again.
     pub(crate) fn new(world: &World) -> Self {
         Self::with(world, "", Vec::new())
     }
@@ -47,7 +47,7 @@ impl Setup {
         let config = world.dir.path().join("iib.toml");
         let text = format!(
             "[server]\nlogin_disabled = true\n{more}\n[build]\nregistry = \"{}\"\n\
-             [worker]\nlease_seconds = 1\npoll_seconds = 1\ndrain_seconds = 1\n",
+             [worker]\nlease_seconds = 1\npoll_seconds = 1\ndrain_seconds = 1\nretries = 0\n",
             world.host
         );
         std::fs::write(&config, text).unwrap();
@@ -95,6 +95,11 @@ impl Setup {
 
     /// Starts the service and waits until it listens.
     pub(crate) async fn start(&self) -> Service {
+        self.start_with(&[]).await
+    }
+
+    /// The same with further variables in its environment.
+    pub(crate) async fn start_with(&self, environment: &[(&str, &str)]) -> Service {
         let home = self.data.parent().unwrap_or(Path::new("/"));
         let mut child = command(home)
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -103,6 +108,7 @@ impl Setup {
             .arg("--data-dir")
             .arg(&self.data)
             .envs(self.environment.iter().cloned())
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -134,6 +140,20 @@ impl Setup {
             address,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             log,
+        }
+    }
+}
+
+impl Drop for Service {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a test that fails tells what the service said"
+    )]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log.lock();
+            let log = log.unwrap_or_else(std::sync::PoisonError::into_inner);
+            eprintln!("the service's log:\n{log}");
         }
     }
 }
@@ -195,6 +215,37 @@ impl Service {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Sends JSON under a key by which it is known again. None when the service ended before it answered.
+    pub(crate) async fn submit_with_key(&self, path: &str, body: &Value, key: &str) -> Option<i64> {
+        let call = self.http.post(self.url(&format!("builds/{path}")));
+        let call = call.header("Idempotency-Key", key).json(body);
+        let answer = call.send().await.ok()?;
+        let status = answer.status();
+        let body: Value = answer.json().await.ok()?;
+        assert!(status.is_success(), "{status} {body}");
+        Some(body["id"].as_i64().unwrap())
+    }
+
+    /// The request, unless the service has ended.
+    pub(crate) async fn look(&self, id: i64) -> Option<Value> {
+        let answer = self
+            .http
+            .get(self.url(&format!("builds/{id}")))
+            .send()
+            .await;
+        answer.ok()?.json().await.ok()
+    }
+
+    /// Whether the service has ended.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().expect("nobody has waited for it")
     }
 
     /// `kill -9`: no time for anything.

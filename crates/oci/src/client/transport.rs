@@ -172,6 +172,10 @@ impl Transport {
             method = %request.method,
             status = tracing::field::Empty,
         );
+        let writes = !request.only_reads();
+        if writes {
+            crash::before(operation.name);
+        }
         let answer = self
             .answer(
                 operation,
@@ -182,6 +186,9 @@ impl Transport {
             )
             .instrument(span.clone())
             .await;
+        if writes {
+            crash::after(operation.name);
+        }
         let status = answer.as_ref().ok().map(reqwest::Response::status);
         Counters::answered(operation.name, status);
         span.record("status", status.map(|status| status.as_u16()));

@@ -13,6 +13,7 @@ const LOGS: Artefact = Artefact {
     name: "logs",
     of_type: None,
     content_type: "text/plain; charset=utf-8",
+    is_always_there: true,
 };
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {

@@ -14,6 +14,7 @@ const NESTED_BUNDLES: Artefact = Artefact {
     name: "nested bundles",
     of_type: Some(RequestType::RecursiveRelatedBundles),
     content_type: "application/json",
+    is_always_there: true,
 };
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {

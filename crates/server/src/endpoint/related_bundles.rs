@@ -14,6 +14,7 @@ const RELATED_BUNDLES: Artefact = Artefact {
     name: "related bundles",
     of_type: Some(RequestType::RegenerateBundle),
     content_type: "application/json",
+    is_always_there: true,
 };
 
 pub(crate) async fn show(State(app): State<App>, id: RequestId) -> Result<Response, ApiError> {

@@ -375,6 +375,13 @@ fn files() -> Vec<Operation> {
                 &list,
             ),
         ),
+        file(
+            "/api/v1/builds/{id}/report",
+            "showReport",
+            "What a request changed and took",
+            "Only of a request that has ended (400) and that a worker of this service did (404). Gone some days after that (410).",
+            good("The report.", "application/json", &report()),
+        ),
         Operation::get(
             "/api/v1/builds/{id}/deprecation-schema",
             Group::Files,
@@ -390,6 +397,35 @@ fn files() -> Vec<Operation> {
         .parameters(id())
         .errors(&[400, 404]),
     ]
+}
+
+fn report() -> Value {
+    let of = |kind: &str, about: &str| json!({"type": kind, "description": about});
+    json!({
+        "type": "object",
+        "required": ["version", "id", "request_type", "state", "state_reason", "attempt", "seconds", "stages", "result"],
+        "properties": {
+            "version": of("integer", "The version of this form."),
+            "id": of("integer", "The request."),
+            "request_type": of("string", "The name of its type."),
+            "state": of("string", "The state it ended in."),
+            "state_reason": of("string", "Why it ended so."),
+            "attempt": of("integer", "Which attempt ended it, from 1."),
+            "seconds": of("number", "How long that attempt took."),
+            "stages": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["stage", "seconds"],
+                    "properties": {"stage": of("string", "Its name."), "seconds": of("number", "Its time.")},
+                },
+            },
+            "result": {
+                "type": ["object", "null"],
+                "description": "What was made, what was pushed, mounted and read, and what changed in the catalog; null for a request that failed, and for one on bundles.",
+            },
+        },
+    })
 }
 
 fn service() -> Vec<Operation> {

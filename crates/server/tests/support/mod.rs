@@ -60,6 +60,7 @@ pub fn kept_in(directory: &Path) -> Files {
         log: Some(directory.to_owned()),
         related_bundles: Some(directory.to_owned()),
         nested_bundles: Some(directory.to_owned()),
+        reports: Some(directory.to_owned()),
     })
 }
 

@@ -10,7 +10,7 @@ pub struct Model {
     /// None is the default queue.
     #[sea_orm(column_type = "Text", nullable)]
     pub queue: Option<String>,
-    /// The index it overwrites: of requests that share one, one runs at a time.
+    /// The tag it overwrites: of requests that share one, one runs at a time, in the order of their numbers.
     #[sea_orm(column_type = "Text", nullable)]
     pub serial_key: Option<String>,
     /// Grows with every claim.
@@ -29,6 +29,13 @@ pub struct Model {
     pub submission: Option<Vec<u8>>,
     /// When a broker took the news that it waits. None: not yet, or there is no broker.
     pub dispatched: Option<i64>,
+    /// Who submitted it, for workers to be fair.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub user_name: Option<String>,
+    /// How often it failed for a cause that passes.
+    pub retries: i32,
+    /// Nobody takes it before then.
+    pub held_until: Option<i64>,
     /// Where in a trace it was submitted, for the worker to go on from.
     #[sea_orm(column_type = "Text", nullable)]
     pub trace_context: Option<String>,

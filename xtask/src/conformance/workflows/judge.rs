@@ -1,12 +1,13 @@
 //! What came of a request, against what was recorded.
 
+mod bundle;
 mod catalog;
 mod files;
 mod image;
 mod meaning;
 mod tags;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use serde_json::{Map, Value};
@@ -33,6 +34,7 @@ pub(super) async fn judge(
     let added = match (expected, done) {
         (State::Complete, Ok(made)) => {
             seen.fields.extend(fields(&made.facts));
+            differences.extend(compare_files(scenario, &made.files));
             made.added
         }
         (State::Failed, Err(ours)) => {
@@ -66,6 +68,26 @@ pub(super) async fn judge(
     }
     ensure!(differences.is_empty(), "\n  {}", differences.join("\n  "));
     Ok(())
+}
+
+/// Compares the lists that a request left; their order within a level is free.
+fn compare_files(scenario: &Scenario, ours: &BTreeMap<String, Value>) -> Differences {
+    let sorted = |list: Vec<String>| -> BTreeSet<String> { list.into_iter().collect() };
+    let mut differences = Differences::new();
+    let names: BTreeSet<&String> = scenario.result.files.keys().chain(ours.keys()).collect();
+    for name in names {
+        let theirs = scenario.result.files.get(name).cloned();
+        let ours: Option<Vec<String>> = ours
+            .get(name)
+            .and_then(|list| serde_json::from_value(list.clone()).ok());
+        let last = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.last().cloned());
+        // The parent comes last; of related bundles, any.
+        let ends_differ = name.contains("recursive") && last(&theirs) != last(&ours);
+        if ends_differ || theirs.clone().map(sorted) != ours.clone().map(sorted) {
+            differences.push(format!("`{name}` is {ours:?}, recorded is {theirs:?}"));
+        }
+    }
+    differences
 }
 
 /// Compares the fields of the updates: all of them, and when those of the build's begin are known.

@@ -12,27 +12,17 @@ pub(super) fn reason(scenario: &Scenario) -> Option<String> {
     if !HANDLERS.contains(&handler) {
         return Some(format!("needs requests of the kind `{handler}`"));
     }
-    let parameter = PARAMETERS
-        .iter()
-        .find(|(parameter, _)| scenario.asks_for(parameter));
-    if let Some((_, reason)) = parameter {
-        return Some((*reason).to_owned());
-    }
     None
 }
 
 /// The requests that the builder does.
-const HANDLERS: [&str; 6] = [
+const HANDLERS: [&str; 8] = [
     "add",
     "add_deprecations",
     "create_empty_index",
     "fbc_operations",
     "merge",
+    "recursive_related_bundles",
+    "regenerate_bundle",
     "rm",
 ];
-
-/// Parameters it does not know, with what they need; the numbers are those of the specification.
-const PARAMETERS: [(&str, &str); 1] = [(
-    "check_related_images",
-    "needs the check of related images (2.11)",
-)];

@@ -8,13 +8,15 @@ use anyhow::{Context as _, bail};
 use builder::{
     AddRequest, Builder, BuilderConfig, Built, Checkpoint, DeprecationsRequest, EmptyRequest,
     Error, Facts, FragmentsRequest, GraphUpdateMode, IndexRequest, MergeRequest, Output,
-    OutputRepository, Overwrite, OverwriteToken, RemoveRequest, Reporter,
+    OutputRepository, Overwrite, OverwriteToken, RegenerateRequest, RelatedImages, RelatedRequest,
+    RemoveRequest, Reporter,
 };
+use bundle::source::Organizations;
 use golden::PLACEHOLDER;
 use oci::PullSpec;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::scenario::Scenario;
 
@@ -25,6 +27,7 @@ pub(super) const OUTPUT: &str = "iib-build";
 pub(super) struct Request {
     kind: Kind,
     config: BuilderConfig,
+    id: u64,
 }
 
 enum Kind {
@@ -34,6 +37,8 @@ enum Kind {
     Merge(MergeRequest),
     Empty(EmptyRequest),
     Deprecations(DeprecationsRequest),
+    Regenerate(RegenerateRequest),
+    Related(RelatedRequest),
 }
 
 /// What a request that succeeded says.
@@ -42,6 +47,8 @@ pub(super) struct Made {
     pub(super) facts: Facts,
     /// The bundles that the index did not have before.
     pub(super) added: Vec<PullSpec>,
+    /// The file it left, by name.
+    pub(super) files: BTreeMap<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +93,15 @@ struct Args {
     #[serde(default)]
     build_tags: Vec<String>,
     graph_update_mode: Option<String>,
+    #[serde(default)]
+    check_related_images: bool,
+    #[serde(default)]
+    username: Option<String>,
+    from_bundle_image: Option<String>,
+    parent_bundle_image: Option<String>,
+    organization: Option<String>,
+    #[serde(default)]
+    bundle_replacements: BTreeMap<String, String>,
     /// Without a token in the configuration nothing is pushed there.
     #[serde(default, rename = "index_to_gitlab_push_map")]
     _push_map: IgnoredAny,
@@ -103,6 +119,8 @@ struct Settings {
     #[serde(default)]
     iib_no_ocp_label_allow_list: Vec<String>,
     iib_index_image_output_registry: Option<String>,
+    #[serde(default)]
+    iib_organization_customizations: Organizations,
 }
 
 impl Request {
@@ -113,6 +131,7 @@ impl Request {
         let mut config = BuilderConfig::new(dir.join("work"));
         config.required_labels = settings.iib_required_labels;
         config.no_ocp_label_allow_list = settings.iib_no_ocp_label_allow_list;
+        config.organizations = settings.iib_organization_customizations;
         config.shown_registry = maybe(settings.iib_index_image_output_registry.as_ref())?;
         for (scope, images) in &args.binary_image_config {
             let images = images
@@ -124,10 +143,40 @@ impl Request {
         let index = index_request(&args)?;
         let kind = match scenario.handler.as_str() {
             "add" => Kind::Add(AddRequest {
+                gating: None,
                 bundles: all(&args.bundles)?,
                 deprecations: all(&args.deprecation_list)?,
                 graph_update_mode: mode(args.graph_update_mode.as_deref())?,
+                related_images: if args.check_related_images {
+                    let user = args.username;
+                    RelatedImages::Readable { user }
+                } else {
+                    RelatedImages::Any
+                },
                 index,
+            }),
+            "regenerate_bundle" => Kind::Regenerate(RegenerateRequest {
+                from_bundle: parsed(required(
+                    "from_bundle_image",
+                    args.from_bundle_image.as_ref(),
+                )?)?,
+                organization: args.organization,
+                replacements: args
+                    .bundle_replacements
+                    .iter()
+                    .map(|(old, new)| Ok((parsed(old)?, parsed(new)?)))
+                    .collect::<anyhow::Result<_>>()?,
+                auths: None,
+                output: index.output,
+            }),
+            "recursive_related_bundles" => Kind::Related(RelatedRequest {
+                parent: parsed(required(
+                    "parent_bundle_image",
+                    args.parent_bundle_image.as_ref(),
+                )?)?,
+                organization: args.organization,
+                direct_only: false,
+                auths: None,
             }),
             "fbc_operations" => Kind::Fragments(FragmentsRequest {
                 fragments: all(&args.fbc_fragments)?,
@@ -160,7 +209,8 @@ impl Request {
             }),
             other => bail!("nobody wrote down how to do `{other}`"),
         };
-        Ok(Self { kind, config })
+        let id = args.request_id;
+        Ok(Self { kind, config, id })
     }
 
     /// Does the request.
@@ -197,11 +247,32 @@ impl Request {
                 let built = builder.deprecate(request, reporter, start).await?;
                 (built, Vec::new())
             }
+            Kind::Regenerate(request) => {
+                let done = builder.regenerate(request, reporter, start).await?;
+                let related = done.changes.related_bundles.map(|bundles| json!(bundles));
+                return Ok(self.left("related_bundles", related, done.facts));
+            }
+            Kind::Related(request) => {
+                let done = builder.related_bundles(request, reporter, start).await?;
+                let bundles = Some(json!(done.bundles));
+                return Ok(self.left("recursive_related_bundles", bundles, done.facts));
+            }
         };
         Ok(Made {
             facts: built.facts,
             added,
+            files: BTreeMap::new(),
         })
+    }
+
+    /// What a request on bundles made, which leaves a list in a file.
+    fn left(&self, name: &str, list: Option<Value>, facts: Facts) -> Made {
+        let file = list.map(|list| (format!("{}_{name}.json", self.id), list));
+        Made {
+            facts,
+            added: Vec::new(),
+            files: file.into_iter().collect(),
+        }
     }
 }
 
@@ -230,6 +301,7 @@ fn index_request(args: &Args) -> anyhow::Result<IndexRequest> {
             tag_is_private: true,
             build_tags: all(&args.build_tags)?,
         },
+        dry_run: false,
     })
 }
 

@@ -79,6 +79,9 @@ pub(super) struct Recorded {
     pub(super) changed_tags: BTreeSet<String>,
     #[serde(default)]
     pub(super) removed_tags: BTreeSet<String>,
+    /// The lists it left, by file name.
+    #[serde(default)]
+    pub(super) files: BTreeMap<String, Vec<String>>,
     /// What the tags of both kinds point to.
     #[serde(default)]
     pub(super) images: BTreeMap<String, TagImage>,
@@ -151,6 +154,14 @@ pub(super) struct Image {
     pub(super) database: Option<Database>,
     pub(super) fbc: Option<Catalog>,
     pub(super) cache_digest: Option<String>,
+    pub(super) bundle: Option<Bundle>,
+}
+
+/// The files of a bundle.
+#[derive(Debug, Deserialize)]
+pub(super) struct Bundle {
+    /// The archive with the files.
+    pub(super) tree: String,
 }
 
 /// A file or directory that the binary image does not hold, or not like this.
@@ -209,14 +220,5 @@ impl Scenario {
         self.ours
             .as_ref()
             .is_none_or(|ours| !ours.ignore.contains(&part))
-    }
-
-    /// Whether the request has a parameter that says anything.
-    pub(super) fn asks_for(&self, parameter: &str) -> bool {
-        self.args.get(parameter).is_some_and(|value| match value {
-            Value::Null | Value::Bool(false) => false,
-            Value::Array(values) => !values.is_empty(),
-            _ => true,
-        })
     }
 }

@@ -110,6 +110,15 @@ pub(super) fn fields(facts: &Facts) -> Map<String, Value> {
             json!(facts.fbc_fragments_resolved),
         ),
         ("bundle_mapping", json!(facts.bundle_mapping)),
+        (
+            "from_bundle_image_resolved",
+            json!(facts.from_bundle_image_resolved),
+        ),
+        (
+            "parent_bundle_image_resolved",
+            json!(facts.parent_bundle_image_resolved),
+        ),
+        ("bundle_image", json!(facts.bundle_image)),
         ("index_image", json!(facts.index_image)),
         ("index_image_resolved", json!(facts.index_image_resolved)),
         (

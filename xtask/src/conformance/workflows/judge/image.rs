@@ -14,7 +14,7 @@ use super::super::scenario::{Entry, EntryImage, Image, Scenario, TagImage};
 use super::super::tree::FileTree;
 use super::super::watch::Seen;
 use super::tags::Tags;
-use super::{Differences, catalog, files};
+use super::{Differences, bundle, catalog, files};
 
 /// Compares what the tags of the result point to.
 pub(super) async fn compare(
@@ -75,6 +75,15 @@ pub(super) async fn compare(
 
 /// The files of the binary image that the request was built on.
 async fn binary_image(stage: &Stage, seen: &Seen) -> anyhow::Result<BTreeMap<String, FileTree>> {
+    // A bundle is recorded with all its files.
+    if let Some(bundle) = seen.fields.get("bundle_image") {
+        let spec = bundle.as_str().context("no name of a bundle")?.parse()?;
+        let arches = trees(&stage.client, &spec).await?;
+        return Ok(arches
+            .into_keys()
+            .map(|arch| (arch, FileTree::new()))
+            .collect());
+    }
     let resolved = seen
         .fields
         .get("binary_image_resolved")
@@ -156,7 +165,12 @@ impl List<'_> {
         let Some(base) = self.binary_image.get(arch) else {
             bail!("the binary image is not for {arch}");
         };
-        differences.extend(files::compare(&ours.files, base, recorded, is_loose));
+        if let Some(bundle) = &recorded.bundle {
+            let found = bundle::compare(self.scenario, bundle, &ours.files)?;
+            differences.extend(found);
+        } else {
+            differences.extend(files::compare(&ours.files, base, recorded, is_loose));
+        }
         if let Some(recorded) = &recorded.fbc {
             let found = catalog::compare_catalog(self.scenario, recorded, &ours.files, is_loose)?;
             differences.extend(found);

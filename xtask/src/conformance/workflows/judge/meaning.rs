@@ -11,6 +11,21 @@ const MEANINGS: &[(&str, &str, Names)] = &[
         Names::Images,
     ),
     (
+        "cannot access the following related images",
+        "related images cannot be read",
+        Names::Images,
+    ),
+    (
+        "is missing one or more label(s) required",
+        "which the name template wants",
+        Names::None,
+    ),
+    (
+        "Max number of related bundles exceeded",
+        "related bundles or more",
+        Names::None,
+    ),
+    (
         "No operator packages in fbc_fragment",
         "has no package directory",
         Names::Images,
