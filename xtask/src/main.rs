@@ -67,6 +67,10 @@ enum Bench {
     Image(bench::image::Args),
     /// `iib serve` with many queued adds that overwrite one index, beside one alone: time by stage, requests, bytes
     Overwrites(bench::overwrites::Args),
+    /// `iib serve` with a batch of bundles to make anew, beside one alone: time, requests, bytes
+    Bundles(bench::bundles::Args),
+    /// The memory of `iib serve`: adds to a large index at once, and request after request
+    Memory(bench::memory::Args),
     /// One run of a program, as the other measurements count it
     #[command(hide = true)]
     Process(bench::process::Args),
@@ -87,6 +91,8 @@ fn main() -> ExitCode {
         Command::Bench(Bench::Catalog(args)) => bench::catalog::run(&args).map(|()| true),
         Command::Bench(Bench::Image(args)) => bench::image::run(&args).map(|()| true),
         Command::Bench(Bench::Overwrites(args)) => bench::overwrites::run(&args),
+        Command::Bench(Bench::Bundles(args)) => bench::bundles::run(&args),
+        Command::Bench(Bench::Memory(args)) => bench::memory::run(&args),
         Command::Bench(Bench::Process(args)) => bench::process::run(&args).map(|()| true),
     };
     match passed {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod docker_registry;
 pub(crate) mod rabbitmq;
 
 use std::collections::VecDeque;
@@ -150,14 +151,23 @@ impl Service {
 
     /// The memory it holds now, in MiB.
     pub(crate) fn resident(&self) -> anyhow::Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory it held so far, in MiB.
+    pub(crate) fn peak(&self) -> anyhow::Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> anyhow::Result<f64> {
         let path = format!("/proc/{}/status", self.process.id());
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("`{path}` cannot be read; has the server ended?"))?;
         let kib: f64 = text
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(field))
             .and_then(|rest| rest.trim().strip_suffix(" kB"))
-            .context("the system tells no resident memory")?
+            .context("the system does not tell the memory")?
             .parse()?;
         Ok(kib / 1024.0)
     }

@@ -96,7 +96,13 @@ pub(crate) fn input_catalog(
     let path = workspace.at(input);
     let catalog = if input == DATABASE && path.is_file() {
         let database = workspace.database().ok_or("there is no database yet")?;
-        (database.index.catalog()).map_err(|error| with_causes(&error))?
+        let catalog = if with_metadata(step)? {
+            // As the commands do it: without ever having all manifests.
+            database.index.catalog_with_csv_metadata(None)
+        } else {
+            database.index.catalog()
+        };
+        catalog.map_err(|error| with_causes(&error))?
     } else if path.is_file() {
         return Err(format!("`{input}` is no index database"));
     } else if path.is_dir() {
@@ -132,12 +138,19 @@ fn of_bundle(bundle: &Bundle) -> Result<Catalog, String> {
 /// What follows the reading of every input.
 fn finish(step: &Step, mut catalog: Catalog) -> Result<Catalog, String> {
     catalog.arrange();
-    match step.text("level").unwrap_or("none") {
-        "none" => {}
-        "bundle-object-to-csv-metadata" | "all" => catalog
+    if with_metadata(step)? {
+        catalog
             .embed_csv_metadata()
-            .map_err(|error| with_causes(&error))?,
-        other => return Err(format!("unknown migration level `{other}`")),
+            .map_err(|error| with_causes(&error))?;
     }
     Ok(catalog)
+}
+
+/// Whether a step is about metadata of CSVs in place of manifests.
+fn with_metadata(step: &Step) -> Result<bool, String> {
+    match step.text("level").unwrap_or("none") {
+        "none" => Ok(false),
+        "bundle-object-to-csv-metadata" | "all" => Ok(true),
+        other => Err(format!("unknown migration level `{other}`")),
+    }
 }

@@ -10,19 +10,19 @@ use reqwest::StatusCode;
 use samples::Bundle;
 use serde_json::{Value, json};
 use support::service::Setup;
-use support::{World, assert_names, client};
+use support::tools::{DockerRegistry, available};
+use support::{Site, World, assert_names, client};
 
 const PASSWORD: &str = "right-0c1d2e3f";
 /// `robot` with the right and with a wrong password, as Docker configurations have them.
 const RIGHT: &str = "cm9ib3Q6cmlnaHQtMGMxZDJlM2Y=";
 const WRONG: &str = "cm9ib3Q6d3JvbmctNGE1YjZjN2Q=";
 
-/// A registry that lets nobody in but `robot`.
-async fn guarded() -> (World, Client) {
-    let users = [("robot".to_owned(), Password::new(PASSWORD))];
-    let world = World::start_with(|config| config.auth = Some(Auth::Basic(users.into()))).await;
-    let credentials = Credentials::none().with(&world.host, "robot", PASSWORD.to_owned().into());
-    (world, client(credentials))
+/// `robot` with the right password in the password file of Debian's registry.
+const USERS: &str = "robot:$2b$04$1u.lExDxL.beQcoorwryqegEKAUY/xdiZ6PCpCbym3L1Hz0hssiIi\n";
+
+fn robot(host: &str) -> Credentials {
+    Credentials::none().with(host, "robot", PASSWORD.to_owned().into())
 }
 
 /// A Docker configuration for a registry.
@@ -38,8 +38,8 @@ fn bundle(package: &str, image: &str) -> Bundle {
     Bundle::simple(package, "1.0.0", "stable", None).with_file("manifests/csv.yaml", &csv)
 }
 
-async fn push(world: &World, client: &Client, bundle: &Bundle) -> PullSpec {
-    let repository = world.repository(&format!("bundles/{}", bundle.package));
+async fn push(site: &Site, client: &Client, bundle: &Bundle) -> PullSpec {
+    let repository = site.repository(&format!("bundles/{}", bundle.package));
     samples::push_bundle(client, &repository, bundle)
         .await
         .unwrap()
@@ -61,22 +61,37 @@ fn is_anywhere(directory: &std::path::Path, text: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_is_made_anew_with_credentials_that_nobody_else_sees() {
-    let (world, client) = guarded().await;
-    let operand = push(&world, &client, &bundle("operand", "quay.io/x/y@sha256:00")).await;
-    let from = push(&world, &client, &bundle("app", &operand.to_string())).await;
-    let setup = Setup::new(&world);
+    let users = [("robot".to_owned(), Password::new(PASSWORD))];
+    let world = World::start_with(|config| config.auth = Some(Auth::Basic(users.into()))).await;
+    made_anew(&world, &client(robot(&world.host))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_with_debians_registry() {
+    if !available(&["docker-registry"]) {
+        return;
+    }
+    let registry = DockerRegistry::start_for(USERS, robot).await;
+    made_anew(&registry.site, &registry.site.client).await;
+}
+
+/// Both kinds of requests on bundles of a registry that lets nobody in but `robot`, with the right and a wrong password.
+async fn made_anew(site: &Site, client: &Client) {
+    let operand = push(site, client, &bundle("operand", "quay.io/x/y@sha256:00")).await;
+    let from = push(site, client, &bundle("app", &operand.to_string())).await;
+    let setup = Setup::new(site);
     setup.configure(
         "[[bundles.organizations.example]]\ntype = \"package_name_suffix\"\nsuffix = \"-ex\"\n\
          [[bundles.organizations.example]]\ntype = \"related_bundles\"\n",
     );
     let service = setup.start().await;
-    let host = world.host.clone();
+    let host = site.host.clone();
     let submit = |auth: &str| json!({"from_bundle_image": from.to_string(), "organization": "example", "registry_auths": auths(&host, auth)});
 
     let id = service.submit("regenerate-bundle", &submit(RIGHT)).await;
     let request = service.ended(id).await;
     assert_eq!(request["state"], "complete", "{request}");
-    let made = format!("{}/iib-build:{id}", world.host);
+    let made = format!("{}/iib-build:{id}", site.host);
     assert_eq!(request["bundle_image"], made.as_str(), "{request}");
     let (status, related) = service.get(&format!("builds/{id}/related_bundles")).await;
     assert_eq!((status, related.as_str()), (StatusCode::OK, "[]"));
@@ -85,9 +100,9 @@ async fn a_bundle_is_made_anew_with_credentials_that_nobody_else_sees() {
     let failed = service.ended(wrong).await;
     assert_eq!(failed["state"], "failed", "{failed}");
     let reason = failed["state_reason"].as_str().unwrap();
-    assert_names(reason, &["bundles/app", "registry_auths", &world.host]);
+    assert_names(reason, &["bundles/app", "registry_auths", &site.host]);
 
-    let payload = json!({"parent_bundle_image": from.to_string(), "registry_auths": auths(&world.host, RIGHT)});
+    let payload = json!({"parent_bundle_image": from.to_string(), "registry_auths": auths(&site.host, RIGHT)});
     let id = service.submit("recursive-related-bundles", &payload).await;
     let request = service.ended(id).await;
     assert_eq!(request["state"], "complete", "{request}");
@@ -96,8 +111,10 @@ async fn a_bundle_is_made_anew_with_credentials_that_nobody_else_sees() {
     assert_eq!((status, nested), (StatusCode::OK, expected));
 
     let (_, all) = service.get("builds?verbose=true").await;
+    let said = service.said();
     for secret in [PASSWORD, "wrong-4a5b6c7d", RIGHT, WRONG] {
         assert!(!all.contains(secret), "an answer has the secret");
+        assert!(!said.contains(secret), "the log has the secret");
         assert!(!is_anywhere(&setup.data, secret), "a file has the secret");
     }
     assert_eq!(service.terminate().await, Some(0));

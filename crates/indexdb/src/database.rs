@@ -74,6 +74,9 @@ impl IndexDb {
     pub fn open_unchanged(path: &Path, timestamp: i64) -> Result<Self, Error> {
         let database = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let unusable = |source| Error::open(path, source);
+        // Who only reads goes through the file once: manifests, which are most of it, are never asked for again.
+        let small = database.connection.pragma_update(None, "cache_size", -512);
+        small.map_err(unusable)?;
         if database.version().map_err(unusable)? >= Some(VERSION) {
             return Ok(database);
         }

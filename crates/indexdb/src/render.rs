@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::IndexDb;
 use crate::error::{Doing, Error};
-use facts::{Facts, Large};
+use facts::{Facts, Large, Shown};
 
 /// Why a database cannot become a catalog.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum RenderError {
         /// What cannot be used.
         reason: String,
     },
+    /// The CSV of a bundle makes no metadata.
+    #[error(transparent)]
+    CsvMetadata(fbc::CatalogError),
     /// The packages break rules that catalogs must keep.
     #[error("the index database makes no valid catalog")]
     Invalid(#[source] fbc::Problem),
@@ -61,6 +64,26 @@ impl IndexDb {
     pub fn catalog_of(
         &self,
         wanted: Option<&BTreeSet<String>>,
+    ) -> Result<fbc::Catalog, RenderError> {
+        self.rendered(wanted, Shown::Objects)
+    }
+
+    /// Like [`IndexDb::catalog_of`] and [`fbc::Catalog::embed_csv_metadata`] after it, but without ever holding the manifests of
+    /// all bundles.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub fn catalog_with_csv_metadata(
+        &self,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> Result<fbc::Catalog, RenderError> {
+        self.rendered(wanted, Shown::CsvMetadata)
+    }
+
+    fn rendered(
+        &self,
+        wanted: Option<&BTreeSet<String>>,
+        shown: Shown,
     ) -> Result<fbc::Catalog, RenderError> {
         // All queries see one state, and the file is locked and looked at once instead of for each of them.
         let _reading = self
@@ -95,8 +118,12 @@ impl IndexDb {
                 });
             }
         }
-        let skip_ranges;
-        (catalog.bundles, skip_ranges) = bundles(&self.connection, &facts, &wanted)?;
+        let Bundles {
+            bundles,
+            skip_ranges,
+            first_without_metadata,
+        } = bundles(&self.connection, &facts, &wanted, shown)?;
+        catalog.bundles = bundles;
         for channel in &mut catalog.channels {
             for entry in channel.entries.iter_mut().flatten() {
                 if let Some(skip_range) = skip_ranges.get(entry.name.as_str()) {
@@ -107,42 +134,75 @@ impl IndexDb {
         Model::of_database(&catalog, |name| facts.version(name))
             .check()
             .map_err(RenderError::Invalid)?;
-        Ok(catalog)
+        match first_without_metadata {
+            Some(error) => Err(RenderError::CsvMetadata(error)),
+            None => Ok(catalog),
+        }
     }
 }
 
-/// How many bundles' manifests are in memory at a time: enough for the threads, little enough for the memory.
+/// How many bundles' manifests are in memory at a time, and about how many bytes of them: enough for the threads, little enough for
+/// the memory.
 const AT_ONCE: usize = 32;
+const BYTES_AT_ONCE: usize = 1 << 20;
 
-/// The blobs of bundles, by package and name, and the ranges of versions they skip. Manifests are read here, and made into blobs
-/// in the thread pool that this runs on.
+struct Bundles<'w> {
+    /// Their blobs, by package and name.
+    bundles: Vec<fbc::Bundle>,
+    /// The ranges of versions they skip.
+    skip_ranges: HashMap<&'w str, String>,
+    /// What is wrong with the first CSV that makes no metadata.
+    first_without_metadata: Option<fbc::CatalogError>,
+}
+
+/// Manifests are read here, and made into blobs in the thread pool that this runs on.
 fn bundles<'w>(
     connection: &Connection,
     facts: &Facts,
     wanted: &'w BTreeSet<(String, String)>,
-) -> Result<(Vec<fbc::Bundle>, HashMap<&'w str, String>), RenderError> {
-    let wanted: Vec<&(String, String)> = wanted.iter().collect();
+    shown: Shown,
+) -> Result<Bundles<'w>, RenderError> {
     let mut bundles = Vec::with_capacity(wanted.len());
     let mut skip_ranges = HashMap::new();
-    for some in wanted.chunks(AT_ONCE) {
-        let mut made = Vec::new();
-        made.resize_with(some.len(), || None);
+    let mut first_without_metadata = None;
+    let mut wanted = wanted.iter().peekable();
+    while wanted.peek().is_some() {
+        let mut made: [Option<_>; AT_ONCE] = [const { None }; AT_ONCE];
         rayon::in_place_scope(|scope| {
-            for ((package, name), made) in some.iter().zip(&mut made) {
+            let mut bytes = 0;
+            for made in &mut made {
+                if bytes >= BYTES_AT_ONCE {
+                    break;
+                }
+                let Some((package, name)) = wanted.next() else {
+                    break;
+                };
                 let Large {
                     manifests,
                     skip_range,
                 } = facts::large(connection, name)?;
+                bytes += manifests.len();
                 skip_ranges.insert(name.as_str(), skip_range);
-                scope.spawn(move |_| *made = Some(facts.bundle(package, name, &manifests)));
+                scope.spawn(move |_| *made = Some(facts.bundle(package, name, manifests, shown)));
             }
             Ok::<_, RenderError>(())
         })?;
-        for bundle in made.into_iter().flatten() {
-            bundles.push(bundle?);
+        for made in made.into_iter().flatten() {
+            match made {
+                Ok(bundle) => bundles.push(bundle),
+                // Told only when nothing else is wrong anywhere, as the reference tool does it after all the rest.
+                Err(RenderError::CsvMetadata(error)) => {
+                    first_without_metadata.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
-    Ok((bundles, skip_ranges))
+    Ok(Bundles {
+        bundles,
+        skip_ranges,
+        first_without_metadata,
+    })
 }
 
 /// The heads of all channels by package and channel.

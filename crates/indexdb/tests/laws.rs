@@ -87,6 +87,9 @@ proptest! {
         };
         catalog.arrange();
         catalog.embed_csv_metadata().unwrap();
+        let mut slim = index.database.catalog_with_csv_metadata(None).unwrap();
+        slim.arrange();
+        prop_assert_eq!(written(&slim), written(&catalog));
         for profile in [Profile::A, Profile::B] {
             let valid = catalog.validate_as(profile);
             prop_assert!(valid.is_ok(), "{:?} after {told:?}", valid);

@@ -10,7 +10,7 @@
 mod link;
 mod push;
 
-pub use link::link_tree;
+pub use link::{link_tree, link_tree_where};
 pub use push::{
     Error, push_binary_image, push_bundle, push_files, push_index, push_layers, push_package,
 };

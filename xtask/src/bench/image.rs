@@ -5,7 +5,6 @@
 //! after it build upon its result, one upon the other, each with another release of the same package.
 
 mod catalog;
-mod docker_registry;
 mod goals;
 mod plain_way;
 mod push;
@@ -23,10 +22,10 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use self::catalog::Package;
-use self::docker_registry::DockerRegistry;
 use self::goals::{Judged, Sizes};
 use self::push::{Catalog, Shelf};
 use super::process::{Taken, measure_into};
+use crate::service::docker_registry::DockerRegistry;
 use crate::terminal::say;
 
 #[derive(Debug, ClapArgs)]

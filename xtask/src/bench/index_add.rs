@@ -140,9 +140,8 @@ impl Bench {
 
     /// Pushes what another tool makes of a database: its catalog in files, and the database hidden beside it.
     async fn push_file_based(&self, database: &Path) -> anyhow::Result<PullSpec> {
-        let mut rendered = IndexDb::open_unchanged(database, 0)?.catalog()?;
+        let mut rendered = IndexDb::open_unchanged(database, 0)?.catalog_with_csv_metadata(None)?;
         rendered.arrange();
-        rendered.embed_csv_metadata()?;
         let mut layer = LayerBuilder::new(0);
         for file in rendered.migrated(Profile::A) {
             let mut text = Vec::new();
@@ -201,7 +200,7 @@ impl Bench {
     }
 }
 
-fn unpack(path: &Path, to: &Path) -> anyhow::Result<u64> {
+pub(super) fn unpack(path: &Path, to: &Path) -> anyhow::Result<u64> {
     let file = std::fs::File::open(path)
         .with_context(|| format!("`{}` cannot be read", path.display()))?;
     let mut content = Vec::new();

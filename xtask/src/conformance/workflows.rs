@@ -21,7 +21,7 @@ use clap::Args as ClapArgs;
 use tokio::runtime::Runtime;
 
 use crate::terminal::say;
-use inputs::Inputs;
+use inputs::{Inputs, Kind};
 use request::Request;
 use scenario::Scenario;
 use watch::Watch;
@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Replay only scenarios whose name begins with this
     #[arg(long, value_name = "PREFIX")]
     only: Option<String>,
+    /// Keep the images in Debian's `docker-registry` instead of the embedded registry
+    #[arg(long)]
+    docker_registry: bool,
 }
 
 /// How a scenario ended that did not fail.
@@ -67,7 +70,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         args.from.display()
     );
     let runtime = Runtime::new().context("the async runtime could not be started")?;
-    let inputs = Inputs::push(&runtime, &args.push_inputs, &args.from.join(INPUTS))?;
+    let kind = if args.docker_registry {
+        Kind::Docker
+    } else {
+        Kind::Embedded
+    };
+    let inputs = Inputs::push(&runtime, kind, &args.push_inputs, &args.from.join(INPUTS))?;
     let (mut passed, mut failed) = (0, 0);
     let mut not_yet: BTreeMap<String, usize> = BTreeMap::new();
     for (name, folder) in &folders {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use catalog::fbc::{CatalogError, Output};
+use catalog::fbc::Output;
 use indexdb::{IndexDb, RenderError};
 use oci::ImageName;
 use rayon::prelude::*;
@@ -34,15 +34,13 @@ pub(crate) async fn units(
         };
         let database = IndexDb::open_unchanged(&file, epoch)
             .map_err(|source| refused(Box::new(RenderError::from(source)).into()))?;
-        let mut catalog = database
-            .catalog_of(packages.as_ref())
-            .map_err(|source| refused(Box::new(source).into()))?;
+        let rendered = if level == MigrateLevel::CsvMetadata {
+            database.catalog_with_csv_metadata(packages.as_ref())
+        } else {
+            database.catalog_of(packages.as_ref())
+        };
+        let mut catalog = rendered.map_err(|source| refused(Box::new(source).into()))?;
         catalog.arrange();
-        if level == MigrateLevel::CsvMetadata {
-            catalog
-                .embed_csv_metadata()
-                .map_err(|source: CatalogError| refused(Box::new(source).into()))?;
-        }
         let written: Vec<Result<(UnitPath, UnitFiles), Error>> = catalog
             .migrated(PROFILE)
             .par_iter()

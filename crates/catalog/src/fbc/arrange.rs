@@ -26,28 +26,37 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::CsvMetadata`] if a CSV is ill-typed; of several, that of the first bundle.
     pub fn embed_csv_metadata(&mut self) -> Result<(), CatalogError> {
-        let embedded: Vec<Result<(), CatalogError>> =
-            self.bundles.par_iter_mut().map(embed).collect();
+        let embedded: Vec<Result<(), CatalogError>> = self
+            .bundles
+            .par_iter_mut()
+            .map(Bundle::embed_csv_metadata)
+            .collect();
         embedded.into_iter().collect()
     }
 }
 
-fn embed(bundle: &mut Bundle) -> Result<(), CatalogError> {
-    if bundle.image.is_empty() || !bundle.has_objects() {
-        return Ok(());
+impl Bundle {
+    /// [`Catalog::embed_csv_metadata`] for one bundle, before or after [`Catalog::arrange`].
+    ///
+    /// # Errors
+    /// [`CatalogError::CsvMetadata`] if the CSV is ill-typed.
+    pub fn embed_csv_metadata(&mut self) -> Result<(), CatalogError> {
+        if self.image.is_empty() || !self.has_objects() {
+            return Ok(());
+        }
+        let Some(csv) = self.csv_json() else {
+            return Ok(());
+        };
+        let metadata = csv_metadata(&csv).map_err(|source| CatalogError::CsvMetadata {
+            package: self.package.clone(),
+            bundle: self.name.clone(),
+            source,
+        })?;
+        let properties = &mut self.properties;
+        if !properties.iter().any(|one| one.type_ == CSV_METADATA) {
+            properties.retain(|property| property.type_ != BUNDLE_OBJECT);
+            properties.push(metadata);
+        }
+        Ok(())
     }
-    let Some(csv) = bundle.csv_json() else {
-        return Ok(());
-    };
-    let metadata = csv_metadata(&csv).map_err(|source| CatalogError::CsvMetadata {
-        package: bundle.package.clone(),
-        bundle: bundle.name.clone(),
-        source,
-    })?;
-    let properties = &mut bundle.properties;
-    if !properties.iter().any(|one| one.type_ == CSV_METADATA) {
-        properties.retain(|property| property.type_ != BUNDLE_OBJECT);
-        properties.push(metadata);
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
-use super::{World, command};
+use super::{Site, World, command};
 
 /// How long anything may take before a test gives up; machines that run tests may be slow and busy.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -32,23 +32,19 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Pushes to `world`'s registry; leases are short, so that a killed service's job is taken up quickly, and nothing is tried again.
-    pub(crate) fn new(world: &World) -> Self {
-        Self::with(world, "", Vec::new())
+    /// Pushes to the registry of `site`; leases are short, so that a killed service's job is taken up quickly, and nothing is tried again.
+    pub(crate) fn new(site: &Site) -> Self {
+        Self::with(site, "", Vec::new())
     }
 
     /// The same with more lines of configuration, and variables in the service's environment. Keys without a table are of `[server]`.
-    pub(crate) fn with(
-        world: &World,
-        more: &str,
-        environment: Vec<(&'static str, String)>,
-    ) -> Self {
-        let data = world.dir.path().join("data");
-        let config = world.dir.path().join("iib.toml");
+    pub(crate) fn with(site: &Site, more: &str, environment: Vec<(&'static str, String)>) -> Self {
+        let data = site.dir.path().join("data");
+        let config = site.dir.path().join("iib.toml");
         let text = format!(
             "[server]\nlogin_disabled = true\n{more}\n[build]\nregistry = \"{}\"\n\
              [worker]\nlease_seconds = 1\npoll_seconds = 1\ndrain_seconds = 1\nretries = 0\n",
-            world.host
+            site.host
         );
         std::fs::write(&config, text).unwrap();
         Self {
@@ -210,6 +206,11 @@ impl Service {
             self.log.lock().unwrap().contains(part).then_some(())
         })
         .await;
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn said(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Where it listens.

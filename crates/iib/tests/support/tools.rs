@@ -62,13 +62,31 @@ fn in_ci() -> bool {
 impl DockerRegistry {
     /// Starts the registry and waits until it listens.
     pub(crate) async fn start() -> Self {
+        Self::start_for("", |_| Credentials::none()).await
+    }
+
+    /// The same for one that lets in nobody but those of a password file (`user:bcrypt hash` a line), if it has any lines; what its
+    /// client knows.
+    pub(crate) async fn start_for(
+        users: &str,
+        credentials: impl FnOnce(&str) -> Credentials,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("registry.yml");
-        let text = format!(
+        let mut text = format!(
             "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\nstorage:\n  \
              filesystem: {{rootdirectory: {}}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
             dir.path().join("registry").display()
         );
+        if !users.is_empty() {
+            let file = dir.path().join("users");
+            std::fs::write(&file, users).unwrap();
+            let line = format!(
+                "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+                file.display()
+            );
+            text.push_str(&line);
+        }
         std::fs::write(&config, text).unwrap();
         let mut process = tool("docker-registry", dir.path())
             .arg("serve")
@@ -97,8 +115,8 @@ impl DockerRegistry {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, registries).unwrap();
         let site = Site {
+            client: client(credentials(&host)),
             host,
-            client: client(Credentials::none()),
             dir,
         };
         Self {

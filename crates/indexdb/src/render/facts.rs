@@ -16,6 +16,15 @@ use crate::error::{Doing, Error};
 /// Types and values, each once.
 type Pairs = BTreeSet<(String, String)>;
 
+/// What a bundle's blob shows of its manifests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Each of them.
+    Objects,
+    /// What users see of the CSV; where that cannot be, each of them.
+    CsvMetadata,
+}
+
 struct Known {
     path: String,
     version: String,
@@ -75,7 +84,8 @@ impl Facts {
         &self,
         package: &str,
         name: &str,
-        manifests: &[u8],
+        manifests: Vec<u8>,
+        shown: Shown,
     ) -> Result<fbc::Bundle, RenderError> {
         let refuse = |reason: String| RenderError::Bundle {
             bundle: name.to_owned(),
@@ -88,17 +98,27 @@ impl Facts {
         let mut properties = self
             .declared(package, name, &known.version)
             .map_err(refuse)?;
-        let objects = raw::values(manifests)
+        let objects = raw::values(&manifests)
             .map_err(|error| refuse(format!("its manifests are not JSON: {error}")))?;
-        let mut csv = None;
-        for object in &objects {
-            properties.push(canonical::bundle_object(object));
-            if csv.is_none() {
-                let text = json::lossy(object);
-                if is_csv(&text) {
-                    csv = Some(text);
-                }
+        let mut csvs = objects.iter().map(|object| json::lossy(object));
+        let mut csvs = csvs.by_ref().filter(|text| is_csv(text));
+        let csv = csvs.next();
+        // A CSV that is the only one need not be made an object first, only to be found among the objects again.
+        let is_alone = csvs.next().is_none() && !known.path.is_empty();
+        let has = |type_: &str| properties.iter().any(|one| one.type_ == type_);
+        let is_plain = !has(fbc::BUNDLE_OBJECT) && !has(fbc::CSV_METADATA);
+        match &csv {
+            Some(csv) if shown == Shown::CsvMetadata && is_alone && is_plain => {
+                let metadata = fbc::csv_metadata(csv.as_bytes());
+                properties.push(metadata.map_err(|source| {
+                    RenderError::CsvMetadata(fbc::CatalogError::CsvMetadata {
+                        package: package.to_owned(),
+                        bundle: name.to_owned(),
+                        source,
+                    })
+                })?);
             }
+            _ => properties.extend(objects.iter().copied().map(canonical::bundle_object)),
         }
         if csv.is_none() && !manifests.is_empty() {
             return Err(refuse(
@@ -118,13 +138,19 @@ impl Facts {
             name: String::new(),
             image: image.clone(),
         }));
-        Ok(fbc::Bundle {
+        let mut bundle = fbc::Bundle {
             name: name.to_owned(),
             package: package.to_owned(),
             image: known.path.clone(),
             properties,
             related_images,
-        })
+        };
+        if shown == Shown::CsvMetadata {
+            bundle
+                .embed_csv_metadata()
+                .map_err(RenderError::CsvMetadata)?;
+        }
+        Ok(bundle)
     }
 
     /// The properties in the tables, and the ones that dependencies become.

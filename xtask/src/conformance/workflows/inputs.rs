@@ -12,9 +12,19 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::scenario::Hook;
+use crate::service::docker_registry::DockerRegistry;
+
+/// Whose registry the images are in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Embedded,
+    /// Debian's.
+    Docker,
+}
 
 /// A registry's directory with the input images in it.
 pub(super) struct Inputs {
+    kind: Kind,
     dir: TempDir,
     /// What the tags point to, by `repository:tag`.
     pub(super) tags: BTreeMap<String, Digest>,
@@ -24,18 +34,27 @@ pub(super) struct Inputs {
 pub(super) struct Stage {
     pub(super) client: Client,
     pub(super) dir: TempDir,
-    _registry: Running,
+    _registry: Registry,
+}
+
+/// A running registry, which ends with the value.
+enum Registry {
+    Embedded(Running),
+    Docker(DockerRegistry),
 }
 
 impl Inputs {
     /// Lets `program` push the images that the directory `from` describes, and checks that they are the recorded ones.
-    pub(super) fn push(runtime: &Runtime, program: &Path, from: &Path) -> anyhow::Result<Self> {
+    pub(super) fn push(
+        runtime: &Runtime,
+        kind: Kind,
+        program: &Path,
+        from: &Path,
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir().context("a private directory could not be made")?;
-        let registry = runtime.block_on(serve(dir.path()))?;
-        let printed = push(program, from, &registry.addr().to_string())?;
-        runtime
-            .block_on(registry.shutdown())
-            .context("the registry could not be stopped")?;
+        let registry = runtime.block_on(kind.serve(dir.path()))?;
+        let printed = push(program, from, &registry.host())?;
+        runtime.block_on(registry.end())?;
         let list = from.join("digests.txt");
         let listed = std::fs::read_to_string(&list)
             .with_context(|| format!("`{}` cannot be read", list.display()))?;
@@ -46,24 +65,20 @@ impl Inputs {
                 "the input image `{name}` is not the recorded one, {digest}"
             );
         }
-        Ok(Self { dir, tags })
+        Ok(Self { kind, dir, tags })
     }
 
     /// Starts a registry with the inputs and nothing else.
     pub(super) async fn stage(&self) -> anyhow::Result<Stage> {
         let dir = tempfile::tempdir().context("a private directory could not be made")?;
-        for part in ["blobs", "repositories"] {
-            let to = dir.path().join(part);
-            samples::link_tree(&self.dir.path().join(part), &to)
-                .with_context(|| format!("`{}` could not be copied", to.display()))?;
-        }
-        let registry = serve(dir.path()).await?;
+        self.kind.copy(self.dir.path(), dir.path())?;
+        let registry = self.kind.serve(dir.path()).await?;
         let host = |name: &str| {
             name.parse::<RegistryHost>()
                 .with_context(|| format!("`{name}` is no registry"))
         };
         let config = ClientConfig {
-            aliases: BTreeMap::from([(host(PLACEHOLDER)?, host(&registry.addr().to_string())?)]),
+            aliases: BTreeMap::from([(host(PLACEHOLDER)?, host(&registry.host())?)]),
             ..ClientConfig::default()
         };
         Ok(Stage {
@@ -115,12 +130,64 @@ pub(super) fn spec(tag: &str) -> anyhow::Result<PullSpec> {
         .with_context(|| format!("`{text}` is no pull spec"))
 }
 
-async fn serve(root: &Path) -> anyhow::Result<Running> {
-    let mut config = Config::new(([127, 0, 0, 1], 0).into(), root);
-    config.fsync = false;
-    Server::start(config)
-        .await
-        .context("the registry could not be started")
+impl Kind {
+    async fn serve(self, root: &Path) -> anyhow::Result<Registry> {
+        match self {
+            Self::Docker => {
+                let root = root.to_owned();
+                let started = tokio::task::spawn_blocking(move || DockerRegistry::start(&root));
+                Ok(Registry::Docker(started.await??))
+            }
+            Self::Embedded => {
+                let mut config = Config::new(([127, 0, 0, 1], 0).into(), root);
+                config.fsync = false;
+                let started = Server::start(config).await;
+                let registry = started.context("the registry could not be started")?;
+                Ok(Registry::Embedded(registry))
+            }
+        }
+    }
+
+    /// Gives a registry that will be served in `to` what the ended one in `from` has.
+    fn copy(self, from: &Path, to: &Path) -> anyhow::Result<()> {
+        let parts: &[&str] = match self {
+            Self::Embedded => &["blobs", "repositories"],
+            Self::Docker => &["registry"],
+        };
+        // Docker's writes its links anew where they are; ours never writes to a file again.
+        let is_final = |path: &Path| {
+            matches!(self, Self::Embedded) || path.file_name() == Some("data".as_ref())
+        };
+        for part in parts {
+            let to = to.join(part);
+            samples::link_tree_where(&from.join(part), &to, is_final)
+                .with_context(|| format!("`{}` could not be copied", to.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// Host and port.
+    fn host(&self) -> String {
+        match self {
+            Self::Embedded(running) => running.addr().to_string(),
+            Self::Docker(registry) => registry.host.clone(),
+        }
+    }
+
+    async fn end(self) -> anyhow::Result<()> {
+        match self {
+            Self::Embedded(running) => {
+                let ended = running.shutdown().await;
+                ended.context("the registry could not be stopped")
+            }
+            Self::Docker(registry) => {
+                drop(registry);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Runs the program that makes the images; what it prints.

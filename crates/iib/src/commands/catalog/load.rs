@@ -163,10 +163,12 @@ impl Source {
     /// The catalog as rendering gives it. Blocking.
     pub(super) fn render(&self, rendering: impl Into<Rendering>) -> anyhow::Result<Catalog> {
         let Rendering { level, profile } = rendering.into();
-        let mut catalog = self.read(profile)?;
+        let read = self.content.read(profile, level);
+        let mut catalog = read.with_context(|| failed(&self.input))?;
         catalog.arrange();
         match level {
             MigrateLevel::None => {}
+            // Where reading a database did that already, nothing is left to do.
             MigrateLevel::BundleObjectToCsvMetadata | MigrateLevel::All => {
                 catalog
                     .embed_csv_metadata()
@@ -179,7 +181,7 @@ impl Source {
     /// The catalog as it is. Blocking.
     pub(super) fn read(&self, profile: Profile) -> anyhow::Result<Catalog> {
         self.content
-            .read(profile)
+            .read(profile, MigrateLevel::None)
             .with_context(|| failed(&self.input))
     }
 
@@ -224,7 +226,8 @@ fn not_file_based(input: &Input) -> String {
 }
 
 impl Content {
-    fn read(&self, profile: Profile) -> anyhow::Result<Catalog> {
+    /// The catalog; that of a database at `level`, others as they are.
+    fn read(&self, profile: Profile, level: MigrateLevel) -> anyhow::Result<Catalog> {
         Ok(match self {
             Self::Stream(bytes) => fbc::read(bytes)?,
             Self::Directory(directory) => {
@@ -232,7 +235,13 @@ impl Content {
             }
             Self::Database(database) => {
                 let epoch = registries::source_date_epoch()?;
-                IndexDb::open_unchanged(&database.path, epoch)?.catalog()?
+                let database = IndexDb::open_unchanged(&database.path, epoch)?;
+                match level {
+                    MigrateLevel::None => database.catalog()?,
+                    MigrateLevel::BundleObjectToCsvMetadata | MigrateLevel::All => {
+                        database.catalog_with_csv_metadata(None)?
+                    }
+                }
             }
             Self::Bundle(bundle) => Catalog {
                 bundles: vec![bundle.to_blob(profile)?],

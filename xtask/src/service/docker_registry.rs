@@ -1,4 +1,4 @@
-//! Debian's `docker-registry`, private to one measurement.
+//! Debian's `docker-registry`, private to one check or measurement.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -7,19 +7,19 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, bail};
 
 /// A registry on a free loopback port; it ends with the value.
-pub(super) struct DockerRegistry {
+pub(crate) struct DockerRegistry {
     process: Child,
     /// Host and port.
-    pub(super) host: String,
+    pub(crate) host: String,
 }
 
 impl DockerRegistry {
     /// Starts it with its storage below `directory`, and waits until it listens.
     #[expect(
         clippy::disallowed_methods,
-        reason = "measured is against other people's registry"
+        reason = "the registry is other people's program"
     )]
-    pub(super) fn start(directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(directory: &Path) -> anyhow::Result<Self> {
         let config = directory.join("registry.yml");
         let text = format!(
             "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\nstorage:\n  \
