@@ -68,26 +68,46 @@ impl Builder {
         let blobs = Some(self.blobs().await?);
         let image = FoundImage::find(&self.client, blobs, name, Role::Bundle, None).await?;
         let platform = image.for_labels().await?;
-        files(&image, &platform).await
+        Ok(read(&image, &platform).await?.files)
     }
 }
 
-/// The files of the bundle in an image, by their paths; its layers are streamed once.
-pub(crate) async fn files(
+/// A bundle in an image.
+pub(crate) struct SourceFiles {
+    /// Its files, by their paths such as `manifests/csv.yaml`.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Where the directories `manifests` and `metadata` really are.
+    directories: BTreeMap<&'static str, String>,
+}
+
+impl SourceFiles {
+    /// Where a file is in the image. A file put where a link leads to leaves the link alone, and all that lies beside the file.
+    pub(crate) fn place(&self, path: &str) -> String {
+        let split = path.split_once('/');
+        let real = split.and_then(|(name, rest)| Some((self.directories.get(name)?, rest)));
+        real.map_or_else(|| path.to_owned(), |(real, rest)| format!("{real}/{rest}"))
+    }
+}
+
+/// The bundle in an image; its layers are streamed once.
+pub(crate) async fn read(
     image: &FoundImage,
     platform: &PlatformImage,
-) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+) -> Result<SourceFiles, Error> {
     let paths: Vec<&str> = DIRECTORIES.iter().map(|(path, _)| *path).collect();
     let (from, manifest) = (&image.repository, &platform.manifest);
     let trees = oci::read_trees(from, manifest, &paths, &Limits::bundle()).await;
     let mut trees = trees.map_err(|source| image.read(source))?;
-    let mut files = BTreeMap::new();
+    let (mut files, mut directories) = (BTreeMap::new(), BTreeMap::new());
     for (path, name) in DIRECTORIES {
-        let tree = trees.remove(path).flatten().unwrap_or_default();
+        let Some(tree) = trees.remove(path).flatten() else {
+            continue;
+        };
+        directories.insert(name, tree.path);
         let named = tree.files.into_iter();
         files.extend(named.map(|(file, bytes)| (format!("{name}/{file}"), bytes.to_vec())));
     }
-    Ok(files)
+    Ok(SourceFiles { files, directories })
 }
 
 /// The manifests of the bundle in an image, which lie in `directory`, as if they lay where most do.

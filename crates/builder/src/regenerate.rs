@@ -12,7 +12,7 @@ use oci::{Arch, Client, Digest, ImageName, Usage};
 
 use crate::Builder;
 use crate::blocking::blocking;
-use crate::bundle_source::{self, RegistryAuths, refused};
+use crate::bundle_source::{self, RegistryAuths, SourceFiles, refused};
 use crate::error::{Error, Role};
 use crate::image::{FoundImage, label};
 use crate::labels;
@@ -200,10 +200,11 @@ async fn changes(
         replacements: request.replacements.clone(),
         purpose: Purpose::Regenerate,
     };
-    let files = bundle_source::files(image, &platform).await?;
-    let (files, read) = blocking(move || {
-        let read = Csv::find(&files).and_then(|csv| Ok((csv, Annotations::read(&files)?)));
-        Ok((files, read))
+    let source = bundle_source::read(image, &platform).await?;
+    let (source, read) = blocking(move || {
+        let files = &source.files;
+        let read = Csv::find(files).and_then(|csv| Ok((csv, Annotations::read(files)?)));
+        Ok((source, read))
     })
     .await?;
     let (csv, annotations) = read.map_err(refused(&image.name))?;
@@ -211,15 +212,15 @@ async fn changes(
     let lookups = Lookups::new(client.clone(), blobs, &builder.config);
     let steps = Customiser::new(csv, annotations, plan);
     let customised = customise(&lookups, steps, refused(&image.name)).await?;
-    Ok(BundleChanges::of(&customised, &files))
+    Ok(BundleChanges::of(&customised, &source))
 }
 
 impl BundleChanges {
-    fn of(customised: &Customised, files: &BTreeMap<String, Vec<u8>>) -> Self {
+    fn of(customised: &Customised, source: &SourceFiles) -> Self {
         let changed = customised.changed().map(|file| {
-            let before = files.get(file.path()).cloned().unwrap_or_default();
+            let before = source.files.get(file.path()).cloned().unwrap_or_default();
             let after = file.bytes().to_vec();
-            (file.path().to_owned(), ChangedFile { before, after })
+            (source.place(file.path()), ChangedFile { before, after })
         });
         let names = |specs: &BTreeSet<PullSpec>| specs.iter().map(ToString::to_string).collect();
         Self {

@@ -182,7 +182,7 @@ impl Walk<'_> {
         let (blobs, role) = (Some(&self.blobs), Role::ParentBundle);
         let image = FoundImage::find(self.client, blobs, name, role, digest).await?;
         let platform = image.for_labels().await?;
-        let files = bundle_source::files(&image, &platform).await?;
+        let files = bundle_source::read(&image, &platform).await?.files;
         let organization = self.request.organization.as_deref();
         let with_annotations = organization.is_some();
         let (csv, annotations) = blocking(move || {

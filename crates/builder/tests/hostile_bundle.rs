@@ -4,61 +4,21 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use oci::{
-    BlobSource, Descriptor, Digest, Format, ImageConfig, ImageManifest, MediaType, PullSpec,
-    Reference,
-};
+use oci::{Digest, PullSpec};
 use samples::Bundle;
 use support::World;
-use tar::{EntryType, Header};
+use support::raw::{directory, entry, file, gzip, hardlink, symlink};
+use tar::EntryType;
 
 /// Much more than any of these needs, and nothing to what an unbounded one would.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 const MIB: usize = 1 << 20;
-
-/// An entry of a layer.
-fn entry(kind: EntryType, path: &str, link: &str, size: u64) -> Vec<u8> {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(0o644);
-    header.set_size(size);
-    // Written as it is: hostile names too.
-    let fields = header.as_gnu_mut().unwrap();
-    fields.name[..path.len()].copy_from_slice(path.as_bytes());
-    fields.linkname[..link.len()].copy_from_slice(link.as_bytes());
-    header.set_cksum();
-    header.as_bytes().to_vec()
-}
-
-fn file(path: &str, content: &[u8]) -> Vec<u8> {
-    let mut bytes = entry(
-        EntryType::Regular,
-        path,
-        "",
-        content.len().try_into().unwrap(),
-    );
-    bytes.extend_from_slice(content);
-    bytes.resize(bytes.len().next_multiple_of(512), 0);
-    bytes
-}
-
-fn symlink(path: &str, target: &str) -> Vec<u8> {
-    entry(EntryType::Symlink, path, target, 0)
-}
-
-fn hardlink(path: &str, target: &str) -> Vec<u8> {
-    entry(EntryType::Link, path, target, 0)
-}
-
-fn directory(path: &str) -> Vec<u8> {
-    entry(EntryType::Directory, path, "", 0)
-}
 
 /// The files of a good bundle, which a hostile part makes bad.
 fn good() -> Vec<u8> {
@@ -75,12 +35,6 @@ fn annotations() -> Vec<u8> {
     file(path, text.as_bytes())
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::bulk::compress(bytes, 1).unwrap()
 }
@@ -94,41 +48,6 @@ fn repeated(pack: fn(&[u8]) -> Vec<u8>, start: &[u8], part: &[u8], times: usize)
 }
 
 impl World {
-    /// Pushes an image of these layers, the lowest first, with the labels of a bundle.
-    async fn hostile(&self, layers: &[Vec<u8>]) -> PullSpec {
-        self.changed(layers, |_| {}).await
-    }
-
-    /// Like [`World::hostile`], with its manifest changed.
-    async fn changed(
-        &self,
-        layers: &[Vec<u8>],
-        change: impl FnOnce(&mut ImageManifest),
-    ) -> PullSpec {
-        let name = self.repository("hostile");
-        let repository = self.client.repository(&name);
-        let push = async |media_type, bytes: Vec<u8>| {
-            let size = bytes.len().try_into().unwrap();
-            let descriptor = Descriptor::new(media_type, size, Digest::of(&bytes));
-            let source = BlobSource::Bytes(bytes.into());
-            repository.put_blob(&descriptor, &source).await.unwrap();
-            descriptor
-        };
-        let config = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{"Labels":{"operators.operatorframework.io.bundle.package.v1":"good"}}}"#;
-        let config: ImageConfig = serde_json::from_str(config).unwrap();
-        let config = push(MediaType::OciConfig, config.to_bytes().to_vec()).await;
-        let mut descriptors = Vec::new();
-        for layer in layers {
-            descriptors.push(push(MediaType::OciLayerGzip, layer.clone()).await);
-        }
-        let mut manifest = ImageManifest::new(Format::Oci, config, descriptors);
-        change(&mut manifest);
-        let raw = manifest.to_raw();
-        let reference = Reference::Digest(raw.digest.clone());
-        repository.put_manifest(&reference, &raw).await.unwrap();
-        name.with_digest(raw.digest).into()
-    }
-
     /// Why a bundle is refused.
     async fn refusal(&self, bundle: &PullSpec) -> String {
         let start = Instant::now();
@@ -147,6 +66,20 @@ impl World {
         }
         assert!(text.contains(&bundle.to_string()), "{text}");
         assert!(text.len() < 10_000, "{} bytes of error", text.len());
+        // As text, to be changed, it is read by others, who bound it as well.
+        let start = Instant::now();
+        let request = self.regenerate(bundle, "hostile");
+        let anew = self.builder.preview_regenerated(&request).await;
+        assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+        match anew {
+            // Not every limit of an index is one of a text.
+            Ok(changes) => assert_eq!(changes.files, BTreeMap::new()),
+            Err(error) => {
+                let text = error.report();
+                assert!(text.contains(&bundle.to_string()), "{text}");
+                assert!(text.len() < 10_000, "{} bytes of error", text.len());
+            }
+        }
         text
     }
 

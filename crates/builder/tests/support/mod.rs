@@ -3,17 +3,18 @@
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
 pub(crate) mod matrix;
+pub(crate) mod raw;
 pub(crate) mod scene;
 pub(crate) mod state;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use builder::{
     AddRequest, Added, BinaryImage, Builder, BuilderConfig, Checkpoint, Error, Facts,
-    GraphUpdateMode, IndexRequest, Output, OutputRepository, Overwrite, Phase, RelatedImages,
-    Reporter, Stopped,
+    GraphUpdateMode, IndexRequest, Output, OutputRepository, Overwrite, Phase, RegenerateRequest,
+    RelatedImages, Reporter, Stopped,
 };
 use oci::{
     BlobSource, Client, ClientConfig, Credentials, Descriptor, Digest, Document, ImageConfig,
@@ -109,6 +110,22 @@ impl World {
                     build_tags: Vec::new(),
                 },
                 dry_run: false,
+            },
+        }
+    }
+
+    /// A request to make `bundle` anew as `iib-build:<tag>`.
+    pub(crate) fn regenerate(&self, bundle: &PullSpec, tag: &str) -> RegenerateRequest {
+        RegenerateRequest {
+            from_bundle: ImageName::Registry(bundle.clone()),
+            organization: None,
+            replacements: BTreeMap::new(),
+            auths: None,
+            output: Output {
+                repository: OutputRepository::Registry(self.repository("iib-build")),
+                tag: tag.parse().unwrap(),
+                tag_is_private: true,
+                build_tags: Vec::new(),
             },
         }
     }

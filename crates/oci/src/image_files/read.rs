@@ -21,6 +21,8 @@ const LAYERS_AT_ONCE: usize = 2;
 /// The regular files of one directory of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
+    /// Where the directory is when all links are followed, from the root without a leading slash.
+    pub path: String,
     /// The files' contents by their path within the directory, such as `sub/file.yaml`.
     pub files: BTreeMap<String, Bytes>,
 }
@@ -84,15 +86,18 @@ pub async fn read_trees(
         let listing = list(&overlay, directory, &image_name)?;
         listings.insert((*directory).to_owned(), listing);
     }
-    let places = listings.values().flatten().flat_map(BTreeMap::values);
+    let places = listings.values().flatten();
+    let places = places.flat_map(|listing| listing.files.values());
     let missing: BTreeSet<Place> = places
         .filter(|place| !contents.contains_key(*place))
         .copied()
         .collect();
     fetch_missing(&scanner, &missing, &mut contents).await?;
 
-    let with_content = |listing: BTreeMap<String, Place>| Tree {
+    let with_content = |listing: Listing| Tree {
+        path: listing.path,
         files: listing
+            .files
             .into_iter()
             .filter_map(|(path, place)| Some((path, contents.get(&place)?.clone())))
             .collect(),
@@ -103,11 +108,17 @@ pub async fn read_trees(
         .collect())
 }
 
+/// A directory whose files are not read yet.
+struct Listing {
+    path: String,
+    files: BTreeMap<String, Place>,
+}
+
 fn list(
     overlay: &Overlay,
     directory: &str,
     image: &str,
-) -> Result<Option<BTreeMap<String, Place>>, ImageFilesError> {
+) -> Result<Option<Listing>, ImageFilesError> {
     let real = match overlay.resolve(directory) {
         Ok(Found::Directory(real)) => real,
         Ok(_) => return Ok(None),
@@ -131,7 +142,7 @@ fn list(
             Leaf::Other(found) => return Err(ImageFilesError::NotAFile { image, path, found }),
         }
     }
-    Ok(Some(files))
+    Ok(Some(Listing { path: real, files }))
 }
 
 /// Reads the layers again that hold files links have led to.
