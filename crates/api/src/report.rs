@@ -27,7 +27,8 @@ pub struct Report {
     /// Its stages in their order.
     pub stages: Vec<StageTime>,
     /// What was made: the image with its layers, what was pushed, mounted and read, and what changed in the catalog, in the
-    /// form that `iib index add --output json` prints. Null for a request that failed, and for one on bundles.
+    /// form that `iib index add --output json` prints; of a bundle made anew its files with every change, its labels and images;
+    /// of related bundles their list and which names which. Null for a request that failed.
     pub result: Option<Value>,
 }
 

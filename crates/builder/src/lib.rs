@@ -82,7 +82,7 @@ pub use scope::{ParseScopeError, Scope};
 pub use stages::assemble::IndexKind;
 pub use stages::blobs::BlobCounts;
 pub use stages::guard::Kept;
-pub use summary::Summary;
+pub use summary::{BundleSummary, RelatedSummary, Summary};
 pub use work_dir::remove_leftovers;
 
 /// Does requests. Cheap to clone.

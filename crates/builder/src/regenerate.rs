@@ -5,7 +5,7 @@ mod assemble;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bundle::source::{
-    Annotations, Csv, Customised, Customiser, Plan, PullSpec, Purpose, is_truthy,
+    Annotations, Csv, Customised, Customiser, LineEdit, Plan, PullSpec, Purpose, is_truthy,
 };
 use futures::FutureExt as _;
 use oci::{Arch, Client, Digest, ImageName, Usage};
@@ -76,6 +76,8 @@ pub struct ChangedFile {
     pub before: Vec<u8>,
     /// Its bytes now.
     pub after: Vec<u8>,
+    /// What was changed, step by step.
+    pub edits: Vec<LineEdit>,
 }
 
 impl Builder {
@@ -220,7 +222,16 @@ impl BundleChanges {
         let changed = customised.changed().map(|file| {
             let before = source.files.get(file.path()).cloned().unwrap_or_default();
             let after = file.bytes().to_vec();
-            (source.place(file.path()), ChangedFile { before, after })
+            let edits = file.log().lines(&before);
+            let place = source.place(file.path());
+            (
+                place,
+                ChangedFile {
+                    before,
+                    after,
+                    edits,
+                },
+            )
         });
         let names = |specs: &BTreeSet<PullSpec>| specs.iter().map(ToString::to_string).collect();
         Self {

@@ -1,13 +1,15 @@
 //! What a request made, as programs read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::diff::Diff;
-use oci::Digest;
+use oci::{Arch, Digest, Usage};
 use serde::Serialize;
 
 use crate::catalog_change::CatalogChange;
 use crate::level::MigrateLevel;
+use crate::regenerate::{ChangedFile, Regenerated};
+use crate::related::Related;
 use crate::run::Built;
 use crate::stages::blobs::BlobCounts;
 use crate::stages::guard::Kept;
@@ -68,11 +70,7 @@ impl Built {
             dry_run: self.dry_run,
             same_catalog: self.is_same_catalog,
             digest: &self.digest,
-            images: self
-                .images
-                .iter()
-                .map(|(arch, digest)| (arch.to_string(), digest))
-                .collect(),
+            images: by_arch(&self.images),
             kept: self
                 .kept
                 .iter()
@@ -92,13 +90,98 @@ impl Built {
             serve_cache_seconds: self.serve_cache.map(|time| time.as_secs_f64()),
             catalog: self.catalog.as_ref().map(CatalogChange::diff),
             blobs: self.blobs,
-            network: Network {
-                requests: self.usage.requests,
-                bytes_read: self.usage.bytes_read,
-                bytes_written: self.usage.bytes_written,
-            },
+            network: self.usage.into(),
         }
     }
+}
+
+/// A [`Regenerated`] bundle for serde; the fields are documented there.
+#[derive(Debug, Serialize)]
+pub struct BundleSummary<'b> {
+    bundle_image: Option<&'b str>,
+    digest: &'b Digest,
+    /// By architecture.
+    images: BTreeMap<String, &'b Digest>,
+    /// By path.
+    files: BTreeMap<&'b str, Vec<EditSummary<'b>>>,
+    labels: &'b BTreeMap<String, String>,
+    related_bundles: Option<&'b BTreeSet<String>>,
+    blobs: BlobCounts,
+    network: Network,
+}
+
+#[derive(Debug, Serialize)]
+struct EditSummary<'b> {
+    line: usize,
+    before: &'b str,
+    after: &'b str,
+}
+
+impl Regenerated {
+    /// The form for programs.
+    pub fn summary(&self) -> BundleSummary<'_> {
+        let files = self.changes.files.iter();
+        BundleSummary {
+            bundle_image: self.facts.bundle_image.as_deref(),
+            digest: &self.digest,
+            images: by_arch(&self.images),
+            files: files
+                .map(|(path, file)| (path.as_str(), file.summary()))
+                .collect(),
+            labels: &self.changes.labels,
+            related_bundles: self.changes.related_bundles.as_ref(),
+            blobs: self.blobs,
+            network: self.usage.into(),
+        }
+    }
+}
+
+impl ChangedFile {
+    fn summary(&self) -> Vec<EditSummary<'_>> {
+        let edits = self.edits.iter().map(|edit| EditSummary {
+            line: edit.line,
+            before: &edit.old,
+            after: &edit.new,
+        });
+        edits.collect()
+    }
+}
+
+/// [`Related`] bundles for serde; the fields are documented there.
+#[derive(Debug, Serialize)]
+pub struct RelatedSummary<'b> {
+    nested_bundles: &'b [String],
+    /// Which names which, by their places in the list.
+    edges: &'b BTreeSet<(usize, usize)>,
+    network: Network,
+}
+
+impl Related {
+    /// The form for programs.
+    pub fn summary(&self) -> RelatedSummary<'_> {
+        RelatedSummary {
+            nested_bundles: &self.bundles,
+            edges: &self.edges,
+            network: self.usage.into(),
+        }
+    }
+}
+
+impl From<Usage> for Network {
+    fn from(usage: Usage) -> Self {
+        Self {
+            requests: usage.requests,
+            bytes_read: usage.bytes_read,
+            bytes_written: usage.bytes_written,
+        }
+    }
+}
+
+fn by_arch(images: &BTreeMap<Arch, Digest>) -> BTreeMap<String, &Digest> {
+    let images = images.iter();
+    images
+        .map(|(arch, digest)| (arch.to_string(), digest))
+        .collect()
 }
 
 impl Kept {

@@ -49,7 +49,7 @@ pub use customise::{
     AnnotationTemplate, Customisation, Customised, Customiser, LabelTemplate, Organizations, Plan,
     Purpose, Question, TemplateError,
 };
-pub use edit::{Edit, EditLog, UndoError};
+pub use edit::{Edit, EditLog, LineEdit, UndoError};
 pub use error::{Conflict, SourceError};
 pub use file::SourceFile;
 pub use found::{Found, Origin};

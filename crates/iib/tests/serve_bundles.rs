@@ -96,6 +96,20 @@ async fn made_anew(site: &Site, client: &Client) {
     let (status, related) = service.get(&format!("builds/{id}/related_bundles")).await;
     assert_eq!((status, related.as_str()), (StatusCode::OK, "[]"));
 
+    let report = async |id: i64| -> Value {
+        let (status, text) = service.get(&format!("builds/{id}/report")).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let result = report(id).await["result"].clone();
+    assert_eq!(result["bundle_image"], made.as_str(), "{result}");
+    let edit = &result["files"]["metadata/annotations.yaml"][0];
+    assert_eq!(
+        (&edit["line"], &edit["after"]),
+        (&json!(2), &json!("app-ex"))
+    );
+    assert_eq!(result["blobs"]["pushed"], 2, "{result}");
+
     let wrong = service.submit("regenerate-bundle", &submit(WRONG)).await;
     let failed = service.ended(wrong).await;
     assert_eq!(failed["state"], "failed", "{failed}");
@@ -109,6 +123,8 @@ async fn made_anew(site: &Site, client: &Client) {
     let (status, nested) = service.get(&format!("builds/{id}/nested-bundles")).await;
     let expected = json!([from.to_string()]).to_string();
     assert_eq!((status, nested), (StatusCode::OK, expected));
+    let listed = report(id).await["result"]["nested_bundles"].clone();
+    assert_eq!(listed, json!([from.to_string()]));
 
     let (_, all) = service.get("builds?verbose=true").await;
     let said = service.said();

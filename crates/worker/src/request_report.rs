@@ -15,7 +15,7 @@ use crate::run::report;
 const LOGGED_LINES: usize = 100;
 
 /// What a published image was, for the report; catalogs are compared off the runtime. Says in the log what changed.
-pub(crate) async fn result_of(built: Built) -> Option<Value> {
+pub(crate) async fn of_index(built: Built) -> Option<Value> {
     let span = tracing::Span::current();
     let summed_up = tokio::task::spawn_blocking(move || {
         span.in_scope(|| {
@@ -29,11 +29,19 @@ pub(crate) async fn result_of(built: Built) -> Option<Value> {
             serde_json::to_value(summary)
         })
     });
-    let error = match summed_up.await {
-        Ok(Ok(result)) => return Some(result),
-        Ok(Err(error)) => report(&error),
-        Err(error) => report(&error),
-    };
+    match summed_up.await {
+        Ok(summary) => of_bundles(summary),
+        Err(error) => untold(&error),
+    }
+}
+
+/// What was made of bundles, for the report.
+pub(crate) fn of_bundles(summary: serde_json::Result<Value>) -> Option<Value> {
+    summary.map_or_else(|error| untold(&error), Some)
+}
+
+fn untold(error: &(dyn std::error::Error + 'static)) -> Option<Value> {
+    let error = report(error);
     tracing::warn!(error, "the report will not say what was made");
     None
 }

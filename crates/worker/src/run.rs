@@ -23,7 +23,7 @@ use crate::request_log::RequestLogs;
 use crate::request_report;
 use crate::retry::RetryPolicy;
 use crate::template::PushTemplate;
-use crate::work::{WorkError, work};
+use crate::work::{Made, WorkError, work};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -285,12 +285,12 @@ impl Worker {
                     state_reason: done.reason,
                     fields: fields(&done.facts),
                 };
-                let result = match done.built {
-                    Some(built) => {
+                let result = match done.made {
+                    Made::Index(built) => {
                         log_usage(&built);
-                        request_report::result_of(built).await
+                        request_report::of_index(*built).await
                     }
-                    None => None,
+                    Made::Bundles(summary) => request_report::of_bundles(summary),
                 };
                 Outcome::Final(Box::new(update), Told { stages, result })
             }

@@ -17,8 +17,16 @@ pub(crate) struct Done {
     pub(crate) reason: String,
     /// Its results.
     pub(crate) facts: Facts,
-    /// The index image, if that is what was made.
-    pub(crate) built: Option<Built>,
+    /// What came of it.
+    pub(crate) made: Made,
+}
+
+/// What comes of requests.
+pub(crate) enum Made {
+    /// An index image.
+    Index(Box<Built>),
+    /// A bundle, or a list of bundles, in the form for the report.
+    Bundles(serde_json::Result<Value>),
 }
 
 /// Why a request was not done.
@@ -135,7 +143,8 @@ pub(crate) async fn work(
             if let Some(bundles) = &done.changes.related_bundles {
                 leave(files, Kind::RelatedBundles, id, &json!(bundles)).await?;
             }
-            return Ok(Done::of_bundle(done.facts));
+            let summary = serde_json::to_value(done.summary());
+            return Ok(Done::of_bundles(done.facts, summary));
         }
         Payload::RecursiveRelatedBundles(payload) => {
             let request = convert::related(payload, token(Secret::RegistryAuths))?;
@@ -149,22 +158,23 @@ pub(crate) async fn work(
                 done.bundles.len()
             );
             leave(files, Kind::NestedBundles, id, &json!(done.bundles)).await?;
-            return Ok(Done::of_bundle(done.facts));
+            let summary = serde_json::to_value(done.summary());
+            return Ok(Done::of_bundles(done.facts, summary));
         }
     };
     Ok(Done {
         reason,
         facts: built.facts.clone(),
-        built: Some(built),
+        made: Made::Index(Box::new(built)),
     })
 }
 
 impl Done {
-    fn of_bundle(facts: Facts) -> Self {
+    fn of_bundles(facts: Facts, summary: serde_json::Result<Value>) -> Self {
         Self {
             reason: "The request completed successfully".to_owned(),
             facts,
-            built: None,
+            made: Made::Bundles(summary),
         }
     }
 }

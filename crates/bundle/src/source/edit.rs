@@ -13,6 +13,17 @@ pub struct Edit {
     pub new: Vec<u8>,
 }
 
+/// One change, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineEdit {
+    /// The line, from 1, that it begins on, in the file before the change.
+    pub line: usize,
+    /// The text that was there.
+    pub old: String,
+    /// The text that is there now.
+    pub new: String,
+}
+
 /// Everything that was done to a file, so that it can be undone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EditLog(Vec<Vec<Edit>>);
@@ -31,6 +42,31 @@ impl EditLog {
     /// The changes, in groups that were made at once, each in the order of the file.
     pub fn groups(&self) -> &[Vec<Edit>] {
         &self.0
+    }
+
+    /// The changes of a file with their lines; of one made after others, the line in the file that these left.
+    pub fn lines(&self, before: &[u8]) -> Vec<LineEdit> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (mut bytes, mut lines) = (before.to_vec(), Vec::new());
+        for group in &self.0 {
+            let (mut after, mut at, mut line) = (Vec::with_capacity(bytes.len()), 0, 1);
+            for Edit { offset, old, new } in group {
+                let kept = bytes.get(at..*offset).unwrap_or_default();
+                line += kept.iter().filter(|byte| **byte == b'\n').count();
+                lines.push(LineEdit {
+                    line,
+                    old: text(old),
+                    new: text(new),
+                });
+                line += old.iter().filter(|byte| **byte == b'\n').count();
+                after.extend_from_slice(kept);
+                after.extend_from_slice(new);
+                at = offset + old.len();
+            }
+            after.extend_from_slice(bytes.get(at..).unwrap_or_default());
+            bytes = after;
+        }
+        lines
     }
 
     /// Whether nothing was changed.
@@ -119,6 +155,27 @@ mod tests {
         assert_eq!(log.undo(&second).unwrap(), b"0123456789");
         assert!(log.undo(b"a+1xyz45679!").is_err());
         assert!(log.undo(b"a").is_err());
+    }
+
+    #[test]
+    fn changes_are_told_with_their_lines() {
+        let mut log = EditLog::default();
+        let before = b"one\ntwo\nthree\n";
+        let (second, edits) = apply(before, vec![patch(4..7, "2\n2"), patch(8..13, "3")]).unwrap();
+        log.push(edits);
+        let (_, edits) = apply(&second, vec![patch(8..9, "III")]).unwrap();
+        log.push(edits);
+        let told = log.lines(before).into_iter();
+        let told: Vec<_> = told.map(|edit| (edit.line, edit.old, edit.new)).collect();
+        let edit = |line, old: &str, new: &str| (line, old.to_owned(), new.to_owned());
+        assert_eq!(
+            told,
+            [
+                edit(2, "two", "2\n2"),
+                edit(3, "three", "3"),
+                edit(4, "3", "III")
+            ]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use api::report::Report;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::terminal;
 
@@ -23,16 +23,18 @@ pub(super) fn describe(report: &Report) -> String {
     let number = |pointer: &str| result.pointer(pointer).and_then(Value::as_u64);
     let bytes = |pointer| number(pointer).map_or_else(|| "?".to_owned(), terminal::bytes);
     let count = |pointer| number(pointer).unwrap_or_default();
-    let _ = write!(
-        text,
-        "\nblobs      {} pushed ({}), {} there already, {} mounted, {} copied ({})",
-        count("/blobs/pushed"),
-        bytes("/blobs/pushed_bytes"),
-        count("/blobs/present"),
-        count("/blobs/mounted"),
-        count("/blobs/copied"),
-        bytes("/blobs/copied_bytes"),
-    );
+    if result.get("blobs").is_some() {
+        let _ = write!(
+            text,
+            "\nblobs      {} pushed ({}), {} there already, {} mounted, {} copied ({})",
+            count("/blobs/pushed"),
+            bytes("/blobs/pushed_bytes"),
+            count("/blobs/present"),
+            count("/blobs/mounted"),
+            count("/blobs/copied"),
+            bytes("/blobs/copied_bytes"),
+        );
+    }
     let _ = write!(
         text,
         "\nnetwork    {} requests, {} read, {} written",
@@ -44,15 +46,31 @@ pub(super) fn describe(report: &Report) -> String {
         text.push_str("\ncatalog    nothing changed: the index had all of it already");
         return text;
     }
-    let changes = changes(&result["catalog"]);
+    let (label, changes) = match &result["files"] {
+        Value::Object(files) => ("files", edits(files)),
+        _ => ("catalog", changes(&result["catalog"])),
+    };
     for (position, change) in changes.iter().take(CHANGES).enumerate() {
-        let label = if position == 0 { "catalog" } else { "" };
+        let label = if position == 0 { label } else { "" };
         let _ = write!(text, "\n{label:<10} {change}");
     }
     if changes.len() > CHANGES {
         let _ = write!(text, "\n{:<10} … {} more", "", changes.len() - CHANGES);
     }
     text
+}
+
+/// What was changed in each file.
+fn edits(files: &Map<String, Value>) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
+    let mut lines = Vec::new();
+    for (path, edits) in files {
+        for edit in edits.as_array().into_iter().flatten() {
+            let (before, after) = (word(&edit["before"]), word(&edit["after"]));
+            lines.push(format!("{path}:{} `{before}` → `{after}`", edit["line"]));
+        }
+    }
+    lines
 }
 
 /// What became of each package, and what that means for clusters.
@@ -121,6 +139,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "`{part}` is not in {text}");
         }
+    }
+
+    #[test]
+    fn changes_of_files_are_told_with_their_lines() {
+        let edit = json!({"line": 19, "before": "r.test/a:1", "after": "r.test/a@sha256:00"});
+        let result = json!({"files": {"manifests/csv.yaml": [edit]}, "network": {"requests": 8}});
+        let text = describe(&report(Some(result)));
+        let line = "files      manifests/csv.yaml:19 `r.test/a:1` → `r.test/a@sha256:00`";
+        assert!(text.contains(line) && !text.contains("blobs"), "{text}");
     }
 
     #[test]
