@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod bundles;
 pub(crate) mod catalog;
+pub(crate) mod classic;
 pub(crate) mod image;
 pub(crate) mod index_add;
 pub(crate) mod memory;

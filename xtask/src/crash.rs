@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// Only the tests whose names contain this: `sqlite`, `file`, `deprecations`
+    /// Only the tests whose names contain this: `sqlite`, `file`, `deprecations`, `bundles`
     #[arg(long)]
     only: Option<String>,
 }

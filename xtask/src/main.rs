@@ -69,6 +69,8 @@ enum Bench {
     Overwrites(bench::overwrites::Args),
     /// `iib serve` with a batch of bundles to make anew, beside one alone: time, requests, bytes
     Bundles(bench::bundles::Args),
+    /// `iib index add`, `rm` and `merge` beside the classic way with containers' tools: time, memory, bytes
+    Classic(bench::classic::Args),
     /// The memory of `iib serve`: adds to a large index at once, and request after request
     Memory(bench::memory::Args),
     /// One run of a program, as the other measurements count it
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
         Command::Bench(Bench::Image(args)) => bench::image::run(&args).map(|()| true),
         Command::Bench(Bench::Overwrites(args)) => bench::overwrites::run(&args),
         Command::Bench(Bench::Bundles(args)) => bench::bundles::run(&args),
+        Command::Bench(Bench::Classic(args)) => bench::classic::run(&args).map(|()| true),
         Command::Bench(Bench::Memory(args)) => bench::memory::run(&args),
         Command::Bench(Bench::Process(args)) => bench::process::run(&args).map(|()| true),
     };

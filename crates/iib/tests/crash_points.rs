@@ -40,9 +40,11 @@ struct Inputs {
     fragment: String,
     /// An index to merge.
     source: String,
+    /// A bundle that names another one by its tag.
+    parent: String,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 9] = [
     Kind {
         path: "add",
         base: "sqlite",
@@ -82,7 +84,27 @@ const KINDS: [Kind; 7] = [
         base: "sqlite",
         payload: |_, index| json!({"from_index": index, "output_fbc": true}),
     },
+    Kind {
+        path: "regenerate-bundle",
+        base: "sqlite",
+        payload: |inputs, _| json!({"from_bundle_image": inputs.parent}),
+    },
+    Kind {
+        path: "recursive-related-bundles",
+        base: "sqlite",
+        payload: |inputs, _| json!({"parent_bundle_image": inputs.parent}),
+    },
 ];
+
+impl Kind {
+    fn is_of_index(&self) -> bool {
+        !self.path.contains("bundle")
+    }
+
+    fn pushes(&self) -> bool {
+        self.path != "recursive-related-bundles"
+    }
+}
 
 struct Matrix {
     world: World,
@@ -110,7 +132,27 @@ struct End {
     /// What its index's tag points to.
     tag: String,
     /// What its own tag points to.
-    own: String,
+    own: Option<String>,
+    /// The list of bundles it leaves.
+    bundles: String,
+}
+
+/// A bundle that says it is one, with these images in its containers.
+fn parent(package: &str, images: &[String]) -> Bundle {
+    let mut csv = format!(
+        "kind: ClusterServiceVersion\nmetadata:\n  name: {package}.v1.0.0\nspec:\n  version: 1.0.0\n  install:\n    spec:\n      deployments:\n      - spec:\n          template:\n            spec:\n              containers: []\n"
+    );
+    for image in images {
+        let container =
+            format!("containers:\n              - name: c\n                image: {image}\n");
+        csv = csv.replace("containers: []\n", &container);
+    }
+    let bundle = Bundle::simple(package, "1.0.0", "stable", None);
+    let (path, annotations) = bundle.files[1].clone();
+    let annotations = format!("{annotations}  com.redhat.delivery.operator.bundle: true\n");
+    bundle
+        .with_file("manifests/csv.yaml", &csv)
+        .with_file(&path, &annotations)
 }
 
 impl Matrix {
@@ -140,6 +182,9 @@ impl Matrix {
         let more = ["--from-index", &empty];
         world.add(&files, &[&bundles[0]], &more).await.ok();
         let fragment = world.catalog_image("fragment", "v1", &["delta"]).await;
+        let child = world.bundle(&parent("child", &[])).await;
+        let tag = format!("{}:v1.0.0", child.repository());
+        let parent = world.bundle(&parent("parent", &[tag])).await.to_string();
         let setup = Setup::new(&world);
         setup.replace(
             "[worker]",
@@ -150,6 +195,7 @@ impl Matrix {
             bundles,
             fragment,
             source,
+            parent,
         };
         Self {
             world,
@@ -186,7 +232,9 @@ impl Matrix {
     fn payload(&self, kind: &Kind, place: &Place) -> Value {
         let index = format!("{}/{}:v1", self.inputs.host, place.index());
         let mut payload = (kind.payload)(&self.inputs, &index);
-        payload["binary_image"] = json!(format!("{}/binary:latest", self.inputs.host));
+        if kind.is_of_index() {
+            payload["binary_image"] = json!(format!("{}/binary:latest", self.inputs.host));
+        }
         payload
     }
 
@@ -217,16 +265,26 @@ impl Matrix {
             .filter(|line| BY_THE_CLOCK.iter().all(|part| !line.contains(part)))
             .map(str::to_owned)
             .collect();
-        let end = self.end_of(id, &place).await;
+        let end = self.end_of(&service, id, &place).await;
+        assert_eq!(end.own.is_some(), kind.pushes());
         assert_eq!(service.terminate().await, Some(0));
         (points, end)
     }
 
-    async fn end_of(&self, id: i64, place: &Place) -> End {
+    async fn end_of(&self, service: &Service, id: i64, place: &Place) -> End {
         let (out, own) = (place.out(), id.to_string());
+        let mut bundles = String::new();
+        for list in ["related_bundles", "nested-bundles"] {
+            // Those of other types say that they have none.
+            let (status, text) = service.get(&format!("builds/{id}/{list}")).await;
+            if status.is_success() {
+                bundles.push_str(&text);
+            }
+        }
         End {
             tag: self.tag(place).await,
-            own: self.world.digest(&out, &own).await.unwrap(),
+            own: self.world.digest(&out, &own).await,
+            bundles,
         }
     }
 
@@ -269,7 +327,8 @@ impl Matrix {
         let history = request["state_history"].as_array().unwrap();
         let ends = history.iter().filter(|entry| entry["state"] == "complete");
         assert_eq!(ends.count(), 1, "{whole}");
-        assert_eq!(self.end_of(id, &place).await, *expected, "{whole}");
+        let end = self.end_of(&service, id, &place).await;
+        assert_eq!(end, *expected, "{whole}");
         self.tag_moved_once(&place, old != expected.tag, &whole);
         self.nothing_is_left(&service, &whole).await;
         assert_eq!(service.terminate().await, Some(0));
@@ -337,7 +396,8 @@ async fn check(numbers: impl IntoIterator<Item = usize>) {
         let kind = &KINDS[number];
         let (points, expected) = matrix.undisturbed(kind).await;
         let name = format!("{} on {}", kind.path, kind.base);
-        for part in ["manifest.put", "store::submit", "Report", "Claim"] {
+        let parts = ["store::submit", "Report", "Claim", "manifest.put"];
+        for part in &parts[..3 + usize::from(kind.pushes())] {
             assert!(
                 points.iter().any(|point| point.contains(part)),
                 "{part} {points:?}"
@@ -376,6 +436,11 @@ async fn file_based_indexes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deprecations_and_merges() {
     check([4, 5]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bundles() {
+    check([7, 8]).await;
 }
 
 /// A point that is never reached changes nothing.

@@ -7,7 +7,7 @@ mod support;
 use reqwest::StatusCode;
 use samples::Bundle;
 use serde_json::json;
-use support::service::Setup;
+use support::service::{Setup, until};
 use support::{World, assert_names};
 
 /// The value of the line that begins with `name` and holds every one of `labels`.
@@ -88,6 +88,30 @@ async fn requests_queues_stages_and_registries_are_counted_without_ids() {
     for label in ["4711", "no/such", "alpha", &world.host] {
         assert!(!text.contains(label), "`{label}` is a label: {text}");
     }
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_counted_by_queue_with_the_age_of_the_oldest() {
+    let world = World::start().await;
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    setup
+        .command(&world, &["queue", "pause", "default"])
+        .await
+        .ok();
+    let payload = json!({"bundles": ["registry.test/a:1"], "binary_image": "registry.test/b:1", "add_arches": ["amd64"]});
+    for _ in 0..3 {
+        service.add(&payload).await;
+    }
+    until("the three are counted, and grow old", || async {
+        let (_, text) = service.get("../../metrics").await;
+        let queue = "queue=\"default\"";
+        let waiting = value(&text, "iib_jobs", &[queue, "state=\"waiting\""]);
+        let age = value(&text, "iib_jobs_oldest_age_seconds", &[queue]);
+        (waiting > 2.9 && waiting < 3.1 && age > 1.0).then_some(())
+    })
+    .await;
     assert_eq!(service.terminate().await, Some(0));
 }
 

@@ -254,16 +254,7 @@ async fn a_paused_queue_or_process_takes_nothing_until_it_is_resumed() {
     let setup = Setup::new(&world);
     setup.replace("[worker]", "[worker]\nname = \"host-7\"");
     let service = setup.start().await;
-    let (config, data) = (world.dir.path().join("iib.toml"), setup.data.clone());
-    let run = async |args: &[&str]| {
-        let places = [
-            "--config",
-            config.to_str().unwrap(),
-            "--data-dir",
-            data.to_str().unwrap(),
-        ];
-        world.iib(&[&["queue"], args, &places].concat()).await
-    };
+    let run = async |args: &[&str]| setup.command(&world, &[&["queue"], args].concat()).await;
     for (what, words) in [
         (&["default"][..], "queue default"),
         (&["--worker", "host-7"], "worker host-7"),

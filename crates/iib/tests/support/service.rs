@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
-use super::{Site, World, command};
+use super::{Ran, Site, command};
 
 /// How long anything may take before a test gives up; machines that run tests may be slow and busy.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -81,12 +81,16 @@ impl Setup {
         }
     }
 
-    /// Makes the schema of the configured database.
-    pub(crate) async fn migrate(&self, world: &World) {
+    /// Runs `iib` with `args` for this configuration and data directory.
+    pub(crate) async fn command(&self, site: &Site, args: &[&str]) -> Ran {
         let (config, data) = (self.config.to_str(), self.data.to_str());
         let places = ["--config", config.unwrap(), "--data-dir", data.unwrap()];
-        let migrated = world.iib(&[&["db", "migrate"][..], &places].concat()).await;
-        migrated.ok();
+        site.iib(&[args, &places].concat()).await
+    }
+
+    /// Makes the schema of the configured database.
+    pub(crate) async fn migrate(&self, site: &Site) {
+        self.command(site, &["db", "migrate"]).await.ok();
     }
 
     /// Starts the service and waits until it listens.
