@@ -43,7 +43,7 @@ add() {
   if command -v opm >/dev/null; then
     (cd "$work" && opm registry add --skip-tls --use-http -d "$1" -b "$2" --mode replaces --container-tool none)
   else
-    "$iib" catalog add --db "$1" "$2"
+    "$iib" catalog add --db "$1" --bundles "$2"
   fi
 }
 
@@ -51,7 +51,7 @@ remove() {
   if command -v opm >/dev/null; then
     (cd "$work" && opm registry rm -d "$1" -o "$2")
   else
-    "$iib" catalog rm --db "$1" "$2"
+    "$iib" catalog rm --db "$1" --packages "$2"
   fi
 }
 

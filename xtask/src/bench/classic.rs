@@ -35,6 +35,10 @@ pub(crate) struct Args {
         ]
     )]
     database: Vec<PathBuf>,
+    /// How many bundles are in the indexes that are merged with others of one bundle more; they are made here, as a merge looks at
+    /// the images of all bundles
+    #[arg(long, num_args = 1.., default_values_t = [100, 500])]
+    merge: Vec<u32>,
     /// The iib program to measure; build it with --release
     #[arg(long, default_value = "target/release/iib")]
     iib: PathBuf,
@@ -82,6 +86,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for (number, path) in args.database.iter().enumerate() {
         bench.measure(number, path)?;
     }
+    for bundles in &args.merge {
+        bench.measure_merge(*bundles)?;
+    }
     Ok(())
 }
 
@@ -106,40 +113,44 @@ impl Bench<'_> {
         let source = BlobSource::File(database);
         let index = samples::push_index(&self.client, &repository, &ARCHES, source);
         let index = self.runtime.block_on(index)?.to_string();
-        let add = self.push_bundle(&format!("bench-{number}"))?;
-        let more = self.push_bundle(&format!("more-{number}"))?;
-
-        // An index of iib's with one bundle more is what the others start from and are merged with: made once, by an add that does not count.
+        // What both start from is iib's already, as an index in use is: made by an add that does not count.
+        let seed = self.push_bundle(&format!("bench-{number}"))?.to_string();
         let from = self.name(&format!("from-{number}:1"));
-        let target = self.name(&format!("target-{number}:1"));
-        let added = ["--from-index", &index, "--bundles"];
-        self.iib("add", &[&added[..], &[&add.to_string()]].concat(), &from)?;
-        let next = ["--from-index", &from, "--bundles"];
-        self.iib("add", &[&next[..], &[&more.to_string()]].concat(), &target)?;
+        self.iib("add", &["--from-index", &index, "--bundles", &seed], &from)?;
 
-        let third = self.push_bundle(&format!("third-{number}"))?.to_string();
-        let merge = ["--source", &from, "--target", &target];
-        for (request, args, what) in [
-            (
-                "add",
-                vec!["--from-index", &from, "--bundles", &third],
-                third.as_str(),
-            ),
-            (
-                "rm",
-                vec!["--from-index", &from, "--package", &package],
-                &package,
-            ),
-            ("merge", merge.to_vec(), &target),
-        ] {
-            let ours = self.iib(
-                request,
-                &args,
-                &self.name(&format!("ours-{number}:{request}")),
-            )?;
-            let theirs = self.classic(request, &from, what, number)?;
-            row(path, request, &ours, &theirs);
+        let bundle = self.push_bundle(&format!("more-{number}"))?.to_string();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        for (request, option, what) in
+            [("add", "--bundles", &bundle), ("rm", "--package", &package)]
+        {
+            let to = self.name(&format!("ours-{number}:{request}"));
+            let ours = self.iib(request, &["--from-index", &from, option, what], &to)?;
+            let to = self.name(&format!("classic-{number}:{request}"));
+            let theirs = self.classic(request, &from, what, &to)?;
+            row(&name, request, &ours, &theirs);
         }
+        Ok(())
+    }
+
+    fn measure_merge(&self, count: u32) -> anyhow::Result<()> {
+        let mut bundles = Vec::new();
+        for bundle in 0..=count {
+            let package = format!("merge-{count}-{bundle}");
+            bundles.push(self.push_bundle(&package)?.to_string());
+        }
+        let [from, target] =
+            ["from", "target"].map(|name| self.name(&format!("{name}-merge-{count}:1")));
+        let arches = ARCHES.join(",");
+        let all = bundles.join(",");
+        bundles.pop();
+        let but_one = bundles.join(",");
+        self.iib("add", &["--arch", &arches, "--bundles", &but_one], &from)?;
+        self.iib("add", &["--arch", &arches, "--bundles", &all], &target)?;
+        let to = self.name(&format!("ours-merge-{count}:1"));
+        let ours = self.iib("merge", &["--source", &from, "--target", &target], &to)?;
+        let to = self.name(&format!("classic-merge-{count}:1"));
+        let theirs = self.classic("merge", &from, &target, &to)?;
+        row(&format!("{count} bundles"), "merge", &ours, &theirs);
         Ok(())
     }
 
@@ -168,19 +179,10 @@ impl Bench<'_> {
         self.taken(&[&[iib, "index", request], args, &common, &places].concat())
     }
 
-    fn classic(
-        &self,
-        request: &str,
-        index: &str,
-        what: &str,
-        number: usize,
-    ) -> anyhow::Result<Run> {
+    fn classic(&self, request: &str, index: &str, what: &str, to: &str) -> anyhow::Result<Run> {
         let iib = text(&self.args.iib)?;
-        let (binary, to) = (
-            self.name("binary:latest"),
-            self.name(&format!("classic-{number}:{request}")),
-        );
-        self.taken(&["bash", SCRIPT, request, index, &binary, &to, what, iib])
+        let binary = self.name("binary:latest");
+        self.taken(&["bash", SCRIPT, request, index, &binary, to, what, iib])
     }
 
     /// Runs a command; what it took, and by how many bytes the registry grew.
@@ -196,8 +198,7 @@ impl Bench<'_> {
     }
 }
 
-fn row(path: &Path, request: &str, ours: &Run, theirs: &Run) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+fn row(name: &str, request: &str, ours: &Run, theirs: &Run) {
     let times = |ours: f64, theirs: f64| theirs / ours;
     let bytes = |bytes: u64| number(bytes);
     say(&format!(
