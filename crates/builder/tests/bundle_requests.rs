@@ -21,9 +21,9 @@ fn bundle(package: &str, images: &[String]) -> Bundle {
         "kind: ClusterServiceVersion\nmetadata:\n  name: {package}.v1.0.0\nspec:\n  version: 1.0.0\n  install:\n    spec:\n      deployments:\n      - spec:\n          template:\n            spec:\n              containers:\n"
     );
     for (number, image) in images.iter().enumerate() {
-        csv.push_str(&format!(
-            "              - name: c{number}\n                image: {image}\n"
-        ));
+        let container =
+            format!("              - name: c{number}\n                image: {image}\n");
+        csv.push_str(&container);
     }
     if images.is_empty() {
         csv = csv.replace("containers:\n", "containers: []\n");

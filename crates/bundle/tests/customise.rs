@@ -19,9 +19,9 @@ const BUNDLE: &str = "com.redhat.delivery.operator.bundle";
 fn files(images: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let mut csv = "kind: ClusterServiceVersion # ours\nmetadata:\n  name: demo.v1\n  annotations:\n    a: b\nspec:\n  version: 1.0.0\n  install:\n    spec:\n      deployments:\n      - spec:\n          template:\n            spec:\n              containers:\n".to_owned();
     for (number, image) in images.iter().enumerate() {
-        csv.push_str(&format!(
-            "              - name: c{number}\n                image: {image}\n"
-        ));
+        let container =
+            format!("              - name: c{number}\n                image: {image}\n");
+        csv.push_str(&container);
     }
     let annotations = format!("annotations: # ours\n  {PACKAGE}: demo\n");
     BTreeMap::from([

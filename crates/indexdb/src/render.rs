@@ -119,11 +119,11 @@ impl IndexDb {
             }
         }
         let Bundles {
-            bundles,
+            blobs,
             skip_ranges,
             first_without_metadata,
         } = bundles(&self.connection, &facts, &wanted, shown)?;
-        catalog.bundles = bundles;
+        catalog.bundles = blobs;
         for channel in &mut catalog.channels {
             for entry in channel.entries.iter_mut().flatten() {
                 if let Some(skip_range) = skip_ranges.get(entry.name.as_str()) {
@@ -148,7 +148,7 @@ const BYTES_AT_ONCE: usize = 1 << 20;
 
 struct Bundles<'w> {
     /// Their blobs, by package and name.
-    bundles: Vec<fbc::Bundle>,
+    blobs: Vec<fbc::Bundle>,
     /// The ranges of versions they skip.
     skip_ranges: HashMap<&'w str, String>,
     /// What is wrong with the first CSV that makes no metadata.
@@ -162,7 +162,7 @@ fn bundles<'w>(
     wanted: &'w BTreeSet<(String, String)>,
     shown: Shown,
 ) -> Result<Bundles<'w>, RenderError> {
-    let mut bundles = Vec::with_capacity(wanted.len());
+    let mut blobs = Vec::with_capacity(wanted.len());
     let mut skip_ranges = HashMap::new();
     let mut first_without_metadata = None;
     let mut wanted = wanted.iter().peekable();
@@ -183,13 +183,13 @@ fn bundles<'w>(
                 } = facts::large(connection, name)?;
                 bytes += manifests.len();
                 skip_ranges.insert(name.as_str(), skip_range);
-                scope.spawn(move |_| *made = Some(facts.bundle(package, name, manifests, shown)));
+                scope.spawn(move |_| *made = Some(facts.bundle(package, name, &manifests, shown)));
             }
             Ok::<_, RenderError>(())
         })?;
         for made in made.into_iter().flatten() {
             match made {
-                Ok(bundle) => bundles.push(bundle),
+                Ok(bundle) => blobs.push(bundle),
                 // Told only when nothing else is wrong anywhere, as the reference tool does it after all the rest.
                 Err(RenderError::CsvMetadata(error)) => {
                     first_without_metadata.get_or_insert(error);
@@ -199,7 +199,7 @@ fn bundles<'w>(
         }
     }
     Ok(Bundles {
-        bundles,
+        blobs,
         skip_ranges,
         first_without_metadata,
     })

@@ -221,7 +221,7 @@ async fn a_schema_is_neither_made_nor_changed_unasked_and_a_newer_one_is_refused
     rusqlite(&path, "CREATE TABLE other (id INTEGER)");
     assert!(matches!(
         Store::open(&config).await,
-        Err(Error::SchemaOutdated { pending: 1 })
+        Err(Error::SchemaOutdated { pending: 2 })
     ));
 
     let migrating = StoreConfig {

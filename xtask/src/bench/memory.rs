@@ -145,15 +145,19 @@ fn repeated(copy: u32) -> String {
          INSERT INTO deprecated SELECT operatorbundle_name {s} FROM deprecated {of_bundles};
         "
     );
-    for table in ["api_provider", "api_requirer"] {
-        sql.push_str(&format!(
-            "INSERT INTO {table} SELECT group_name, version, kind, {triple} FROM {table} {of_bundles};"
-        ));
-    }
-    for table in ["dependencies", "properties"] {
-        sql.push_str(&format!(
-            "INSERT INTO {table} SELECT type, value, {triple} FROM {table} {of_bundles};"
-        ));
+    for (tables, columns) in [
+        (
+            ["api_provider", "api_requirer"],
+            "group_name, version, kind",
+        ),
+        (["dependencies", "properties"], "type, value"),
+    ] {
+        for table in tables {
+            let insert = format!(
+                "INSERT INTO {table} SELECT {columns}, {triple} FROM {table} {of_bundles};"
+            );
+            sql.push_str(&insert);
+        }
     }
     sql
 }

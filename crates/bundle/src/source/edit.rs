@@ -52,13 +52,13 @@ impl EditLog {
             let (mut after, mut at, mut line) = (Vec::with_capacity(bytes.len()), 0, 1);
             for Edit { offset, old, new } in group {
                 let kept = bytes.get(at..*offset).unwrap_or_default();
-                line += kept.iter().filter(|byte| **byte == b'\n').count();
+                line += line_ends(kept);
                 lines.push(LineEdit {
                     line,
                     old: text(old),
                     new: text(new),
                 });
-                line += old.iter().filter(|byte| **byte == b'\n').count();
+                line += line_ends(old);
                 after.extend_from_slice(kept);
                 after.extend_from_slice(new);
                 at = offset + old.len();
@@ -102,6 +102,10 @@ impl EditLog {
         }
         Ok(bytes)
     }
+}
+
+fn line_ends(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
 }
 
 /// What shall become of some bytes.

@@ -84,7 +84,7 @@ impl Facts {
         &self,
         package: &str,
         name: &str,
-        manifests: Vec<u8>,
+        manifests: &[u8],
         shown: Shown,
     ) -> Result<fbc::Bundle, RenderError> {
         let refuse = |reason: String| RenderError::Bundle {
@@ -98,7 +98,7 @@ impl Facts {
         let mut properties = self
             .declared(package, name, &known.version)
             .map_err(refuse)?;
-        let objects = raw::values(&manifests)
+        let objects = raw::values(manifests)
             .map_err(|error| refuse(format!("its manifests are not JSON: {error}")))?;
         let mut csvs = objects.iter().map(|object| json::lossy(object));
         let mut csvs = csvs.by_ref().filter(|text| is_csv(text));
