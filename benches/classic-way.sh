@@ -12,23 +12,9 @@ set -euo pipefail
 
 operation=${1:?add, rm or merge} index=${2:?the index image} binary=${3:?the binary image} target=${4:?where to publish}
 what=${5:?a bundle, a package or another index} iib=${6:-target/release/iib}
-arches=(amd64 arm64 ppc64le s390x)
 
-for tool in buildah skopeo sqlite3; do
-  if ! command -v "$tool" >/dev/null; then
-    echo "skipped: \`$tool\` is not installed; run \`.ci/install\` as root"
-    exit 0
-  fi
-done
-if [ "$(id -u)" != 0 ]; then
-  echo "skipped: buildah unpacks images as root, which this is not"
-  exit 0
-fi
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export TMPDIR=$work XDG_RUNTIME_DIR=$work BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
-buildah() { command buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
+. "$(dirname "$0")/containers.sh"
+use_tools buildah skopeo sqlite3
 
 # The database of an index image, as a file.
 database() {

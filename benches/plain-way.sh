@@ -13,23 +13,9 @@ set -euo pipefail
 
 binary=${1:?the binary image} configs=${2:?the directory with the catalog} target=${3:?where to publish}
 iib=${4:-target/release/iib}
-arches=(amd64 arm64 ppc64le s390x)
 
-for tool in buildah skopeo jq; do
-  if ! command -v "$tool" >/dev/null; then
-    echo "skipped: \`$tool\` is not installed; run \`.ci/install\` as root"
-    exit 0
-  fi
-done
-if [ "$(id -u)" != 0 ]; then
-  echo "skipped: buildah unpacks images as root, which this is not"
-  exit 0
-fi
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export TMPDIR=$work XDG_RUNTIME_DIR=$work BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
-buildah() { command buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
+. "$(dirname "$0")/containers.sh"
+use_tools buildah skopeo jq
 
 started=$(date +%s.%N)
 
