@@ -100,15 +100,16 @@ impl Facts {
             .map_err(refuse)?;
         let objects = raw::values(manifests)
             .map_err(|error| refuse(format!("its manifests are not JSON: {error}")))?;
-        let mut csvs = objects.iter().map(|object| json::lossy(object));
-        let mut csvs = csvs.by_ref().filter(|text| is_csv(text));
+        let texts = objects.iter().map(|object| json::lossy(object));
+        let mut csvs = texts.filter(|text| is_csv(text));
         let csv = csvs.next();
         // A CSV that is the only one need not be made an object first, only to be found among the objects again.
-        let is_alone = csvs.next().is_none() && !known.path.is_empty();
+        let is_alone =
+            shown == Shown::CsvMetadata && !known.path.is_empty() && csvs.next().is_none();
         let has = |type_: &str| properties.iter().any(|one| one.type_ == type_);
         let is_plain = !has(fbc::BUNDLE_OBJECT) && !has(fbc::CSV_METADATA);
         match &csv {
-            Some(csv) if shown == Shown::CsvMetadata && is_alone && is_plain => {
+            Some(csv) if is_alone && is_plain => {
                 let metadata = fbc::csv_metadata(csv.as_bytes());
                 properties.push(metadata.map_err(|source| {
                     RenderError::CsvMetadata(fbc::CatalogError::CsvMetadata {
