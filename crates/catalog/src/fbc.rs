@@ -20,6 +20,7 @@ mod property;
 mod read;
 mod shelf;
 mod tree;
+mod unstable;
 mod validate;
 mod write;
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::csv_metadata::csv_metadata;
-use super::{BUNDLE_OBJECT, Bundle, CSV_METADATA, Catalog, CatalogError};
+use super::{BUNDLE_OBJECT, Bundle, CSV_METADATA, Catalog, CatalogError, unstable};
 
 impl Catalog {
     /// Brings bundles into the form that is rendered: large properties last, related images sorted by image.
@@ -13,7 +13,7 @@ impl Catalog {
             bundle
                 .properties
                 .sort_by_key(|property| last(&property.type_));
-            bundle.related_images.sort_by(|a, b| a.image.cmp(&b.image));
+            unstable::sort_by_key(&mut bundle.related_images, |related| &related.image);
         }
     }
 
