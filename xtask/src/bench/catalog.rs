@@ -1,7 +1,8 @@
 //! `iib catalog` on whole indexes and catalogs, beside what opm takes for the same: time and memory.
 //!
-//! Where there is an `opm`, it is measured too; else its recorded figures stand for it, which are those of one machine. Times
-//! and memory are medians of whole processes, after one run that does not count. Every run writes into a directory of its own,
+//! Where there is an `opm`, it is measured too, in turn with ours, so that both feel the same weather on a shared machine; else
+//! its recorded figures stand for it, which are those of one machine on a good day. Times and memory are medians of whole
+//! processes, after one run that does not count. Every run writes into a directory of its own,
 //! and nothing is deleted before the last measurement: a file system that has just deleted thousands of files is slow for a
 //! while, which would be counted against the next run.
 
@@ -62,6 +63,14 @@ struct Input {
 struct Database {
     package: String,
     bundle: String,
+}
+
+/// One of the programs that are compared, in one operation.
+struct Side<'a> {
+    name: &'static str,
+    program: &'a Path,
+    arguments: &'a [&'a str],
+    taken: Vec<Taken>,
 }
 
 struct Bench<'a> {
@@ -209,16 +218,30 @@ impl Bench<'_> {
         let Some(recorded) = recorded.filter(|_| operation.name.contains(&self.args.only)) else {
             return Ok(None);
         };
-        let ours = self.median(&self.args.iib, operation.ours, input)?;
-        let theirs = match &self.opm {
-            Some(opm) if !operation.opm.is_empty() => {
-                let taken = self.median(opm, operation.opm, input)?;
+        let mut sides = vec![Side::new("iib", &self.args.iib, operation.ours)];
+        if let Some(opm) = &self.opm {
+            sides.push(Side::new("opm", opm, operation.opm));
+        }
+        for run in 0..=self.args.runs.max(1) {
+            for side in &mut sides {
+                let arguments = input.arguments(side, &self.image)?;
+                let taken = measure(&command(side.program, &arguments))?;
+                // The first run brings the files into memory.
+                if run > 0 {
+                    side.taken.push(taken);
+                }
+            }
+        }
+        let ours = sides[0].median();
+        let theirs = match sides.get(1) {
+            Some(side) => {
+                let taken = side.median();
                 Recorded {
                     wall: taken.wall,
                     peak: taken.peak,
                 }
             }
-            _ => recorded,
+            None => recorded,
         };
         let (faster, smaller) = (theirs.wall / ours.wall, theirs.peak / ours.peak);
         let (time, memory) = operation.goal.factors(input.database.is_none());
@@ -234,29 +257,6 @@ impl Bench<'_> {
         ));
         Ok((time > 0.0).then_some(met))
     }
-
-    /// The medians of time and memory.
-    fn median(&self, program: &Path, arguments: &[&str], input: &Input) -> anyhow::Result<Taken> {
-        let mut taken = Vec::new();
-        for run in 0..=self.args.runs.max(1) {
-            let arguments = input.arguments(arguments, &self.image)?;
-            let one = measure(&command(program, &arguments))?;
-            // The first run brings the files into memory.
-            if run > 0 {
-                taken.push(one);
-            }
-        }
-        let middle = |value: fn(&Taken) -> f64| {
-            let mut values: Vec<f64> = taken.iter().map(value).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
-        Ok(Taken {
-            wall: middle(|taken| taken.wall),
-            cpu: middle(|taken| taken.cpu),
-            peak: middle(|taken| taken.peak),
-        })
-    }
 }
 
 fn command(program: &Path, arguments: &[String]) -> Vec<String> {
@@ -265,16 +265,46 @@ fn command(program: &Path, arguments: &[String]) -> Vec<String> {
     command
 }
 
+impl<'a> Side<'a> {
+    fn new(name: &'static str, program: &'a Path, arguments: &'a [&'a str]) -> Self {
+        Self {
+            name,
+            program,
+            arguments,
+            taken: Vec::new(),
+        }
+    }
+
+    /// The medians of time and memory.
+    fn median(&self) -> Taken {
+        let middle = |value: fn(&Taken) -> f64| {
+            let mut values: Vec<f64> = self.taken.iter().map(value).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        Taken {
+            wall: middle(|taken| taken.wall),
+            cpu: middle(|taken| taken.cpu),
+            peak: middle(|taken| taken.peak),
+        }
+    }
+}
+
 impl Input {
     /// The arguments of one run, with everything made ready that they name. What it writes goes to a directory of its own.
-    fn arguments(&self, arguments: &[&str], image: &str) -> anyhow::Result<Vec<String>> {
+    fn arguments(&self, side: &Side<'_>, image: &str) -> anyhow::Result<Vec<String>> {
         let at = |name: &str| self.directory.path().join(name);
         let own = at(&format!("run-{}", self.runs.get()));
         self.runs.set(self.runs.get() + 1);
         fs::create_dir(&own)?;
         let (out, copy) = (own.join("out"), own.join("copy.db"));
-        if arguments.contains(&"{copy}") {
+        if side.arguments.contains(&"{copy}") {
             fs::copy(at("index.db"), &copy)?;
+        }
+        let emptied = own.join("emptied");
+        if side.arguments.contains(&"{emptied}") {
+            fs::create_dir_all(emptied.join("cache"))?;
+            File::create(emptied.join("digest"))?;
         }
         let of_database = |part: fn(&Database) -> &str| self.database.as_ref().map_or("", part);
         let fill = |argument: &&str| {
@@ -283,12 +313,13 @@ impl Input {
                 .replace("{copy}", &text(&copy))
                 .replace("{dir}", &text(&at("catalog")))
                 .replace("{out}", &text(&out))
-                .replace("{kept}", &text(&at("kept")))
+                .replace("{emptied}", &text(&emptied))
+                .replace("{kept}", &text(&at(&format!("kept-{}", side.name))))
                 .replace("{package}", of_database(|database| &database.package))
                 .replace("{bundle}", of_database(|database| &database.bundle))
                 .replace("{image}", image)
         };
-        Ok(arguments.iter().map(fill).collect())
+        Ok(side.arguments.iter().map(fill).collect())
     }
 }
 

@@ -2,7 +2,8 @@
 
 /// An operation of both programs. In arguments `{db}` stands for the database, `{copy}` for a fresh copy of it, `{dir}` for the
 /// catalog's directory, `{out}` for a place where nothing is, `{kept}` for one that holds what the run before wrote,
-/// `{package}`, `{bundle}` and `{image}` for what is removed, deprecated and added.
+/// `{emptied}` for a serve cache in JSON with nothing in it (opm writes that form only where one lies already), `{package}`,
+/// `{bundle}` and `{image}` for what is removed, deprecated and added.
 pub(super) struct Operation {
     /// What the baseline calls it.
     pub(super) name: &'static str,
@@ -186,8 +187,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "--format",
             "json",
         ],
-        // opm writes this form only where a cache of it lies already.
-        opm: &[],
+        opm: &[
+            "serve",
+            "{dir}",
+            "--cache-dir",
+            "{emptied}",
+            "--cache-only",
+            "--termination-log",
+            "{out}.log",
+        ],
         goal: Goal::Catalog,
     },
 ];
