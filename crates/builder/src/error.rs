@@ -112,6 +112,14 @@ pub enum Error {
         /// The scope asked for.
         requested: Scope,
     },
+    /// A merge is to overwrite its target, but has none. Its source is not meant.
+    #[error(
+        "the merge is to overwrite its target index, but none is given, and `{source_index}` is merged, not overwritten; name the target with `target_index`"
+    )]
+    NoTarget {
+        /// The index image that is merged.
+        source_index: Box<ImageName>,
+    },
     /// No binary image is named or configured.
     #[error(
         "no binary image is configured for the scope `{scope}` and the version `{version}`; name one with `binary_image`"

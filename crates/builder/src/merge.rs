@@ -18,7 +18,7 @@ use crate::index_image::changed::Changed;
 use crate::index_image::migrate;
 use crate::progress::{Checkpoint, Facts, Phase, Reporter};
 use crate::rebase;
-use crate::request::MergeRequest;
+use crate::request::{MergeRequest, Overwrite};
 use crate::run::{Built, Run};
 use crate::stages::assemble::IndexKind;
 use crate::stages::bundles::{self, FoundBundle};
@@ -43,7 +43,7 @@ impl Builder {
     /// Does `request`; see [`Builder::add`] for the rest.
     ///
     /// # Errors
-    /// As for [`Builder::add`], and [`ContentError::MergesFilesIntoDatabase`], [`ContentError::NotPinned`].
+    /// As for [`Builder::add`], and [`Error::NoTarget`], [`ContentError::MergesFilesIntoDatabase`], [`ContentError::NotPinned`].
     pub async fn merge(
         &self,
         request: &MergeRequest,
@@ -51,6 +51,11 @@ impl Builder {
         checkpoint: Checkpoint,
     ) -> Result<Merged, Error> {
         let mut index = request.index.clone();
+        if index.from_index.is_none() && !matches!(index.overwrite, Overwrite::No) {
+            return Err(Error::NoTarget {
+                source_index: Box::new(request.source.clone()),
+            });
+        }
         let source = index.from_index.is_some().then_some(&request.source);
         // Without a target the result is made of the source alone, and is one of its kind.
         index

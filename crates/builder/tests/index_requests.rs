@@ -433,6 +433,24 @@ async fn a_merge_overwrites_its_target_alone() {
 }
 
 #[tokio::test]
+async fn a_merge_without_a_target_overwrites_nothing() {
+    let index = Index::start().await;
+    let source = index.world.digest("iib-build", "sqlite").await;
+    let mut request = index.merging("sqlite", None, "1");
+    request.index.overwrite = Overwrite::Yes;
+    let refused = index.merge(&request).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "the merge is to overwrite its target index, but none is given, and `{}` is merged, not overwritten; name the target with `target_index`",
+            request.source
+        )
+    );
+    assert_eq!(index.world.digest("iib-build", "sqlite").await, source);
+    assert_eq!(index.world.digest("iib-build", "1").await, None);
+}
+
+#[tokio::test]
 async fn the_database_is_shown_as_the_configured_release_does() {
     let index = Index::file_based().await;
     let mut config = index.world.builder.config().clone();

@@ -49,7 +49,7 @@ pub(crate) const PARAMETERS: [&[Parameter]; 1] = [&[
     Parameter::strict(
         OVERWRITE,
         Form::Flag,
-        "Whether the tag of `target_index` is moved to the result. True needs `overwrite_target_index_token`.",
+        "Whether the tag of `target_index` is moved to the result. True needs `overwrite_target_index_token`; without `target_index` the request fails.",
     )
     .default("false"),
     Parameter::optional(
