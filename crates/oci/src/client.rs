@@ -8,6 +8,7 @@ mod blob_source;
 mod blob_stream;
 mod blobs;
 mod challenge;
+mod clients;
 mod config;
 mod manifests;
 mod operation;

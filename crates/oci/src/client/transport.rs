@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 use url::Url;
 
-use super::address::is_loopback;
+use super::clients::HttpClients;
 use super::config::ClientConfig;
 use super::operation::Operation;
 use super::reply::Reply;
@@ -30,10 +30,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 pub(crate) struct Transport {
     pub(crate) config: ClientConfig,
     pub(crate) counters: Arc<Counters>,
-    /// Honours the system's proxy settings.
-    proxied: reqwest::Client,
-    /// For loopback addresses, which no proxy can reach.
-    direct: reqwest::Client,
+    http: HttpClients,
     requests: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
 }
@@ -80,8 +77,7 @@ impl Transport {
         let permits = config.max_concurrent_requests.get();
         let permits = permits.min(Semaphore::MAX_PERMITS);
         Ok(Self {
-            proxied: http_client(&config, false)?,
-            direct: http_client(&config, true)?,
+            http: HttpClients::new(&config)?,
             requests: Arc::new(Semaphore::new(permits)),
             downloads: Arc::new(Semaphore::new(permits)),
             counters: Arc::new(Counters::default()),
@@ -158,11 +154,7 @@ impl Transport {
                 *outgoing.body_mut() = Some(body);
             }
         }
-        let http = if is_loopback(url) {
-            &self.direct
-        } else {
-            &self.proxied
-        };
+        let http = self.http.of(url).await?;
         self.counters.sent_request();
         let span = tracing::info_span!(
             "registry",
@@ -252,26 +244,6 @@ impl Transport {
     pub(crate) fn idle_timeout(&self) -> Duration {
         self.config.idle_timeout
     }
-}
-
-fn http_client(config: &ClientConfig, direct: bool) -> Result<reqwest::Client, Error> {
-    let setup = |problem| move |source| Error::Setup { problem, source };
-    let mut builder = reqwest::Client::builder()
-        .user_agent(&config.user_agent)
-        .connect_timeout(config.connect_timeout)
-        // Redirects are followed by hand, where credentials and plain HTTP are watched.
-        .redirect(reqwest::redirect::Policy::none());
-    for pem in &config.extra_ca_pem {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem)
-            .map_err(setup("an extra certificate authority is not PEM"))?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    if direct {
-        builder = builder.no_proxy();
-    }
-    builder
-        .build()
-        .map_err(setup("TLS or the user agent cannot be used"))
 }
 
 fn redirect_of(reply: &Reply) -> Option<&str> {
