@@ -206,6 +206,11 @@ fn what_would_touch_more_than_is_meant_is_refused_with_its_place() {
     assert_eq!(csv.file().bytes(), text.as_bytes());
 }
 
+/// Why there is no CSV in this text.
+fn refused(text: &str) -> String {
+    Csv::find(&files(text)).unwrap_err().to_string()
+}
+
 #[test]
 fn the_shape_is_checked_with_file_line_and_path() {
     for (container, expected) in [
@@ -225,12 +230,108 @@ fn the_shape_is_checked_with_file_line_and_path() {
             "                image: a\n                env: [{name: A, value: 1}]\n",
             "env[0].value` must be a text",
         ),
+        (
+            "                image: a\n                env: [{value: a}]\n",
+            "containers[0].env[0].name` must be there, but is missing",
+        ),
+        (
+            "                image: a\n              initContainers: [{name: i}]\n",
+            "spec.template.spec.initContainers[0].image` must be there, but is missing",
+        ),
     ] {
-        let error = Csv::find(&files(&with("", container)))
-            .unwrap_err()
-            .to_string();
+        let error = refused(&with("", container));
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn what_is_missing_or_of_another_kind_is_named_by_its_path() {
+    for (line, csv, path, expected) in [
+        (1, "spec: {install: {}}", "metadata", "there"),
+        (2, "metadata: []", "metadata", "a mapping, but is a list"),
+        (
+            2,
+            "metadata: {annotations: {containerImage: 1}}",
+            "metadata.annotations.containerImage",
+            "a text, but is a number",
+        ),
+        (1, "metadata: {}", "spec", "there"),
+        (
+            3,
+            "metadata: {}\nspec: []",
+            "spec",
+            "a mapping, but is a list",
+        ),
+        (3, "metadata: {}\nspec: {}", "spec.install", "there"),
+        (
+            3,
+            "metadata: {}\nspec: {install: 1}",
+            "spec.install",
+            "a mapping, but is a number",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {relatedImages: {}}",
+            "spec.relatedImages",
+            "a list, but is a mapping",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {relatedImages: [{image: a}]}",
+            "spec.relatedImages[0].name",
+            "there",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {relatedImages: [{name: a}]}",
+            "spec.relatedImages[0].image",
+            "there",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {install: {spec: {}}}",
+            "spec.install.spec.deployments",
+            "there",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {install: {spec: {deployments: {}}}}",
+            "spec.install.spec.deployments",
+            "a list, but is a mapping",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {install: {spec: {deployments: [{}]}}}",
+            "spec.install.spec.deployments[0].spec",
+            "there",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {install: {spec: {deployments: [{spec: {}}]}}}",
+            "spec.install.spec.deployments[0].spec.template",
+            "there",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {install: {spec: {deployments: [{spec: {template: {spec: {}}}}]}}}",
+            "spec.install.spec.deployments[0].spec.template.spec.containers",
+            "there",
+        ),
+        (
+            3,
+            "metadata: {}\nspec: {install: {spec: {deployments: [{spec: {template: {spec: {containers: [{image: a}]}}}}]}}}",
+            "spec.install.spec.deployments[0].spec.template.spec.containers[0].name",
+            "there",
+        ),
+    ] {
+        let error = refused(&format!("kind: ClusterServiceVersion\n{csv}\n"));
+        let expected = format!("`{CSV}`, line {line}: `{path}` must be {expected}");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn variables_that_name_images_have_values() {
     for (variable, expected) in [
         (
             "{name: RELATED_IMAGE_A, valueFrom: {}}",
@@ -270,12 +371,15 @@ fn annotations_name_a_package_or_say_what_is_wrong() {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
-    assert!(
-        read(&format!("annotations: {{{key}: 7}}"))
-            .unwrap_err()
-            .to_string()
-            .contains("a number")
-    );
+    for (package, reason) in [
+        ("7", "must be a text, but is a number"),
+        ("''", "has no annotation"),
+        ("", "has no annotation"),
+    ] {
+        let error = read(&format!("annotations:\n  {key}: {package}\n")).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(reason) && error.contains(key), "{error}");
+    }
     assert_eq!(
         Annotations::read(&BTreeMap::new()).unwrap_err(),
         SourceError::AnnotationsMissing
