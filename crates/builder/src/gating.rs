@@ -11,7 +11,7 @@ use url::Url;
 use crate::error::Error;
 use crate::stages::bundles::FoundBundle;
 
-/// How long one answer may take. It is not asked twice.
+/// How long one answer may take unless somebody says otherwise. It is not asked twice.
 const TIME: Duration = Duration::from_secs(30);
 
 /// The most of an answer that is read, in bytes.
@@ -24,6 +24,8 @@ const SUBJECT_LABELS: [&str; 3] = ["com.redhat.component", "version", "release"]
 #[derive(Clone, Debug)]
 pub struct Gating {
     http: reqwest::Client,
+    /// How long one answer may take.
+    time: Duration,
     url: Url,
     policies: BTreeMap<String, GatingPolicy>,
 }
@@ -143,15 +145,22 @@ impl Gating {
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| GatingError::Address(url.to_owned()))?;
         let http = reqwest::Client::builder()
-            .timeout(TIME)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(GatingError::Setup)?;
         Ok(Self {
             http,
+            time: TIME,
             url,
             policies,
         })
+    }
+
+    /// The same, with another time that one answer may take than the 30 seconds of the specification.
+    #[must_use]
+    pub fn answering_within(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
     }
 
     /// The policy of this name.
@@ -198,7 +207,7 @@ impl Gating {
             subject_identifier: subject(bundle)?,
         };
         let place = format!("{}/decision", self.url.as_str().trim_end_matches('/'));
-        let call = self.http.post(place).json(&question);
+        let call = self.http.post(place).timeout(self.time).json(&question);
         let mut answer = call.send().await.map_err(silent)?;
         let status = answer.status();
         let mut text = Vec::new();

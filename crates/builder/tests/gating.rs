@@ -6,16 +6,17 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use builder::{AddRequest, Builder, Checkpoint, Gating, GatingPolicy};
-use oci::ImageRepository;
+use oci::{ImageRepository, PullSpec};
 use samples::Bundle;
 use serde_json::{Value, json};
-use support::{Observer, World};
+use support::{Observer, World, listen};
 
 /// A gating service that answers as it is told to, and what it was asked.
 #[derive(Clone, Default)]
@@ -29,10 +30,7 @@ impl Service {
         let router = axum::Router::new()
             .route("/api/v1.0/decision", post(decide))
             .with_state(self.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        format!("http://{address}/api/v1.0/")
+        format!("http://{}/api/v1.0/", listen(router).await)
     }
 
     fn answers(&self, status: u16, body: Value) {
@@ -63,13 +61,9 @@ const LABELS: [(&str, &str); 3] = [
     ("release", "7"),
 ];
 
-/// A request to add a bundle with these labels.
-async fn request(world: &World, labels: &[(&str, &str)]) -> AddRequest {
-    let repository = world.repository("binary");
-    samples::push_binary_image(&world.client, &repository, &["amd64"], 0)
-        .await
-        .unwrap();
-    let place = ImageRepository::Remote(world.client.repository(&world.repository("bundle")));
+/// A bundle of the package with these labels.
+async fn bundle(world: &World, package: &str, labels: &[(&str, &str)]) -> PullSpec {
+    let place = ImageRepository::Remote(world.client.repository(&world.repository(package)));
     let all = labels.iter().copied().chain([
         (
             "operators.operatorframework.io.bundle.manifests.v1",
@@ -81,15 +75,30 @@ async fn request(world: &World, labels: &[(&str, &str)]) -> AddRequest {
         ),
     ]);
     let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let files = Bundle::simple("demo", "1.0.0", "stable", None).files;
+    let files = Bundle::simple(package, "1.0.0", "stable", None).files;
     let tag = "v1".parse().unwrap();
     samples::push_files(&place, &tag, all.collect(), &[files])
         .await
         .unwrap();
-    let bundle = world.name("bundle:v1");
-    let mut request = world.request(bundle, "1");
+    world.name(&format!("{package}:v1"))
+}
+
+/// A request to add a bundle with these labels.
+async fn request(world: &World, labels: &[(&str, &str)]) -> AddRequest {
+    let repository = world.repository("binary");
+    samples::push_binary_image(&world.client, &repository, &["amd64"], 0)
+        .await
+        .unwrap();
+    let mut request = world.request(bundle(world, "demo", labels).await, "1");
     request.gating = Some(policy());
     request
+}
+
+/// The builder of `world`, which asks `gating`.
+fn asking(world: &World, gating: Gating) -> Builder {
+    let mut config = world.builder.config().clone();
+    config.gating = Some(gating);
+    world.builder.clone().with_config(config)
 }
 
 async fn outcome(builder: &Builder, request: &AddRequest) -> Result<(), String> {
@@ -105,9 +114,7 @@ async fn bundles_pass_when_the_service_lets_them_and_are_refused_with_its_reason
     let gating = Gating::new(&service.start().await, policies).unwrap();
     assert_eq!(gating.policy("default"), Some(&policy()));
     assert_eq!(gating.policy("other"), None);
-    let mut config = world.builder.config().clone();
-    config.gating = Some(gating);
-    let builder = world.builder.clone().with_config(config);
+    let builder = asking(&world, gating);
     let request = request(&world, &LABELS).await;
     let name = request.bundles[0].to_string();
 
@@ -158,10 +165,8 @@ async fn bundles_pass_when_the_service_lets_them_and_are_refused_with_its_reason
 #[tokio::test]
 async fn a_bundle_that_the_service_cannot_know_and_a_service_that_is_away_are_named() {
     let world = World::open().await;
-    let mut config = world.builder.config().clone();
     let nobody = "http://127.0.0.1:9/api";
-    config.gating = Some(Gating::new(nobody, BTreeMap::new()).unwrap());
-    let builder = world.builder.clone().with_config(config);
+    let builder = asking(&world, Gating::new(nobody, BTreeMap::new()).unwrap());
     let error = outcome(&builder, &request(&world, &LABELS[..2]).await)
         .await
         .unwrap_err();
@@ -170,4 +175,48 @@ async fn a_bundle_that_the_service_cannot_know_and_a_service_that_is_away_are_na
         .await
         .unwrap_err();
     assert!(error.contains(nobody), "{error}");
+}
+
+#[tokio::test]
+async fn all_bundles_are_refused_at_once_each_with_its_own_test_cases() {
+    let lint = async |Json(asked): Json<Value>| {
+        let testcase = format!("lint.{}", asked["subject_identifier"].as_str().unwrap());
+        Json(json!({
+            "policies_satisfied": false,
+            "unsatisfied_requirements": [{"testcase": testcase}],
+        }))
+    };
+    let router = axum::Router::new().route("/decision", post(lint));
+    let url = format!("http://{}", listen(router).await);
+    let world = World::open().await;
+    let builder = asking(&world, Gating::new(&url, BTreeMap::new()).unwrap());
+    let mut request = request(&world, &LABELS).await;
+    let mut labels = LABELS;
+    labels[0].1 = "other";
+    let other = bundle(&world, "other", &labels).await;
+    request.bundles.push(other.clone());
+
+    let refused = outcome(&builder, &request).await.unwrap_err();
+    let expected = format!(
+        "`{}` (not satisfied: lint.demo-bundle-container-v1.0-7), `{other}` (not satisfied: lint.other-v1.0-7)",
+        request.bundles[0]
+    );
+    assert!(refused.contains(&expected), "{refused}");
+    assert!(world.tags("iib-build").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_service_that_keeps_its_answer_to_itself_is_not_waited_for() {
+    let silent = post(std::future::pending::<StatusCode>);
+    let router = axum::Router::new().route("/decision", silent);
+    let url = format!("http://{}/", listen(router).await);
+    let world = World::open().await;
+    let gating = Gating::new(&url, BTreeMap::new()).unwrap();
+    let builder = asking(&world, gating.answering_within(Duration::from_millis(50)));
+    let request = request(&world, &LABELS).await;
+    let error = outcome(&builder, &request).await.unwrap_err();
+    let name = request.bundles[0].to_string();
+    for part in [&url, &name, "did not answer", "timed out"] {
+        assert!(error.contains(part), "`{part}` is not in {error}");
+    }
 }

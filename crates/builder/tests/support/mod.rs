@@ -200,6 +200,14 @@ impl World {
     }
 }
 
+/// Serves `router` on a free port of this host; gives host and port.
+pub(crate) async fn listen(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address.to_string()
+}
+
 /// Serves what is in `dir`, or nothing yet.
 async fn serve(dir: &TempDir, auth: Option<Auth>) -> Running {
     let mut config = Config::new(([127, 0, 0, 1], 0).into(), dir.path().join("registry"));
