@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bundle::source::{Customised, Customiser, PullSpec, Question, SourceError};
+use bundle::source::{Csv, Customised, Customiser, Origin, PullSpec, Question};
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{BlobCache, Client, Digest, ImageName, ImageRepository, RawManifest};
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::blocking::blocking;
+use crate::bundle_source::refused;
 use crate::config::BuilderConfig;
 use crate::error::{ContentError, Error, Role};
 use crate::image::FoundImage;
@@ -22,6 +23,12 @@ pub(crate) struct Lookups {
     permits: Semaphore,
     at_once: usize,
     known: Mutex<BTreeMap<PullSpec, Arc<Known>>>,
+}
+
+/// An image that could not be looked up.
+pub(crate) struct Missed {
+    image: PullSpec,
+    error: Box<Error>,
 }
 
 /// What is known of an image so far.
@@ -85,10 +92,13 @@ impl Lookups {
     pub(crate) async fn digests(
         &self,
         images: BTreeSet<PullSpec>,
-    ) -> Result<BTreeMap<PullSpec, Digest>, Error> {
+    ) -> Result<BTreeMap<PullSpec, Digest>, Missed> {
         let digests = self.each_digest(images).await.into_iter();
         digests
-            .map(|(image, digest)| Ok((image, digest?)))
+            .map(|(image, digest)| match digest {
+                Ok(digest) => Ok((image, digest)),
+                Err(error) => Err(Missed::of(image, error)),
+            })
             .collect()
     }
 
@@ -96,11 +106,13 @@ impl Lookups {
     pub(crate) async fn all_labels(
         &self,
         images: BTreeSet<PullSpec>,
-    ) -> Result<BTreeMap<PullSpec, BTreeMap<String, String>>, Error> {
+    ) -> Result<BTreeMap<PullSpec, BTreeMap<String, String>>, Missed> {
         stream::iter(images)
             .map(|image| async move {
-                let labels = self.labels(&image).await?;
-                Ok::<_, Error>((image, labels))
+                match self.labels(&image).await {
+                    Ok(labels) => Ok((image, labels)),
+                    Err(error) => Err(Missed::of(image, error)),
+                }
             })
             .buffered(self.at_once)
             .try_collect()
@@ -149,11 +161,46 @@ pub(crate) fn image_name(image: &PullSpec) -> Result<ImageName, Error> {
     Ok(ImageName::Registry(parsed))
 }
 
-/// Takes a bundle through its customisations, looking up what they ask for.
+/// Why an image cannot be looked up; if it is guessed, in which text of the bundle.
+pub(crate) fn with_guess(bundle: &impl ToString, origin: &Origin, error: Error) -> Error {
+    match origin.guessed() {
+        None => error,
+        Some(annotation) => Error::from(ContentError::Guessed {
+            bundle: bundle.to_string(),
+            annotation: annotation.to_owned(),
+            source: Box::new(error),
+        }),
+    }
+}
+
+impl From<Missed> for Error {
+    fn from(missed: Missed) -> Self {
+        *missed.error
+    }
+}
+
+impl Missed {
+    fn of(image: PullSpec, error: Error) -> Self {
+        let error = Box::new(error);
+        Self { image, error }
+    }
+
+    /// Why, where `bundle` with this CSV names the image.
+    pub(crate) fn named_by(self, bundle: &impl ToString, csv: &Csv) -> Error {
+        // Its images were listed before, or there would be none to look up; replacements of the request are not among them.
+        let origins = csv.origins().unwrap_or_default();
+        match origins.get(&self.image) {
+            None => *self.error,
+            Some(origin) => with_guess(bundle, origin, *self.error),
+        }
+    }
+}
+
+/// Takes the bundle in an image through its customisations, looking up what they ask for.
 pub(crate) async fn customise(
     lookups: &Lookups,
+    bundle: &ImageName,
     mut customiser: Customiser,
-    refused: impl FnOnce(SourceError) -> Error,
 ) -> Result<Customised, Error> {
     loop {
         // Every step reads and writes whole documents.
@@ -164,15 +211,20 @@ pub(crate) async fn customise(
         .await?;
         customiser = returned;
         match question {
-            Err(error) => return Err(refused(error)),
+            Err(error) => return Err(refused(bundle)(error)),
             Ok(None) => return Ok(customiser.finish()),
             Ok(Some(Question::Digests(images))) => {
-                let digests = lookups.digests(images).await?.into_iter();
-                let texts = digests.map(|(image, digest)| (image, digest.to_string()));
+                let digests = lookups.digests(images).await;
+                let digests =
+                    digests.map_err(|missed| missed.named_by(bundle, customiser.csv()))?;
+                let texts = digests.into_iter();
+                let texts = texts.map(|(image, digest)| (image, digest.to_string()));
                 customiser.digests(texts.collect());
             }
             Ok(Some(Question::Labels(images))) => {
-                customiser.labels(lookups.all_labels(images).await?);
+                let labels = lookups.all_labels(images).await;
+                let labels = labels.map_err(|missed| missed.named_by(bundle, customiser.csv()))?;
+                customiser.labels(labels);
             }
         }
     }

@@ -213,7 +213,7 @@ async fn changes(
     let blobs = builder.blobs().await?.clone();
     let lookups = Lookups::new(client.clone(), blobs, &builder.config);
     let steps = Customiser::new(csv, annotations, plan);
-    let customised = customise(&lookups, steps, refused(&image.name)).await?;
+    let customised = customise(&lookups, &image.name, steps).await?;
     Ok(BundleChanges::of(&customised, &source))
 }
 

@@ -14,7 +14,7 @@ use crate::blocking::blocking;
 use crate::bundle_source::{self, RegistryAuths, refused};
 use crate::error::{ContentError, Error, Role};
 use crate::image::FoundImage;
-use crate::lookup::{Lookups, customise, image_name};
+use crate::lookup::{Lookups, Missed, customise, image_name};
 use crate::progress::{Checkpoint, Facts, Phase, Reporter, ResolvedInputs};
 use graph::Graph;
 
@@ -195,8 +195,9 @@ impl Walk<'_> {
         let csv = csv.map_err(refused(name))?;
         let related = match annotations {
             None => {
-                self.bundles_among(csv.pull_specs().map_err(refused(name))?)
-                    .await?
+                let specs = csv.pull_specs().map_err(refused(name))?;
+                let bundles = self.bundles_among(specs).await;
+                bundles.map_err(|missed| missed.named_by(name, &csv))?
             }
             Some(annotations) => {
                 let annotations = annotations.map_err(refused(name))?;
@@ -207,7 +208,7 @@ impl Walk<'_> {
                     ..Plan::default()
                 };
                 let customiser = Customiser::new(csv, annotations, plan);
-                let done = customise(&self.lookups, customiser, refused(name)).await?;
+                let done = customise(&self.lookups, name, customiser).await?;
                 done.related_bundles.unwrap_or_default()
             }
         };
@@ -224,7 +225,7 @@ impl Walk<'_> {
         children.collect()
     }
 
-    async fn bundles_among(&self, specs: BTreeSet<PullSpec>) -> Result<BTreeSet<PullSpec>, Error> {
+    async fn bundles_among(&self, specs: BTreeSet<PullSpec>) -> Result<BTreeSet<PullSpec>, Missed> {
         let labels = self.lookups.all_labels(specs).await?;
         let bundles = labels
             .into_iter()

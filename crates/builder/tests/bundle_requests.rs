@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use builder::{Checkpoint, RelatedRequest};
+use builder::{Checkpoint, Regenerated, RelatedRequest};
 use oci::{Document, ImageName, Limits, PullSpec, Reference, Tree};
 use samples::Bundle;
 use support::raw::{file, symlink};
@@ -17,8 +17,13 @@ const ANNOTATIONS: &str = "metadata/annotations.yaml";
 
 /// A bundle that is labelled as one and names these images in its containers.
 fn bundle(package: &str, images: &[String]) -> Bundle {
+    annotated(package, "", images)
+}
+
+/// The same with this text in an annotation of the CSV.
+fn annotated(package: &str, text: &str, images: &[String]) -> Bundle {
     let mut csv = format!(
-        "kind: ClusterServiceVersion\nmetadata:\n  name: {package}.v1.0.0\nspec:\n  version: 1.0.0\n  install:\n    spec:\n      deployments:\n      - spec:\n          template:\n            spec:\n              containers:\n"
+        "kind: ClusterServiceVersion\nmetadata:\n  name: {package}.v1.0.0\n  annotations: {{text: \"{text}\"}}\nspec:\n  version: 1.0.0\n  install:\n    spec:\n      deployments:\n      - spec:\n          template:\n            spec:\n              containers:\n"
     );
     for (number, image) in images.iter().enumerate() {
         let container =
@@ -42,6 +47,14 @@ impl World {
         samples::push_bundle(&self.client, &repository, bundle)
             .await
             .unwrap()
+    }
+
+    async fn regenerated(&self, from: &PullSpec, tag: &str) -> Result<Regenerated, String> {
+        let (request, observer) = (self.regenerate(from, tag), Observer::default());
+        let made = self
+            .builder
+            .regenerate(&request, &observer, Checkpoint::default());
+        made.await.map_err(|error| error.report())
     }
 
     async fn related(&self, parent: &PullSpec) -> Result<builder::Related, String> {
@@ -104,12 +117,7 @@ async fn directories_that_are_links_are_followed_and_keep_what_else_is_there() {
     .concat();
     let from = world.packed(&[layer]).await;
 
-    let request = world.regenerate(&from, "linked");
-    let made = world
-        .builder
-        .regenerate(&request, &Observer::default(), Checkpoint::default())
-        .await
-        .unwrap();
+    let made = world.regenerated(&from, "linked").await.unwrap();
     let changed: Vec<&String> = made.changes.files.keys().collect();
     assert_eq!(changed, ["opt/bundle/manifests/csv.yaml"]);
     let tree = world.tree("linked", "/manifests").await;
@@ -163,4 +171,50 @@ async fn a_circle_of_bundles_is_refused_with_its_path() {
         error.contains("circle") || error.contains("cycle"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn related_bundles_that_cannot_be_read_are_named() {
+    let world = World::open().await;
+    let absent = world.name("bundles/absent:v1");
+    let error = world.related(&absent).await.unwrap_err();
+    let named = format!("the parent bundle `{absent}` could not be read");
+    assert!(error.contains(&named), "{error}");
+
+    let named = |image: &PullSpec| [image.to_string()];
+    let parent = world.named(&bundle("orphaned", &named(&absent))).await;
+    let error = world.related(&parent).await.unwrap_err();
+    let missing = format!("the related image `{absent}` could not be read");
+    assert!(error.contains(&missing), "{error}");
+
+    let empty = world.named(&bundle("empty", &[]).without(CSV)).await;
+    let parent = world.named(&bundle("childish", &named(&empty))).await;
+    let error = world.related(&parent).await.unwrap_err();
+    for part in [empty.to_string().as_str(), "`ClusterServiceVersion`"] {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_annotation_that_only_seems_to_name_an_image_is_named() {
+    let world = World::open().await;
+    let absent = world.name("images/absent:1").to_string();
+    for (package, guess) in [("missing", absent.as_str()), ("none", "1.2/Three:4")] {
+        let text = format!("see {guess}");
+        let from = world.named(&annotated(package, &text, &[])).await;
+        let guessed = format!(
+            "the bundle `{from}` seems to name an image in the text of its annotation `text`"
+        );
+        let again = world.regenerated(&from, "1").await.unwrap_err();
+        let related = world.related(&from).await.unwrap_err();
+        for error in [again, related] {
+            assert!(error.contains(&guessed) && error.contains(guess), "{error}");
+        }
+    }
+    // What a container names is no guess, whatever an annotation says.
+    let sure = annotated("sure", &format!("see {absent}"), &[absent]);
+    let from = world.named(&sure).await;
+    let error = world.regenerated(&from, "1").await.unwrap_err();
+    assert!(!error.contains("seems"), "{error}");
+    assert!(world.tags("iib-build").await.is_empty());
 }

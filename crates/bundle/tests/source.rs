@@ -76,6 +76,21 @@ fn every_kind_of_place_is_found_with_line_and_path() {
 }
 
 #[test]
+fn what_only_the_text_of_an_annotation_names_is_a_guess() {
+    let text = with(
+        "    containerImage: r.test/known\n    text: 1.2/3:4, r.test/app:1\n",
+        "                image: r.test/app:1\n",
+    );
+    let origins = csv(&text).origins().unwrap();
+    let guessed: Vec<(String, &str)> = origins
+        .iter()
+        .filter_map(|(spec, origin)| Some((spec.to_string(), origin.guessed()?)))
+        .collect();
+    assert_eq!(guessed, [("1.2/3:4".to_owned(), "text")]);
+    assert_eq!(origins.len(), 3);
+}
+
+#[test]
 fn only_the_pull_specs_change_in_any_style() {
     let list = "  relatedImages:\n  - name: manager\n    image: registry.test/ns/app:1\n";
     for (before, after) in [

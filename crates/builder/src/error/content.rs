@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use oci::{Digest, ImageName, PullSpec};
 
-use super::list;
+use super::{Error, list};
 use crate::labels;
 
 /// Why what an image holds, or shall hold, cannot be used.
@@ -48,6 +48,19 @@ pub enum ContentError {
         /// What is wrong with it.
         #[source]
         source: Box<oci::ParseError>,
+    },
+    /// What a text in a bundle seems to name as an image is of no use.
+    #[error(
+        "the bundle `{bundle}` seems to name an image in the text of its annotation `{annotation}`; reword it if that is none"
+    )]
+    Guessed {
+        /// The bundle.
+        bundle: String,
+        /// The annotation.
+        annotation: String,
+        /// What is wrong with the image.
+        #[source]
+        source: Box<Error>,
     },
     /// Images that bundles name cannot be read.
     #[error("related images cannot be read: {}", reasons(.images))]

@@ -9,6 +9,7 @@ impl Error {
             Self::Read { source, .. }
             | Self::Publish { source, .. }
             | Self::Content(ContentError::StoredLayer { source, .. }) => source.is_transient(),
+            Self::Content(ContentError::Guessed { source, .. }) => source.is_transient(),
             Self::BlobCache(source) => source.is_transient(),
             _ => false,
         }

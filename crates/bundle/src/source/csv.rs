@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::placed::{Expansion, Node};
 
-use super::{PullSpec, SourceError, SourceFile, shape};
+use super::{Origin, PullSpec, SourceError, SourceFile, shape};
 
 /// The directory of the manifests, and the endings of those that are looked at.
 const MANIFESTS: &str = "manifests/";
@@ -60,5 +60,17 @@ impl Csv {
     /// Those of [`Csv::found`].
     pub fn pull_specs(&self) -> Result<BTreeSet<PullSpec>, SourceError> {
         Ok(self.found()?.into_iter().map(|found| found.spec).collect())
+    }
+
+    /// Every image it names, with what names it first: a guess only if nothing else does.
+    ///
+    /// # Errors
+    /// Those of [`Csv::found`].
+    pub fn origins(&self) -> Result<BTreeMap<PullSpec, Origin>, SourceError> {
+        let mut origins = BTreeMap::new();
+        for found in self.found()? {
+            origins.entry(found.spec).or_insert(found.origin);
+        }
+        Ok(origins)
     }
 }

@@ -140,6 +140,11 @@ impl Customiser {
         self.image_labels = Some(labels);
     }
 
+    /// The CSV after the steps so far.
+    pub fn csv(&self) -> &Csv {
+        &self.result.csv
+    }
+
     /// What came of the steps so far; of all of them, when there is nothing to be asked any more.
     pub fn finish(self) -> Customised {
         self.result

@@ -48,6 +48,19 @@ pub enum Origin {
     Variable(String),
 }
 
+impl Origin {
+    /// The annotation, if the image is what a part of its text looks like: perhaps it names none.
+    pub fn guessed(&self) -> Option<&str> {
+        match self {
+            Self::Annotation(key) => (key != IMAGE_ANNOTATION).then_some(key),
+            Self::RelatedImage(_)
+            | Self::Container(_)
+            | Self::InitContainer(_)
+            | Self::Variable(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
