@@ -53,9 +53,9 @@ pub enum Error {
         /// The type found.
         media_type: MediaType,
     },
-    /// A manifest list has no entry that could be used.
+    /// A manifest list has no entry that could be used: none at all, or attestations alone.
     #[error(
-        "the {role} `{image}` is an empty manifest list; push it with at least one architecture"
+        "the {role} `{image}` is a manifest list without an architecture; push it with at least one"
     )]
     EmptyList {
         /// What the image is to the request.

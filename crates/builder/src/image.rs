@@ -296,7 +296,7 @@ impl FoundImage {
         }
     }
 
-    fn empty_list(&self) -> Error {
+    pub(crate) fn empty_list(&self) -> Error {
         Error::EmptyList {
             role: self.role,
             image: self.name.to_string(),

@@ -133,6 +133,9 @@ async fn regenerate(
     let role = Role::FromBundle;
     let image = FoundImage::find(&client, Some(blobs), name, role, known.as_ref()).await?;
     let arches = image.arches().await?;
+    if arches.is_empty() {
+        return Err(image.empty_list());
+    }
     let platforms = platforms(&image, &arches, config).await?;
     let arches: Vec<Arch> = arches.into_iter().collect();
     let mut facts = Facts {

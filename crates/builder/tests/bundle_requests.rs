@@ -7,7 +7,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use builder::{Checkpoint, Regenerated, RelatedRequest};
-use oci::{Document, ImageName, Limits, PullSpec, Reference, Tree};
+use oci::{Document, ImageName, Limits, ManifestList, PullSpec, Reference, Tree};
 use samples::Bundle;
 use support::raw::{file, symlink};
 use support::{Observer, World};
@@ -216,5 +216,26 @@ async fn an_annotation_that_only_seems_to_name_an_image_is_named() {
     let from = world.named(&sure).await;
     let error = world.regenerated(&from, "1").await.unwrap_err();
     assert!(!error.contains("seems"), "{error}");
+    assert!(world.tags("iib-build").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_for_no_architecture_is_not_made_anew() {
+    let world = World::open().await;
+    let repository = world.repository("bundles/list");
+    let list = samples::push_binary_image(&world.client, &repository, &["amd64"], 0);
+    let list = list.await.unwrap();
+    let attestation = |list: &mut ManifestList| {
+        let platform = list.manifests[0].platform.as_mut().unwrap();
+        platform.architecture = "unknown".to_owned();
+    };
+    world
+        .change_list("bundles/list", "latest", attestation)
+        .await;
+    let error = world.regenerated(&list, "1").await.unwrap_err();
+    let named =
+        format!("the bundle to start from `{list}` is a manifest list without an architecture");
+    assert!(error.contains(&named), "{error}");
+    assert!(!error.contains("add_arches"), "{error}");
     assert!(world.tags("iib-build").await.is_empty());
 }
