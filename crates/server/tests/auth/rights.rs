@@ -63,6 +63,15 @@ async fn overwriting_may_be_forced_for_users() {
     );
 }
 
+/// Reports `body` on a request, with this line in the head of the message.
+async fn patch(server: &Server, id: &Value, who: &str, body: &Value) -> Answer {
+    let headers = format!("\r\ncontent-type: application/json{who}");
+    let path = format!("/api/v1/builds/{id}");
+    server
+        .send("PATCH", &path, &headers, &body.to_string())
+        .await
+}
+
 #[tokio::test]
 async fn only_workers_report_results() {
     let config = |config| ServerConfig {
@@ -72,12 +81,8 @@ async fn only_workers_report_results() {
     let server = Server::start(config(proxied())).await;
     let plain = payload("r/index:1");
     let added = server.post_as("alice", ADD, &plain).await.json();
-    let path = format!("/api/v1/builds/{}", added["id"]);
-    let report = async |server: &Server, who: &str| -> Answer {
-        let headers = format!("\r\ncontent-type: application/json{who}");
-        let body = json!({"arches": ["amd64"]}).to_string();
-        server.send("PATCH", &path, &headers, &body).await
-    };
+    let (id, body) = (&added["id"], json!({"arches": ["amd64"]}));
+    let report = async |server: &Server, who: &str| patch(server, id, who, &body).await;
     report(&server, "").await.is_error(401);
     for who in ["alice", "Worker"] {
         let who = format!("\r\nx-remote-user: {who}");
@@ -97,4 +102,26 @@ async fn only_workers_report_results() {
         .is_error(403);
     let wrong = "\r\nauthorization: Bearer wrong";
     report(&server, wrong).await.is_error(401);
+}
+
+#[tokio::test]
+async fn workers_are_told_in_known_words_that_a_request_has_ended() {
+    let server = Server::start(ServerConfig {
+        worker_usernames: users(&["worker"]),
+        ..proxied()
+    })
+    .await;
+    let end = async |id: &Value, state: &str| {
+        let body = json!({"state": state, "state_reason": "the worker says so"});
+        patch(&server, id, "\r\nx-remote-user: worker", &body).await
+    };
+    for (state, other) in [("complete", "failed"), ("failed", "complete")] {
+        let added = server.post_as("alice", ADD, &payload("r/index:1")).await;
+        let id = &added.json()["id"];
+        assert_eq!(end(id, state).await.status, 200);
+        let refused = end(id, other).await.is_error(400);
+        assert_eq!(refused, format!("A {state} request cannot change states"));
+        let request = server.get(&format!("/api/v1/builds/{id}")).await.json();
+        assert_eq!(request["state"], state, "{request}");
+    }
 }
