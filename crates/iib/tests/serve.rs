@@ -109,6 +109,60 @@ async fn a_request_that_cannot_be_done_fails_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_of_a_request_cannot_be_used_is_named_and_no_secret_is() {
+    const SECRET: &str = "c2VjcmV0";
+    let world = World::start().await;
+    let first = Bundle::simple("alpha", "1.0.0", "stable", None);
+    let first = world.bundle(&first).await;
+    let index = world.index("v4.19", &[&first]).await;
+    let before = world.digest("index", "v4.19").await;
+    let twice = Bundle::simple("beta", "1.0.0", "stable", None)
+        .with_file("manifests/twice.yaml", "kind: A\nkind: B\n");
+    let twice = world.bundle(&twice).await.to_string();
+    let add = json!({"bundles": [twice], "from_index": index, "binary_image": format!("{}/binary:latest", world.host)});
+    let with = |more: Value| {
+        let mut payload = add.clone();
+        let more = more.as_object().unwrap().clone();
+        payload.as_object_mut().unwrap().extend(more);
+        payload
+    };
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    for (path, payload, parts) in [
+        (
+            "add",
+            with(json!({"check_related_images": true})),
+            [twice.as_str(), "`manifests/twice.yaml`", "`kind`"],
+        ),
+        (
+            "add",
+            with(json!({"overwrite_from_index": true, "overwrite_from_index_token": SECRET})),
+            [
+                "parameter",
+                "`overwrite_from_index_token`",
+                "`user:password`",
+            ],
+        ),
+        (
+            "regenerate-bundle",
+            json!({"from_bundle_image": twice, "registry_auths": {"auths": {world.host.as_str(): {"auth": SECRET}}}}),
+            ["parameter", "`registry_auths`", "base64"],
+        ),
+    ] {
+        let id = service.submit(path, &payload).await;
+        let request = service.ended(id).await;
+        assert_eq!(request["state"], "failed", "{request}");
+        assert_eq!(world.digest("iib-build", &id.to_string()).await, None);
+        assert_names(request["state_reason"].as_str().unwrap(), &parts);
+    }
+    let (_, all) = service.get("builds?verbose=true").await;
+    for text in [all, service.said()] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    assert_eq!(world.digest("index", "v4.19").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_in_use_is_said_with_the_remedy() {
     let world = World::start().await;
     let taken = world.host.clone();

@@ -295,3 +295,79 @@ fn problem(parameter: &'static str, error: &impl std::error::Error) -> ConvertEr
         problem: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "c2VjcmV0";
+    const WRONG: &str = "r/UPPER:1";
+
+    fn template() -> PushTemplate {
+        "r.example/iib-build:{request_id}".parse().unwrap()
+    }
+
+    /// The error names the parameter and says what is wrong, but no secret.
+    #[track_caller]
+    fn check<T: std::fmt::Debug>(converted: Result<T, ConvertError>, parameter: &str, part: &str) {
+        let text = converted.unwrap_err().to_string();
+        let named = format!("the parameter `{parameter}` cannot be used: ");
+        assert!(text.starts_with(&named) && text.contains(part), "{text}");
+        assert!(!text.contains(SECRET), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_by_its_parameter() {
+        type Change = fn(&mut AddPayload);
+        let cases: [(&str, &str, Change); 8] = [
+            ("bundles", "UPPER", |add| add.bundles.push(WRONG.to_owned())),
+            ("deprecation_list", "UPPER", |add| {
+                add.deprecation_list.push(WRONG.to_owned());
+            }),
+            ("from_index", "UPPER", |add| {
+                add.index.from_index = Some(WRONG.to_owned());
+            }),
+            ("binary_image", "UPPER", |add| {
+                add.index.binary_image = Some(WRONG.to_owned());
+            }),
+            ("add_arches", "x 86", |add| {
+                add.index.add_arches.push("x 86".to_owned());
+            }),
+            ("build_tags", "a b", |add| {
+                add.index.build_tags.insert("a b".to_owned());
+            }),
+            ("graph_update_mode", "`other` is not `replaces`", |add| {
+                add.graph_update_mode = Some("other".to_owned());
+            }),
+            ("overwrite_from_index_token", "`user:password`", |add| {
+                add.index.overwrite_from_index = true;
+            }),
+        ];
+        let token = SecretString::from(SECRET);
+        for (parameter, part, change) in cases {
+            let mut payload = AddPayload::default();
+            change(&mut payload);
+            let converted = add(7, &payload, Some(&token), None, &template());
+            check(converted, parameter, part);
+        }
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_read_are_not_repeated() {
+        let mut payload = MergeIndexImagePayload::default();
+        payload.source_from_index = "r/source:1".to_owned();
+        payload.overwrite_target_index = true;
+        let token = SecretString::from(SECRET);
+        let merged = merge(7, &payload, Some(&token), None, &template());
+        check(merged, "overwrite_target_index_token", "`user:password`");
+
+        let mut payload = RegenerateBundlePayload::default();
+        payload.from_bundle_image = "r/bundle:1".to_owned();
+        for auth in ["%%%", SECRET] {
+            let auths = format!(r#"{{"auths": {{"r": {{"auth": "{auth}"}}}}}}"#);
+            let auths = SecretString::from(auths);
+            let converted = regenerate(7, &payload, Some(&auths), &template());
+            check(converted, "registry_auths", "`user:password` in base64");
+        }
+    }
+}
