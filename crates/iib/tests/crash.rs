@@ -11,8 +11,8 @@ use http::Method;
 use registry::{Fault, Rule};
 use samples::Bundle;
 use serde_json::json;
-use support::World;
 use support::service::{Setup, until};
+use support::{World, assert_names};
 
 /// Kills the service while the registry holds the request that `method` and `path` describe (the `skip`th after the first),
 /// restarts it and checks the end.
@@ -215,4 +215,32 @@ async fn asked_to_end_the_service_gives_its_job_back_and_continues_it_later() {
     world.registry.faults().clear();
     let service = setup.start().await;
     assert_eq!(service.ended(id).await["state"], "complete");
+}
+
+/// It may be the request itself that ends the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_was_interrupted_too_often_fails_with_nothing_published() {
+    let world = World::start().await;
+    let binary = world.binary_image().await;
+    let bundle = world
+        .bundle(&Bundle::simple("alpha", "1.0.0", "stable", None))
+        .await;
+    let setup = Setup::new(&world);
+    setup.replace("lease_seconds = 1", "lease_seconds = 1\nmax_attempts = 1");
+    let service = setup.start().await;
+    let stall = Rule::new("/bundles/alpha/", Fault::Stall);
+    world.registry.faults().add(stall);
+    let id = service
+        .add(&json!({"bundles": [bundle], "binary_image": binary, "add_arches": ["amd64"]}))
+        .await;
+    service.logged("attempt 1").await;
+    service.kill().await;
+
+    world.registry.faults().clear();
+    let service = setup.start().await;
+    let request = service.ended(id).await;
+    assert_eq!(request["state"], "failed", "{request}");
+    let reason = request["state_reason"].as_str().unwrap();
+    assert_names(reason, &["interrupted once", "the service's log"]);
+    assert_eq!(world.digest("iib-build", &id.to_string()).await, None);
 }

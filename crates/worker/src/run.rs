@@ -189,9 +189,12 @@ impl Worker {
         );
         // Attempts that ended for a cause that passes have a limit of their own.
         let outcome = if job.attempt.saturating_sub(job.retries) > self.config.max_attempts {
-            let attempts = self.config.max_attempts;
+            let times = match self.config.max_attempts {
+                1 => "once".to_owned(),
+                attempts => format!("{attempts} times"),
+            };
             failed(format!(
-                "the work on the request was interrupted {attempts} times; see the service's log"
+                "the work on the request was interrupted {times}; see the service's log"
             ))
         } else {
             tokio::select! {
