@@ -137,6 +137,37 @@ async fn made_anew(site: &Site, client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_cannot_be_left_fails_its_request() {
+    let world = World::start().await;
+    let operand = bundle("operand", "quay.io/x/y@sha256:00");
+    let operand = world.bundle(&operand).await;
+    let from = world.bundle(&bundle("app", &operand.to_string())).await;
+    let setup = Setup::new(&world);
+    let service = setup.start().await;
+    for (path, parameter, directory) in [
+        ("regenerate-bundle", "from_bundle_image", "related_bundles"),
+        (
+            "recursive-related-bundles",
+            "parent_bundle_image",
+            "recursive_related_bundles",
+        ),
+    ] {
+        let place = setup.data.join(directory);
+        std::fs::remove_dir(&place).unwrap();
+        std::fs::write(&place, "").unwrap();
+        let id = service
+            .submit(path, &json!({parameter: from.to_string()}))
+            .await;
+        let failed = service.ended(id).await;
+        assert_eq!(failed["state"], "failed", "{failed}");
+        let file = place.join(format!("{id}_"));
+        let reason = failed["state_reason"].as_str().unwrap();
+        assert_names(reason, &[file.to_str().unwrap(), "could not be written"]);
+    }
+    assert_eq!(service.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_bundles_is_made_anew() {
     let world = World::start().await;
     let operand = world
