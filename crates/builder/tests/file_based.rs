@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use builder::{
@@ -13,47 +13,10 @@ use builder::{
 };
 use catalog::cache::{self, Integrity};
 use catalog::fbc::Catalog;
-use oci::{Arch, ImageName, ImageRepository, Limits, PullSpec, Tag};
+use oci::{Arch, ImageName, Limits, PullSpec};
 use samples::Bundle;
+use support::files::{FILE_BASED, HIDDEN, json, package};
 use support::{Observer, World};
-
-const CONFIGS_LABEL: &str = "operators.operatorframework.io.index.configs.v1";
-const HIDDEN: &str = "var/lib/iib/_hidden/do.not.edit.db";
-
-/// A package with one channel and the bundles `v<1>` to `v<count>`, the last its head.
-fn package(name: &str, count: usize) -> String {
-    let channel = format!(
-        r#"{{"schema":"olm.channel","package":"{name}","name":"stable","entries":[{}]}}"#,
-        entries(name, count).join(",")
-    );
-    let bundle = |number: usize| {
-        let version = format!(r#"{{"packageName":"{name}","version":"{number}.0.0"}}"#);
-        let properties = format!(r#"[{{"type":"olm.package","value":{version}}}]"#);
-        let image = format!("quay.io/x/{name}@sha256:{number:064}");
-        format!(
-            r#"{{"schema":"olm.bundle","package":"{name}","name":"{name}.v{number}","image":"{image}","properties":{properties}}}"#
-        )
-    };
-    let package =
-        format!(r#"{{"schema":"olm.package","name":"{name}","defaultChannel":"stable"}}"#);
-    let bundles: Vec<String> = (1..=count).map(bundle).collect();
-    [package, channel, bundles.concat()].concat()
-}
-
-fn entries(name: &str, count: usize) -> Vec<String> {
-    let entry = |number: usize| match number {
-        1 => format!(r#"{{"name":"{name}.v1"}}"#),
-        _ => format!(
-            r#"{{"name":"{name}.v{number}","replaces":"{name}.v{}"}}"#,
-            number - 1
-        ),
-    };
-    (1..=count).map(entry).collect()
-}
-
-fn json(name: &str, count: usize) -> (String, String) {
-    (format!("{name}/catalog.json"), package(name, count))
-}
 
 struct Index {
     world: World,
@@ -77,20 +40,10 @@ impl Index {
     }
 
     async fn push(&self, path: &str, tag: &str, files: &[(String, String)], is_index: bool) {
-        let repository =
-            ImageRepository::Remote(self.world.client.repository(&self.world.repository(path)));
-        let files = files
-            .iter()
-            .map(|(path, text)| (format!("configs/{path}"), text.clone()));
-        let labels = if is_index {
-            BTreeMap::from([(CONFIGS_LABEL.to_owned(), "/configs".to_owned())])
-        } else {
-            BTreeMap::new()
-        };
-        let tag: Tag = tag.parse().unwrap();
-        samples::push_files(&repository, &tag, labels, &[files.collect()])
-            .await
-            .unwrap();
+        let labels: &[_] = if is_index { &[FILE_BASED] } else { &[] };
+        self.world
+            .push_catalog(path, tag, labels, files, None)
+            .await;
     }
 
     fn request(&self, from: &str, fragments: &[&str], tag: &str) -> FragmentsRequest {
@@ -453,33 +406,20 @@ async fn push_with_database(index: &Index, database: &Path, tag: &str) {
     let db = indexdb::IndexDb::open_unchanged(database, 0).unwrap();
     let mut rendered = db.catalog().unwrap();
     rendered.arrange();
-    let mut layer = oci::LayerBuilder::new(0);
-    for file in rendered.migrated(catalog::Profile::A) {
-        let mut text = Vec::new();
-        file.write(catalog::fbc::Output::Json, &mut text).unwrap();
-        layer
-            .file(
-                &format!("configs/{}/catalog.json", file.package()),
-                oci::Owner::ROOT,
-                0o644,
-                oci::BlobSource::Bytes(text.into()),
-            )
-            .unwrap();
-    }
-    let content = oci::BlobSource::File(database.to_owned());
-    layer
-        .file(HIDDEN, oci::Owner::ROOT, 0o644, content)
-        .unwrap();
-    let labels = BTreeMap::from([(CONFIGS_LABEL.to_owned(), "/configs".to_owned())]);
-    let repository = ImageRepository::Remote(
-        index
-            .world
-            .client
-            .repository(&index.world.repository("index")),
-    );
-    samples::push_layers(&repository, &tag.parse().unwrap(), labels, vec![layer])
-        .await
-        .unwrap();
+    let files: Vec<(String, String)> = rendered
+        .migrated(catalog::Profile::A)
+        .iter()
+        .map(|file| {
+            let mut text = Vec::new();
+            file.write(catalog::fbc::Output::Json, &mut text).unwrap();
+            let path = format!("{}/catalog.json", file.package());
+            (path, String::from_utf8(text).unwrap())
+        })
+        .collect();
+    index
+        .world
+        .push_catalog("index", tag, &[FILE_BASED], &files, Some(database))
+        .await;
 }
 
 fn add_request(index: &Index, from: &str, bundle: PullSpec, tag: &str) -> AddRequest {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
+pub(crate) mod files;
+pub(crate) mod index;
 pub(crate) mod matrix;
 pub(crate) mod raw;
 pub(crate) mod scene;
