@@ -21,7 +21,7 @@ async fn a_check_says_everything_with_file_line_and_key() {
     let world = World::start().await;
     let path = file(
         &world,
-        "[server]\nlissten = 1\nmax_per_page = 0\n\n[build]\nimage_push_template = \"x\"\n",
+        "[server]\nlissten = 1\nmax_per_page = 0\n\n[build]\nimage_push_template = \"x\"\nno_ocp_label_allow_list = [\"r\", \"\"]\n",
     );
     let path = path.to_str().unwrap();
     let error = world
@@ -32,6 +32,7 @@ async fn a_check_says_everything_with_file_line_and_key() {
         format!("{path}:2: `server.lissten`: "),
         format!("{path}:3: `server.max_per_page`: "),
         format!("{path}:5: `build.registry`: "),
+        format!("{path}:7: `build.no_ocp_label_allow_list.1`: is empty"),
     ] {
         assert_names(&error, &[&place]);
     }

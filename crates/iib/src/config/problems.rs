@@ -41,6 +41,16 @@ impl Config {
                 }
             }
         }
+        for (position, entry) in self.build.no_ocp_label_allow_list.iter().enumerate() {
+            // Every name begins with nothing.
+            if entry.is_empty() {
+                problem(
+                    format!("build.no_ocp_label_allow_list.{position}"),
+                    "is empty, which would allow everybody everything; name the beginning of an index's name or a user, or remove it"
+                        .to_owned(),
+                );
+            }
+        }
         // Those offered when nothing is said are those there are.
         let modes = ServerSection::default().graph_mode_options;
         for (position, mode) in self.server.graph_mode_options.iter().enumerate() {
