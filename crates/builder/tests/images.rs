@@ -167,6 +167,30 @@ async fn a_binary_image_whose_config_lacks_a_layer_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_binary_image_that_says_another_architecture_than_its_list_is_refused() {
+    let world = World::open().await;
+    let request = world.overwriting().await;
+    let before = world.digest("index", "v1").await;
+    for (arch, label) in [("s390x", "x86_64"), ("amd64", "s390x")] {
+        world
+            .change_binary(|_, config| {
+                arch.clone_into(&mut config.architecture);
+                let run = config.config.get_or_insert_default();
+                let labels = run.labels.get_or_insert_default();
+                labels.insert("architecture".to_owned(), label.to_owned());
+            })
+            .await;
+        let error = world.add(&request, &Observer::default()).await.unwrap_err();
+        assert!(matches!(error, Error::WrongArch { .. }), "{error}");
+        for part in ["binary:latest` says `s390x`", "for `amd64`", "rebuild it"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    assert_eq!(world.tags("iib-build").await, Vec::<Tag>::new());
+    assert_eq!(world.digest("index", "v1").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_based_index_as_binary_image_does_not_make_the_result_one() {
     let world = World::open().await;
     let request = world.overwriting().await;

@@ -11,12 +11,10 @@ use builder::{
 };
 use samples::Bundle;
 use support::Observer;
-use support::index::{Index, content, names};
+use support::index::{Index, SCHEMA, content, names};
 
 /// The OCP version of an index that says none.
 const VERSION: &str = "v4.5";
-
-const SCHEMA: &str = r#"{"schema":"olm.deprecations","package":"beta","entries":[{"reference":{"schema":"olm.package"},"message":"gone soon: grün"}]}"#;
 
 #[tokio::test]
 async fn packages_leave_an_sqlite_index() {

@@ -465,14 +465,23 @@ mod tests {
 
     #[test]
     fn a_scope_is_kept_or_narrowed_but_never_widened() {
-        for (requested, current, expected) in [
-            (None, Scope::Stage, Some(Scope::Stage)),
-            (Some(Scope::Dev), Scope::Stage, Some(Scope::Dev)),
-            (Some(Scope::Stage), Scope::Stage, Some(Scope::Stage)),
-            (Some(Scope::Prod), Scope::Stage, None),
+        for (requested, expected) in [
+            (None, Scope::Stage),
+            (Some(Scope::Dev), Scope::Dev),
+            (Some(Scope::Stage), Scope::Stage),
         ] {
-            let result = narrowed_scope(&request(None, requested), current);
-            assert_eq!(result.ok(), expected, "{requested:?} on {current}");
+            let scope = narrowed_scope(&request(None, requested), Scope::Stage).unwrap();
+            assert_eq!(scope, expected, "{requested:?}");
+        }
+        let refused = narrowed_scope(&request(None, Some(Scope::Prod)), Scope::Stage).unwrap_err();
+        assert!(matches!(refused, Error::ScopeTooWide { .. }), "{refused}");
+        for part in [
+            "`registry.test/index:v4.14`",
+            "limited to the scope `stage`",
+            "the wider scope `prod`",
+            "request `stage`",
+        ] {
+            assert!(refused.to_string().contains(part), "{refused}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every kind of request on indexes of the packages `alpha` and `beta`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use builder::{
     Built, Checkpoint, ContentError, DeprecationsRequest, EmptyRequest, Error, GraphUpdateMode,
@@ -9,7 +10,11 @@ use builder::{
 use oci::{ImageName, PullSpec};
 use samples::Bundle;
 
+use super::files::FILE_BASED;
 use super::{Observer, World};
+
+/// Deprecations of `beta`.
+pub(crate) const SCHEMA: &str = r#"{"schema":"olm.deprecations","package":"beta","entries":[{"reference":{"schema":"olm.package"},"message":"gone soon: grün"}]}"#;
 
 /// A registry with the index images `iib-build:<tag>`, and what is asked of them.
 pub(crate) struct Index {
@@ -148,6 +153,41 @@ impl Index {
         builder
             .merge(request, &Observer::default(), Checkpoint::default())
             .await
+    }
+
+    /// A copy of the database of `iib-build:sqlite`, changed by `sql` as no engine would.
+    pub(crate) async fn changed_database(&self, sql: &str) -> PathBuf {
+        let name = ImageName::Registry(self.world.name("iib-build:sqlite"));
+        let file = self.world.dir.path().join("changed.db");
+        let read = self.world.builder.extract_database(&name, &file);
+        read.await.unwrap();
+        let database = rusqlite::Connection::open(&file).unwrap();
+        let sql = format!("PRAGMA foreign_keys = OFF; {sql}");
+        database.execute_batch(&sql).unwrap();
+        file
+    }
+
+    /// Pushes `files`, and that database beside them, as the file-based index `iib-build:<tag>` of another tool.
+    pub(crate) async fn push_foreign(&self, tag: &str, files: &[(String, String)], sql: &str) {
+        let database = self.changed_database(sql).await;
+        self.world
+            .push_catalog("iib-build", tag, &[FILE_BASED], files, Some(&database))
+            .await;
+    }
+
+    /// The error of a request for `iib-build:refused`, of which nothing was published. Its report has all of `parts`.
+    pub(crate) async fn refused<T>(&self, done: Result<T, Error>, parts: &[&str]) -> Error {
+        let Err(error) = done else {
+            panic!("it is not refused for {parts:?}")
+        };
+        let report = error.report();
+        for part in parts {
+            assert!(report.contains(part), "`{part}` is not in: {report}");
+        }
+        let tags = self.world.tags("iib-build").await;
+        let published = tags.iter().find(|tag| tag.as_str().starts_with("refused"));
+        assert_eq!(published, None, "{report}");
+        error
     }
 
     pub(crate) async fn look(&self, tag: &str) -> IndexSummary {

@@ -1,0 +1,144 @@
+//! Catalogs and hidden databases that a request cannot work on: the error says what is wrong where, and nothing is published.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use builder::{ContentError, Error};
+use oci::{ImageRepository, PullSpec};
+use samples::Bundle;
+use support::files::json;
+use support::index::{Index, SCHEMA};
+
+/// What an add and a removal say of a file-based index whose catalog has these files.
+async fn check_files(files: &[(&str, &str)], add: &[&str], remove: &[&str]) {
+    let index = Index::start().await;
+    let files: Vec<(String, String)> = files
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+        .collect();
+    index.push_foreign("files", &files, "").await;
+    let one = index.bundle("one", "1.0.0").await;
+    let added = index.add(Some("files"), &[one], &[], "refused").await;
+    let named = "iib-build:files`";
+    index.refused(added, &[add, &[named]].concat()).await;
+    let removed = index.remove("files", &["alpha"], "refused").await;
+    index.refused(removed, &[remove, &[named]].concat()).await;
+}
+
+#[tokio::test]
+async fn files_in_yaml_that_cannot_become_json_are_named() {
+    let blob = "schema: olm.package\nname: gamma\ndefaultChannel: stable\n";
+    let twins = [("gamma/a.yaml", blob), ("gamma/a.yml", "schema: x\n")];
+    let both = ["would both become `gamma/a.json`", "rename one"];
+    check_files(&twins, &both, &both).await;
+
+    let empty = ["`gamma/a.yaml`", "the file is empty; delete it"];
+    check_files(&[("gamma/a.yaml", "")], &empty, &empty).await;
+}
+
+/// What an add of another package and the removal of `alpha` say of the file-based index `iib-build:files`.
+async fn check_others(index: &Index, expected: &[&str], is_right: fn(&ContentError) -> bool) {
+    let one = [index.bundle("one", "1.0.0").await];
+    let added = index.add(Some("files"), &one, &[], "refused").await;
+    let removed = index.remove("files", &["alpha"], "refused").await;
+    for done in [added, removed.map(|removed| removed.built)] {
+        let error = index.refused(done, expected).await;
+        assert!(matches!(&error, Error::Content(error) if is_right(error)));
+    }
+}
+
+#[tokio::test]
+async fn a_catalog_that_would_be_invalid_is_refused_naming_the_package() {
+    let index = Index::start().await;
+    let (path, text) = json("gamma", 1);
+    let text = text.replace(r#""defaultChannel":"stable""#, r#""defaultChannel":"none""#);
+    index.push_foreign("files", &[(path, text)], "").await;
+    let expected = ["iib-build:files` cannot be served", "gamma"];
+    check_others(&index, &expected, |error| {
+        matches!(error, ContentError::Cache { .. })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_would_become_an_invalid_catalog_is_refused_naming_the_package() {
+    let index = Index::start().await;
+    for (sql, problem) in [
+        (
+            "DELETE FROM channel WHERE package_name = 'beta'",
+            "package `beta` cannot become part of a catalog: it has no channel",
+        ),
+        (
+            "UPDATE package SET default_channel = 'none' WHERE name = 'beta'",
+            "package `beta` cannot become part of a catalog: its default channel `none`",
+        ),
+        (
+            "UPDATE channel_entry SET replaces = entry_id WHERE package_name = 'beta'",
+            "no valid catalog: invalid index",
+        ),
+    ] {
+        index.push_foreign("files", &[json("gamma", 1)], sql).await;
+        let expected = ["iib-build:files`", problem, "beta"];
+        check_others(&index, &expected, |error| {
+            matches!(error, ContentError::Migrate { .. })
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_to_deprecate_must_be_labelled_with_its_package() {
+    let index = Index::file_based().await;
+    let world = &index.world;
+    let repository = world.repository("bundles/plain");
+    let files = Bundle::simple("one", "1.0.0", "stable", None).files;
+    let target = ImageRepository::Remote(world.client.repository(&repository));
+    let (tag, no_labels) = ("v1".parse().unwrap(), BTreeMap::new());
+    let digest = samples::push_files(&target, &tag, no_labels, &[files])
+        .await
+        .unwrap();
+    let bundle = [PullSpec::from(repository.with_digest(digest))];
+    let added = index.add(Some("files"), &bundle, &bundle, "refused").await;
+    let named = format!("the bundle `{}`, which shall be deprecated", bundle[0]);
+    let label = "operators.operatorframework.io.bundle.package.v1";
+    let error = index.refused(added, &[&named, label]).await;
+    assert!(matches!(
+        error,
+        Error::Content(ContentError::NoPackageLabel { .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_only_fragments_change_is_not_deprecated_otherwise() {
+    let index = Index::start().await;
+    let native = index.bundle("native", "1.0.0").await;
+    let (path, text) = json("native", 1);
+    let unknown = format!("quay.io/x/native@sha256:{:064}", 1);
+    let files = [(path, text.replace(&unknown, &native.to_string()))];
+    index.push_foreign("files", &files, "").await;
+    let deprecations = std::slice::from_ref(&native);
+
+    let added = index.add(Some("files"), &[], deprecations, "refused").await;
+    let mut merging = index.merging("files", None, "refused");
+    merging.deprecations = deprecations.to_vec();
+    let merged = index.merge(&merging).await.map(|merged| merged.built);
+    let image = format!("`{native}`");
+    let expected = [&image, "iib-build:files`", "catalog fragments"];
+    for done in [added, merged] {
+        let error = index.refused(done, &expected).await;
+        assert!(
+            matches!(error, Error::Content(ContentError::DeprecatesOptedIn { bundles, .. }) if bundles == deprecations)
+        );
+    }
+
+    let schema = SCHEMA.replace("beta", "native");
+    let deprecated = index.deprecate("files", "native", &schema, "refused").await;
+    let expected = ["`native`", "iib-build:files`", "into its fragment"];
+    let error = index.refused(deprecated, &expected).await;
+    assert!(
+        matches!(error, Error::Content(ContentError::NotInDatabase { package, .. }) if package == "native")
+    );
+}
