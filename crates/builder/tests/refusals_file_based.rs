@@ -39,6 +39,37 @@ async fn files_in_yaml_that_cannot_become_json_are_named() {
     check_files(&[("gamma/a.yaml", "")], &empty, &empty).await;
 }
 
+#[tokio::test]
+async fn documents_without_content_or_sense_are_named() {
+    // An add lists the bundles first, and reads the files as the catalog server does.
+    let listed = ["`gamma/a.yaml`", "correct it"];
+    for (text, removed) in [
+        ("# nothing\n", "no document with content"),
+        ("schema: [\n", "not valid YAML"),
+    ] {
+        let named = ["`gamma/a.yaml`", removed];
+        check_files(&[("gamma/a.yaml", text)], &listed, &named).await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_document_among_others_fails_what_lists_the_bundles() {
+    let text = "schema: olm.package\nname: gamma\ndefaultChannel: stable\n---\n# nothing\n---\n\
+        schema: olm.channel\npackage: gamma\nname: stable\nentries: [{name: gamma.v1}]\n---\n\
+        schema: olm.bundle\npackage: gamma\nname: gamma.v1\nimage: quay.io/x/gamma:v1\n\
+        properties: [{type: olm.package, value: {packageName: gamma, version: 1.0.0}}]\n";
+    let files = [("gamma/a.yaml".to_owned(), text.to_owned())];
+    let index = Index::start().await;
+    index.push_foreign("files", &files, "").await;
+    let one = [index.bundle("one", "1.0.0").await];
+    let added = index.add(Some("files"), &one, &[], "refused").await;
+    let expected = ["iib-build:files`", "`gamma/a.yaml`", "line 5", "`schema`"];
+    index.refused(added, &expected).await;
+    // A removal leaves it out.
+    index.remove("files", &["alpha"], "1").await.unwrap();
+    assert_eq!(index.packages("1").await, ["beta", "gamma"]);
+}
+
 /// What an add of another package and the removal of `alpha` say of the file-based index `iib-build:files`.
 async fn check_others(index: &Index, expected: &[&str], is_right: fn(&ContentError) -> bool) {
     let one = [index.bundle("one", "1.0.0").await];

@@ -106,7 +106,7 @@ pub enum ContentError {
         name: String,
     },
     /// A file of a catalog is no stream of blobs.
-    #[error("the file `{path}` in the catalog of {origin} cannot be read")]
+    #[error("the file `{path}` in the catalog of {origin} cannot be read; correct it")]
     CatalogFile {
         /// Whose catalog it is.
         origin: String,
