@@ -19,7 +19,8 @@ impl Builder {
     /// Does `request`; see [`Builder::add`] for the rest. What was requested for the package earlier is replaced.
     ///
     /// # Errors
-    /// As for [`Builder::add`], and [`ContentError::NotInDatabase`] for a package that the hidden database does not have.
+    /// As for [`Builder::add`], [`ContentError::NoHiddenDatabase`], and [`ContentError::NotInDatabase`] for a package that the hidden
+    /// database does not have.
     pub async fn deprecate(
         &self,
         request: &DeprecationsRequest,
@@ -50,6 +51,11 @@ async fn deprecate(run: &mut Run<'_>, request: &DeprecationsRequest) -> Result<B
         .await?;
     let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
     let package = &request.package;
+    if !source.has_database() {
+        return Err(source.no_database(
+            "which must have the package; put the deprecations into a catalog fragment of the package",
+        ));
+    }
     if !source.database_packages().await?.contains(package) {
         return Err(Error::from(ContentError::NotInDatabase {
             index: Box::new(index.image.name.clone()),

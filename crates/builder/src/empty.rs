@@ -84,7 +84,9 @@ async fn emptied(run: &Run<'_>, index: &FoundIndex) -> Result<(PathBuf, Watched)
         FoundKind::FileBased(_) => {
             let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
             let copy = source.database_copy().await?;
-            let file = copy.ok_or_else(|| source.no_database())?;
+            let file = copy.ok_or_else(|| {
+                source.no_database("which an empty index keeps; name an index image that has one")
+            })?;
             (file, source.list().await?.packages)
         }
     };

@@ -108,6 +108,11 @@ async fn merge(
         listing::of(run, source, directory.join("source")),
         listing::of_target(run, target, directory.join("target")),
     )?;
+    let file = in_source.database.ok_or_else(|| {
+        let index = Box::new(source.image.name.clone());
+        let need = "which the bundles of the target are added to; name a source that has one";
+        ContentError::NoHiddenDatabase { index, need }
+    })?;
     let missing = select::missing(&in_source.members, &in_target.members);
 
     phase(run, Phase::AddingMissingBundles).await?;
@@ -125,10 +130,6 @@ async fn merge(
         .filter(|(_, bundle)| !is_valid(bundle))
         .map(|(member, _)| member)
         .collect();
-    let file = in_source.database.ok_or_else(|| {
-        let index = Box::new(source.image.name.clone());
-        ContentError::NoHiddenDatabase { index }
-    })?;
     let pairs = found.into_iter().zip(&missing);
     let read = read_bundles(
         config,

@@ -116,7 +116,9 @@ async fn from_files(
     let (config, directory) = (&run.builder.config, run.directory());
     let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
     if !source.has_database() {
-        return Err(source.no_database());
+        return Err(
+            source.no_database("which packages are removed from; name an index image that has one")
+        );
     }
     let in_database: BTreeSet<String> = source
         .database_packages()

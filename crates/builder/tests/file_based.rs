@@ -547,24 +547,6 @@ async fn bundles_go_through_the_hidden_database() {
 }
 
 #[tokio::test]
-async fn a_file_based_index_without_database_takes_no_bundles() {
-    let index = Index::start(&[json("alpha", 1)]).await;
-    let bundle = index
-        .world
-        .bundle(&Bundle::simple("one", "1.0.0", "stable", None))
-        .await;
-    let refused = index
-        .world
-        .add(
-            &add_request(&index, "index:v1", bundle, "1"),
-            &Observer::default(),
-        )
-        .await;
-    let text = refused.unwrap_err().report();
-    assert!(text.contains("do.not.edit.db"), "{text}");
-}
-
-#[tokio::test]
 async fn requests_may_run_on_any_thread() {
     fn is_send<T: Send>(work: T) -> T {
         work

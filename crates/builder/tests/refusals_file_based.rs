@@ -9,8 +9,47 @@ use std::collections::BTreeMap;
 use builder::{ContentError, Error};
 use oci::{ImageRepository, PullSpec};
 use samples::Bundle;
-use support::files::json;
+use support::files::{FILE_BASED, HIDDEN, json};
 use support::index::{Index, SCHEMA};
+
+#[tokio::test]
+async fn without_a_hidden_database_each_request_says_what_to_do_instead() {
+    let index = Index::start().await;
+    let (world, files) = (&index.world, [json("gamma", 1)]);
+    world
+        .push_catalog("iib-build", "bare", &[FILE_BASED], &files, None)
+        .await;
+    let one = index.bundle("one", "1.0.0").await;
+    let added = index.add(Some("bare"), &[one], &[], "refused").await;
+    let removed = index.remove("bare", &["gamma"], "refused").await;
+    let emptied = index.empty("bare", true, "refused").await;
+    let merged = index.merge(&index.merging("bare", None, "refused")).await;
+    let deprecated = index.deprecate("bare", "gamma", SCHEMA, "refused").await;
+    for (done, need) in [
+        (added, "change its packages with catalog fragments"),
+        (
+            removed.map(|removed| removed.built),
+            "packages are removed from; name an index image that has one",
+        ),
+        (
+            emptied,
+            "an empty index keeps; name an index image that has one",
+        ),
+        (
+            merged.map(|merged| merged.built),
+            "name a source that has one",
+        ),
+        (deprecated, "put the deprecations into a catalog fragment"),
+    ] {
+        let error = index
+            .refused(done, &["iib-build:bare`", HIDDEN, need])
+            .await;
+        assert!(matches!(
+            error,
+            Error::Content(ContentError::NoHiddenDatabase { .. })
+        ));
+    }
+}
 
 /// What an add and a removal say of a file-based index whose catalog has these files.
 async fn check_files(files: &[(&str, &str)], add: &[&str], remove: &[&str]) {

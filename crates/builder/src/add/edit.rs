@@ -127,7 +127,9 @@ async fn file_based(
         }
     }
     let Some(file) = source.database_copy().await? else {
-        return Err(source.no_database());
+        return Err(source.no_database(
+            "which bundles are added to; change its packages with catalog fragments",
+        ));
     };
     let deprecated = deprecated(asked.deprecations, &there, &added);
     let leaving = packages_of(&deprecated)?;

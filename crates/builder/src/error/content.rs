@@ -322,12 +322,14 @@ pub enum ContentError {
     },
     /// A file-based index has no hidden database.
     #[error(
-        "the index image `{index}` has no database `{}`, which bundles are added to; change it with catalog fragments",
+        "the index image `{index}` has no database `{}`, {need}",
         labels::HIDDEN_DATABASE_PATH
     )]
     NoHiddenDatabase {
         /// The index image.
         index: Box<ImageName>,
+        /// What it is needed for, and what to do without.
+        need: &'static str,
     },
     /// The catalog is not where the label says.
     #[error(

@@ -232,10 +232,10 @@ impl<'run> CatalogSource<'run> {
         }
     }
 
-    /// The refusal of what needs a hidden database.
-    pub(crate) fn no_database(&self) -> Error {
+    /// The refusal of what needs a hidden database: what for, and what to do without.
+    pub(crate) fn no_database(&self, need: &'static str) -> Error {
         let index = Box::new(self.name().clone());
-        ContentError::NoHiddenDatabase { index }.into()
+        ContentError::NoHiddenDatabase { index, need }.into()
     }
 
     /// Whether what the database says of the packages that do not change is in the catalog already, as we write it.
