@@ -43,7 +43,8 @@ impl Builder {
     /// Does `request`; see [`Builder::add`] for the rest.
     ///
     /// # Errors
-    /// As for [`Builder::add`], and [`Error::NoTarget`], [`ContentError::MergesFilesIntoDatabase`], [`ContentError::NotPinned`].
+    /// As for [`Builder::add`], and [`Error::NoTarget`], [`ContentError::MergesFilesIntoDatabase`], [`ContentError::NotPinned`],
+    /// [`ContentError::NoPackageProperty`].
     pub async fn merge(
         &self,
         request: &MergeRequest,

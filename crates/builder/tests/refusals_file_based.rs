@@ -212,3 +212,20 @@ async fn what_only_fragments_change_is_not_deprecated_otherwise() {
         matches!(error, Error::Content(ContentError::NotInDatabase { package, .. }) if package == "native")
     );
 }
+
+#[tokio::test]
+async fn a_merge_needs_the_version_of_every_bundle() {
+    let index = Index::start().await;
+    let (path, text) = json("gamma", 1);
+    let text = text.replace(r#""type":"olm.package""#, r#""type":"x""#);
+    index.push_foreign("files", &[(path, text)], "").await;
+    for (source, target) in [("sqlite", Some("files")), ("files", None)] {
+        let merged = index.merge(&index.merging(source, target, "refused")).await;
+        let expected = ["`gamma.v1`", "iib-build:files`", "`olm.package`"];
+        let error = index.refused(merged, &expected).await;
+        assert!(matches!(
+            error,
+            Error::Content(ContentError::NoPackageProperty { .. })
+        ));
+    }
+}

@@ -209,6 +209,16 @@ pub enum ContentError {
         /// The bundle's image, as the index has it.
         bundle: String,
     },
+    /// A bundle of an index does not say its version.
+    #[error(
+        "the bundle `{bundle}` of the index image `{index}` has no property `olm.package`, which says its version; correct it in the index"
+    )]
+    NoPackageProperty {
+        /// The index image.
+        index: Box<ImageName>,
+        /// The bundle's name.
+        bundle: String,
+    },
     /// A version that must be a semantic one is none.
     #[error(
         "the version `{version}` of the bundle `{bundle}` is no semantic version; only such bundles can be deprecated by a merge"

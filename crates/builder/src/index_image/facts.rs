@@ -97,11 +97,15 @@ pub(crate) struct BundleFacts {
     pub(crate) name: String,
     /// Its pull spec, as the catalog has it.
     pub(crate) image: String,
+    /// Whether it does not say its version, which no bundle in a layer of ours does: all were judged before.
+    #[serde(skip)]
+    pub(crate) lacks_version: bool,
 }
 
 impl From<fbc::Bundle> for BundleFacts {
     fn from(bundle: fbc::Bundle) -> Self {
         Self {
+            lacks_version: bundle.version().is_none(),
             package: bundle.package,
             name: bundle.name,
             image: bundle.image,

@@ -90,6 +90,12 @@ async fn of_files(run: &Run<'_>, index: &FoundIndex, directory: &Path) -> Result
     let config = &run.builder.config;
     let source = CatalogSource::open(&run.blobs, config, index, directory).await?;
     let listed = source.list().await?;
+    if let Some(bundle) = listed.bundles.iter().find(|bundle| bundle.lacks_version) {
+        return Err(Error::from(ContentError::NoPackageProperty {
+            index: Box::new(index.image.name.clone()),
+            bundle: bundle.name.clone(),
+        }));
+    }
     let known = source.database_packages().await?;
     let mut images = BTreeSet::new();
     let mut members = Vec::new();
