@@ -41,19 +41,19 @@ pub(super) fn to_deprecate<'members>(
         .map(|entry| (entry.path.as_str(), entry))
         .collect();
     let packages: BTreeSet<&str> = there.iter().map(|entry| entry.package.as_str()).collect();
-    let (mut images, mut unknown) = (BTreeSet::new(), Vec::new());
+    let (mut images, mut unknown) = (BTreeSet::new(), BTreeSet::new());
     for member in asked {
         let image = member.image.to_string();
         if entries.contains_key(image.as_str()) {
             images.insert(image);
         } else {
-            unknown.push(member.image.clone());
+            unknown.insert(member.image.clone());
         }
     }
     if !unknown.is_empty() {
         return Err(Error::from(ContentError::DeprecatesOptedIn {
             index: Box::new(index.clone()),
-            bundles: unknown,
+            bundles: unknown.into_iter().collect(),
         }));
     }
     // Packages that the database does not know are out of the result anyway.
@@ -145,10 +145,11 @@ mod tests {
     #[test]
     fn what_the_database_does_not_have_and_what_has_no_version_is_refused() {
         let index = "registry.test/index:v4.14".parse().unwrap();
-        let asked = [member("bundles", 9, "native.v1")];
+        let asked = ["c", "a", "b"].map(|repository| member(repository, 9, "native.v1"));
         let refused = to_deprecate(&index, asked.iter(), &[], &[]).unwrap_err();
+        let sorted = ["a", "b", "c"].map(|repository| format!("`{}`", image(repository, 9)));
         assert!(
-            refused.to_string().contains(&image("bundles", 9)),
+            refused.to_string().contains(&sorted.join(", ")),
             "{refused}"
         );
         let asked = [member("bundles", 1, "a.v1")];
