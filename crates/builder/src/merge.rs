@@ -165,7 +165,8 @@ async fn merge(
     if kind == IndexKind::FileBased {
         warn_of_lost(&lost);
     }
-    let changed = assembled(run, &prepared, kind, file, watched).await?;
+    let database_of = &source.image.name;
+    let changed = assembled(run, &prepared, kind, database_of, file, watched).await?;
     let mut built = run.publish(&prepared, kind, changed).await?;
     // The contract has no such fields for merges.
     built.facts = built.facts.only_index_image();
@@ -230,11 +231,13 @@ fn missing_label(run: &Run<'_>, request: &MergeRequest) -> MissingLabel {
     }
 }
 
-/// The layers of the result: the database, and for a file-based index the catalog that is rendered from it.
+/// The layers of the result: the database, which began as that of the index `database_of`, and for a file-based index the catalog
+/// that is rendered from it.
 async fn assembled(
     run: &Run<'_>,
     prepared: &Prepared,
     kind: IndexKind,
+    database_of: &ImageName,
     file: PathBuf,
     watched: Watched,
 ) -> Result<Changed, Error> {
@@ -242,10 +245,10 @@ async fn assembled(
     match kind {
         IndexKind::Database => Changed::database(config, &file, watched, directory).await,
         IndexKind::FileBased => {
-            let name = &prepared.index()?.image.name;
             let level = config.migrate_level(&prepared.version);
             let configs = directory.join("merged");
-            migrate::units(name, &file, config.epoch, None, level, configs.clone()).await?;
+            let (epoch, to) = (config.epoch, configs.clone());
+            migrate::units(database_of, &file, epoch, None, level, to).await?;
             Changed::whole(run, prepared, configs, file, watched).await
         }
     }

@@ -160,6 +160,30 @@ async fn a_database_that_would_become_an_invalid_catalog_is_refused_naming_the_p
 }
 
 #[tokio::test]
+async fn a_package_of_the_database_that_can_be_no_directory_is_named() {
+    let index = Index::file_based().await;
+    let upper = [index.bundle("Upper", "1.0.0").await];
+    let added = index.add(Some("files"), &upper, &[], "refused").await;
+    index
+        .add(Some("sqlite"), &upper, &[], "upper")
+        .await
+        .unwrap();
+    let merging = index.merging("upper", Some("files"), "refused");
+    let merged = index.merge(&merging).await.map(|merged| merged.built);
+    for (done, from) in [
+        (added, "iib-build:files` has"),
+        (merged, "iib-build:upper` has"),
+    ] {
+        let expected = [from, "`Upper`", "lower-case", "rename or remove"];
+        let error = index.refused(done, &expected).await;
+        assert!(matches!(
+            error,
+            Error::Content(ContentError::PackageName { .. })
+        ));
+    }
+}
+
+#[tokio::test]
 async fn a_bundle_to_deprecate_must_be_labelled_with_its_package() {
     let index = Index::file_based().await;
     let world = &index.world;
