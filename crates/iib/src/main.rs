@@ -31,10 +31,12 @@ use crate::cli::{Cli, Command, IndexCommand, RegistryCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let mut runtime = match cli.command {
+        // They do their work on other threads anyway, and a small one is done before more have started.
+        Command::Catalog(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return fail(&anyhow::Error::new(error).context("the runtime could not be started"));
