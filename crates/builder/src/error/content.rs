@@ -1,7 +1,8 @@
 //! What is wrong with what images hold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use catalog::fbc::CatalogError;
 use oci::{Digest, ImageName, PullSpec};
 
 use super::{Error, list};
@@ -123,7 +124,7 @@ pub enum ContentError {
         origin: String,
         /// What is wrong with it.
         #[source]
-        source: Box<catalog::fbc::CatalogError>,
+        source: Box<CatalogError>,
     },
     /// The changed catalog is not valid, or cannot be served.
     #[error("the catalog of {origin} cannot be served with the change")]
@@ -383,6 +384,27 @@ pub enum ContentError {
         #[source]
         source: Box<indexdb::Error>,
     },
+}
+
+impl ContentError {
+    /// Why the catalog of `origin` cannot be read, which was copied to `configs`. Where that is means nothing to people.
+    pub(crate) fn unreadable(configs: &Path, origin: String, error: CatalogError) -> Self {
+        match error {
+            CatalogError::File { path, source } => Self::CatalogFile {
+                origin,
+                path: path
+                    .strip_prefix(configs)
+                    .unwrap_or(&path)
+                    .display()
+                    .to_string(),
+                source: Box::new(source),
+            },
+            other => Self::Unreadable {
+                origin,
+                source: Box::new(other),
+            },
+        }
+    }
 }
 
 fn reasons(images: &[(String, String)]) -> String {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catalog::fbc::{Catalog, CatalogError};
+use catalog::fbc::Catalog;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use oci::{BlobCache, ImageName, ImageRepository, Layout, Limits};
 
@@ -260,7 +260,7 @@ impl<'run> CatalogSource<'run> {
                 let (configs, origin) = (configs.clone(), self.origin.clone());
                 blocking(move || {
                     let catalog = Catalog::read_tree(&configs)
-                        .map_err(|error| unreadable(&configs, origin, error))?;
+                        .map_err(|error| ContentError::unreadable(&configs, origin, error))?;
                     Ok(Listed {
                         packages: catalog
                             .package_names()
@@ -463,25 +463,6 @@ impl<'run> CatalogSource<'run> {
 /// The index whose catalog it is, as errors call it.
 pub(super) fn origin_of(index: &ImageName) -> String {
     format!("the index image `{index}`")
-}
-
-/// Why the catalog in `configs` cannot be read. Where it was copied to is nothing to people.
-fn unreadable(configs: &Path, origin: String, error: CatalogError) -> ContentError {
-    match error {
-        CatalogError::File { path, source } => ContentError::CatalogFile {
-            origin,
-            path: path
-                .strip_prefix(configs)
-                .unwrap_or(&path)
-                .display()
-                .to_string(),
-            source: Box::new(source),
-        },
-        other => ContentError::Unreadable {
-            origin,
-            source: Box::new(other),
-        },
-    }
 }
 
 /// What was kept for later requests. A request does not fail because it was not: they fetch it again.
