@@ -111,6 +111,7 @@ impl Builder {
         let blobs = self.blobs().await?;
         let (name, role) = (&request.from_bundle, Role::FromBundle);
         let image = FoundImage::find(&client, Some(blobs), name, role, None).await?;
+        arches(&image).await?;
         changes(self, &client, request, &image).boxed().await
     }
 }
@@ -132,10 +133,7 @@ async fn regenerate(
     let (name, blobs) = (&request.from_bundle, builder.blobs().await?);
     let role = Role::FromBundle;
     let image = FoundImage::find(&client, Some(blobs), name, role, known.as_ref()).await?;
-    let arches = image.arches().await?;
-    if arches.is_empty() {
-        return Err(image.empty_list());
-    }
+    let arches = arches(&image).await?;
     let platforms = platforms(&image, &arches, config).await?;
     let arches: Vec<Arch> = arches.into_iter().collect();
     let mut facts = Facts {
@@ -188,6 +186,15 @@ async fn assembled(
 }
 
 /// Reads the bundle and takes it through its customisations.
+/// What the bundle is made anew for.
+async fn arches(image: &FoundImage) -> Result<BTreeSet<Arch>, Error> {
+    let arches = image.arches().await?;
+    if arches.is_empty() {
+        return Err(image.empty_list());
+    }
+    Ok(arches)
+}
+
 async fn changes(
     builder: &Builder,
     client: &Client,

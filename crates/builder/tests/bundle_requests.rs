@@ -232,10 +232,15 @@ async fn a_bundle_for_no_architecture_is_not_made_anew() {
     world
         .change_list("bundles/list", "latest", attestation)
         .await;
-    let error = world.regenerated(&list, "1").await.unwrap_err();
     let named =
         format!("the bundle to start from `{list}` is a manifest list without an architecture");
-    assert!(error.contains(&named), "{error}");
-    assert!(!error.contains("add_arches"), "{error}");
+    let request = world.regenerate(&list, "1");
+    let previewed = world.builder.preview_regenerated(&request).await;
+    let previewed = previewed.unwrap_err().report();
+    let error = world.regenerated(&list, "1").await.unwrap_err();
+    for error in [previewed, error] {
+        assert!(error.contains(&named), "{error}");
+        assert!(!error.contains("add_arches"), "{error}");
+    }
     assert!(world.tags("iib-build").await.is_empty());
 }

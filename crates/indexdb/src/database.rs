@@ -215,7 +215,9 @@ impl IndexDb {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let name = beside.to_str().ok_or("its path is not UTF-8")?;
         // Pages are read and written once, so a larger cache would only cost memory.
-        self.connection.pragma_update(None, "cache_size", -2048)?;
+        for limit in ["cache_size", "cache_spill"] {
+            self.connection.pragma_update(None, limit, -512)?;
+        }
         // Half a new file is thrown away, so one flush is enough: that of the whole, before it takes its place.
         self.connection.pragma_update(None, "synchronous", "off")?;
         self.connection.execute("VACUUM INTO ?1", [name])?;

@@ -29,7 +29,7 @@ pub(super) fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
 }
 
 pub(super) fn encode_base64(bytes: &[u8]) -> String {
-    BASE64.encode(bytes)
+    base64_simd::STANDARD.encode_to_string(bytes)
 }
 
 /// Whether a text is base64 as [`decode_base64`] reads it, line breaks aside.
@@ -106,8 +106,6 @@ fn manifest(data: &str, expansion: &Expansion) -> Result<Vec<u8>, String> {
 /// Properties as the reference tool builds them: compact, keys in its order, nothing escaped for HTML
 /// (file-based catalog specification, 2.4).
 pub mod canonical {
-    use base64::Engine;
-
     use super::super::Property;
     use crate::json::quote_plain;
 
@@ -146,7 +144,7 @@ pub mod canonical {
         let length = manifest.len().div_ceil(3) * 4;
         let mut value = String::with_capacity(FRAME.0.len() + length + FRAME.1.len());
         value.push_str(FRAME.0);
-        super::BASE64.encode_string(manifest, &mut value);
+        base64_simd::STANDARD.encode_append(manifest, &mut value);
         value.push_str(FRAME.1);
         Property {
             type_: super::super::BUNDLE_OBJECT.to_owned(),

@@ -33,6 +33,8 @@ impl Output {
 
 /// About how many bytes of text are made at once: enough for the threads, little enough for the memory.
 const AT_ONCE: usize = 1 << 18;
+/// How much room for text is kept for what comes next; more is given back.
+const KEPT: usize = 4 * AT_ONCE;
 
 #[derive(Clone, Copy)]
 pub(super) enum Item<'a> {
@@ -144,6 +146,8 @@ pub(super) fn write_items(
     output: Output,
     to: &mut impl io::Write,
 ) -> io::Result<()> {
+    // Kept from one round to the next: memory that is given back has to be asked for again, page by page.
+    let mut texts: Vec<String> = Vec::new();
     let mut rest = items;
     while !rest.is_empty() {
         let mut size = 0;
@@ -153,7 +157,15 @@ pub(super) fn write_items(
             fits
         });
         let (some, others) = rest.split_at(fit.count());
-        let texts: Vec<String> = some.par_iter().map(|item| item.text(output)).collect();
+        if texts.iter().map(String::capacity).sum::<usize>() > KEPT {
+            texts.clear();
+        }
+        if texts.len() < some.len() {
+            texts.resize_with(some.len(), String::new);
+        }
+        let texts = &mut texts[..some.len()];
+        let each = texts.par_iter_mut().zip(some);
+        each.for_each(|(text, item)| item.text(output, text));
         for text in texts {
             to.write_all(text.as_bytes())?;
         }
@@ -163,12 +175,13 @@ pub(super) fn write_items(
 }
 
 impl Item<'_> {
-    fn text(self, output: Output) -> String {
-        let mut text = String::new();
+    /// Puts the text in the place of what is there.
+    fn text(self, output: Output, text: &mut String) {
+        text.clear();
         match output {
             Output::Json => {
                 text.reserve(self.size() + self.size() / 4);
-                self.write(&mut text, Form::Indented { depth: 0 });
+                self.write(text, Form::Indented { depth: 0 });
                 text.push('\n');
             }
             Output::Yaml => {
@@ -178,11 +191,10 @@ impl Item<'_> {
                 text.push_str("---\n");
                 // Property values come from files and databases that were read as JSON before.
                 if let Ok(Some((value, _))) = json::next(compact.as_bytes(), Numbers::Wide) {
-                    yaml::write(&mut text, &value);
+                    yaml::write(text, &value);
                 }
             }
         }
-        text
     }
 
     /// About how many bytes the compact text has.

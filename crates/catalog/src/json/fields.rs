@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::JsonError;
 use super::parse::Reader;
 
 /// A JSON value whose parts are text until they are asked for.
@@ -35,15 +36,24 @@ impl<'a> Part<'a> {
             .then(|| Reader::new(self.0.as_bytes()).text().ok())?
     }
 
+    /// The value that a text begins with, and its members if it is an object.
+    ///
+    /// # Errors
+    /// [`JsonError`] if the text begins with something else.
+    pub(super) fn first(text: &'a str) -> Result<(Self, Option<Fields<'a>>), JsonError> {
+        let mut reader = Reader::new(text.as_bytes());
+        let fields = if text.starts_with('{') {
+            Some(Fields::read(&mut reader, text)?)
+        } else {
+            reader.raw()?;
+            None
+        };
+        Ok((Self(&text[..reader.at]), fields))
+    }
+
     /// The members, if this is an object.
     pub fn fields(self) -> Option<Fields<'a>> {
-        let mut fields = Vec::new();
-        let read = Reader::new(self.0.as_bytes()).object(|reader, key| {
-            let value = reader.raw_range()?;
-            fields.push((key.text(), Self(&self.0[value])));
-            Ok(())
-        });
-        read.ok().map(|()| Fields(fields))
+        Fields::read(&mut Reader::new(self.0.as_bytes()), self.0).ok()
     }
 
     /// The elements, if this is an array.
@@ -70,6 +80,17 @@ impl<'a> Part<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Of the object that comes next in a text.
+    fn read(reader: &mut Reader<'a>, text: &'a str) -> Result<Self, JsonError> {
+        let mut fields = Vec::new();
+        reader.object(|reader, key| {
+            let value = reader.raw_range()?;
+            fields.push((key.text(), Part(&text[value])));
+            Ok(())
+        })?;
+        Ok(Self(fields))
+    }
+
     /// The keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Part<'a>)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), *value))

@@ -3,6 +3,7 @@
 use memchr::memchr3;
 
 use super::MAX_DEPTH;
+use super::fields::{Fields, Part};
 use super::indent::string_end;
 use super::parse::{JsonError, Reader};
 use super::quoted::push_lossy;
@@ -24,6 +25,23 @@ pub fn values(mut stream: &[u8]) -> Result<Vec<&[u8]>, JsonError> {
         let value = Reader::new(&stream[start..]).raw()?;
         values.push(value);
         stream = &stream[start + value.len()..];
+    }
+}
+
+/// The values that follow each other in a text, with the members of those that are objects: nobody has to walk through them again.
+///
+/// # Errors
+/// [`JsonError`] where the text is not JSON.
+pub fn parts(mut stream: &str) -> Result<Vec<(Part<'_>, Option<Fields<'_>>)>, JsonError> {
+    let mut parts = Vec::new();
+    loop {
+        stream = stream.trim_start_matches([' ', '\t', '\r', '\n']);
+        if stream.is_empty() {
+            return Ok(parts);
+        }
+        let (part, fields) = Part::first(stream)?;
+        stream = &stream[part.text().len()..];
+        parts.push((part, fields));
     }
 }
 
@@ -166,6 +184,18 @@ mod tests {
         assert_eq!(values(b" {} [1]\n2 ").unwrap(), [&b"{}"[..], b"[1]", b"2"]);
         assert!(values(b"{} }").is_err());
         assert!(elements(b"{}").is_err() && members(b"[]").is_err() && elements(b"[1").is_err());
+    }
+
+    #[test]
+    fn values_come_with_their_members() {
+        let read = parts(" {\"a\": [2]} [1]\n2 ").unwrap();
+        let texts: Vec<&str> = read.iter().map(|(part, _)| part.text()).collect();
+        assert_eq!(texts, ["{\"a\": [2]}", "[1]", "2"]);
+        let fields = read[0].1.as_ref().unwrap();
+        assert_eq!(fields.get("a").map(Part::text), Some("[2]"));
+        assert!(read[1].1.is_none() && read[2].1.is_none());
+        assert!(parts("").unwrap().is_empty());
+        assert!(parts("{} }").is_err() && parts("{\"a\": }").is_err());
     }
 
     #[test]

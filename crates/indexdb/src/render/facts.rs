@@ -1,5 +1,6 @@
 //! What the database says of bundles besides their edges (file-based catalog specification, 3.2).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base64::Engine;
@@ -98,10 +99,19 @@ impl Facts {
         let mut properties = self
             .declared(package, name, &known.version)
             .map_err(refuse)?;
-        let objects = raw::values(manifests)
-            .map_err(|error| refuse(format!("its manifests are not JSON: {error}")))?;
-        let texts = objects.iter().map(|object| json::lossy(object));
-        let mut csvs = texts.filter(|text| is_csv(text));
+        let text = json::lossy(manifests);
+        let no_json = |error| refuse(format!("its manifests are not JSON: {error}"));
+        let parts = raw::parts(&text).map_err(no_json)?;
+        let objects: Vec<&[u8]> = match &text {
+            Cow::Borrowed(_) => parts
+                .iter()
+                .map(|(part, _)| part.text().as_bytes())
+                .collect(),
+            Cow::Owned(_) => raw::values(manifests).map_err(no_json)?,
+        };
+        let mut csvs = parts
+            .iter()
+            .filter_map(|(part, fields)| Some((part, fields.as_ref().filter(is_csv)?)));
         let csv = csvs.next();
         // A CSV that is the only one need not be made an object first, only to be found among the objects again.
         let is_alone =
@@ -109,8 +119,8 @@ impl Facts {
         let has = |type_: &str| properties.iter().any(|one| one.type_ == type_);
         let is_plain = !has(fbc::BUNDLE_OBJECT) && !has(fbc::CSV_METADATA);
         match &csv {
-            Some(csv) if is_alone && is_plain => {
-                let metadata = fbc::csv_metadata(csv.as_bytes());
+            Some((csv, _)) if is_alone && is_plain => {
+                let metadata = fbc::csv_metadata(csv.text().as_bytes());
                 properties.push(metadata.map_err(|source| {
                     RenderError::CsvMetadata(fbc::CatalogError::CsvMetadata {
                         package: package.to_owned(),
@@ -128,7 +138,7 @@ impl Facts {
         }
         properties.sort_by(|a, b| (&a.type_, &a.value).cmp(&(&b.type_, &b.value)));
         properties.dedup();
-        let mut related_images = listed_images(csv.as_deref());
+        let mut related_images = csv.map_or_else(Vec::new, |(_, csv)| listed_images(csv));
         let listed: HashSet<String> = related_images
             .iter()
             .map(|listed| listed.image.clone())
@@ -329,18 +339,14 @@ fn csv(connection: &Connection, name: &str) -> rusqlite::Result<Vec<u8>> {
     Ok(csv.unwrap_or_default())
 }
 
-fn is_csv(object: &str) -> bool {
-    let kind = Part::new(object)
-        .fields()
-        .and_then(|fields| fields.some("kind")?.string());
+fn is_csv(object: &&Fields<'_>) -> bool {
+    let kind = object.some("kind").and_then(Part::string);
     kind.as_deref() == Some("ClusterServiceVersion")
 }
 
-fn listed_images(csv: Option<&str>) -> Vec<fbc::RelatedImage> {
-    let items = csv.and_then(|csv| {
-        let spec = Part::new(csv).fields()?.some("spec")?.fields()?;
-        spec.some("relatedImages")?.elements()
-    });
+fn listed_images(csv: &Fields<'_>) -> Vec<fbc::RelatedImage> {
+    let spec = csv.some("spec").and_then(Part::fields);
+    let items = spec.and_then(|spec| spec.some("relatedImages")?.elements());
     let image = |item: Part<'_>| {
         let members = item.fields().unwrap_or_default();
         fbc::RelatedImage {

@@ -59,3 +59,23 @@ fn properties_must_be_json() {
         assert!(error.contains("`a`") && error.contains("`t`"), "{error}");
     }
 }
+
+#[test]
+fn manifests_that_are_no_text_are_given_as_they_are() {
+    let mut stored = br#"{"kind":"ClusterServiceVersion"} {"kind":"Secret","a":"?"}"#.to_vec();
+    let at = stored.iter().position(|byte| *byte == b'?').unwrap();
+    stored[at] = 0xff;
+    let manifests: String = stored.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (_folder, database) = changed(&format!(
+        "PRAGMA foreign_keys = off; INSERT INTO package VALUES ('p', 'c'); \
+         INSERT INTO channel VALUES ('c', 'p', 'a'); \
+         INSERT INTO operatorbundle (name, csv, bundle, version, bundlepath) \
+         VALUES ('a', '{{}}', CAST(X'{manifests}' AS TEXT), '1.0.0', 'x'); \
+         INSERT INTO channel_entry VALUES (1, 'c', 'p', 'a', NULL, 0)"
+    ));
+    let catalog = database.catalog().unwrap();
+    let mut objects: Vec<Vec<u8>> = catalog.bundles[0].objects().collect();
+    objects.sort_by_key(Vec::len);
+    let (secret, csv) = (&stored[33..], &stored[..32]);
+    assert_eq!(objects, [secret, csv]);
+}
