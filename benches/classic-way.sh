@@ -27,7 +27,7 @@ database() {
 
 add() {
   if command -v opm >/dev/null; then
-    (cd "$work" && opm registry add --skip-tls --use-http -d "$1" -b "$2" --mode replaces --container-tool none)
+    (cd "$work" && opm registry add --use-http -d "$1" -b "$2" --mode replaces --container-tool none)
   else
     "$iib" catalog add --db "$1" --bundles "$2"
   fi

@@ -109,9 +109,10 @@ impl Facts {
                 .collect(),
             Cow::Owned(_) => raw::values(manifests).map_err(no_json)?,
         };
-        let mut csvs = parts
-            .iter()
-            .filter_map(|(part, fields)| Some((part, fields.as_ref().filter(is_csv)?)));
+        let mut csvs = parts.iter().filter_map(|(part, fields)| {
+            let fields = fields.as_ref().filter(|fields| is_csv(fields))?;
+            Some((part, fields))
+        });
         let csv = csvs.next();
         // A CSV that is the only one need not be made an object first, only to be found among the objects again.
         let is_alone =
@@ -339,7 +340,7 @@ fn csv(connection: &Connection, name: &str) -> rusqlite::Result<Vec<u8>> {
     Ok(csv.unwrap_or_default())
 }
 
-fn is_csv(object: &&Fields<'_>) -> bool {
+fn is_csv(object: &Fields<'_>) -> bool {
     let kind = object.some("kind").and_then(Part::string);
     kind.as_deref() == Some("ClusterServiceVersion")
 }

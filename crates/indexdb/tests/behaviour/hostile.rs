@@ -62,20 +62,18 @@ fn properties_must_be_json() {
 
 #[test]
 fn manifests_that_are_no_text_are_given_as_they_are() {
-    let mut stored = br#"{"kind":"ClusterServiceVersion"} {"kind":"Secret","a":"?"}"#.to_vec();
-    let at = stored.iter().position(|byte| *byte == b'?').unwrap();
-    stored[at] = 0xff;
-    let manifests: String = stored.iter().map(|byte| format!("{byte:02x}")).collect();
+    let csv = r#"{"kind":"ClusterServiceVersion"}"#;
+    let (before, after) = (r#"{"kind":"Secret","a":""#, r#""}"#);
     let (_folder, database) = changed(&format!(
         "PRAGMA foreign_keys = off; INSERT INTO package VALUES ('p', 'c'); \
          INSERT INTO channel VALUES ('c', 'p', 'a'); \
          INSERT INTO operatorbundle (name, csv, bundle, version, bundlepath) \
-         VALUES ('a', '{{}}', CAST(X'{manifests}' AS TEXT), '1.0.0', 'x'); \
+         VALUES ('a', '{{}}', '{csv} {before}' || CAST(X'ff' AS TEXT) || '{after}', '1.0.0', 'x'); \
          INSERT INTO channel_entry VALUES (1, 'c', 'p', 'a', NULL, 0)"
     ));
     let catalog = database.catalog().unwrap();
     let mut objects: Vec<Vec<u8>> = catalog.bundles[0].objects().collect();
     objects.sort_by_key(Vec::len);
-    let (secret, csv) = (&stored[33..], &stored[..32]);
-    assert_eq!(objects, [secret, csv]);
+    let secret = [before.as_bytes(), b"\xff", after.as_bytes()].concat();
+    assert_eq!(objects, [&secret, csv.as_bytes()]);
 }
